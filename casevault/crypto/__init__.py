@@ -1,0 +1,1 @@
+"""All cryptography of the product: nothing outside this package touches a primitive."""

@@ -1,0 +1,163 @@
+"""The one way in which values become the bytes that are signed, authenticated or derived from.
+
+Each part is a tag byte, a big-endian 32-bit length and a payload, so two different lists of
+parts never give the same bytes. Nothing here knows what the parts mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
+from uuid import UUID
+
+from casevault.errors import Tampered
+
+Part: TypeAlias = "bytes | str | int | UUID | tuple[Part, ...] | None"
+
+T = TypeVar("T")
+
+_LENGTH = 4
+_MAX_DEPTH = 8
+
+
+def encode(*parts: Part) -> bytes:
+    """Return the canonical bytes of `parts` (integers are 0 ≤ n < 2**63)."""
+    return b"".join(map(_encode_one, parts))
+
+
+def decode(data: bytes) -> tuple[Part, ...]:
+    """Read what `encode` wrote. Anything else, trailing bytes included, is `Tampered`."""
+    return _decode(data, 0)
+
+
+def _encode_one(part: Part) -> bytes:
+    tag, payload = _payload(part)
+    return tag + len(payload).to_bytes(_LENGTH, "big") + payload
+
+
+def _payload(part: Part) -> tuple[bytes, bytes]:
+    match part:
+        case None:
+            return b"n", b""
+        case bytes():
+            return b"b", part
+        case str():
+            return b"s", part.encode()
+        case UUID():
+            return b"u", part.bytes
+        case tuple():
+            return b"l", encode(*part)
+        case int() if not isinstance(part, bool) and 0 <= part < 1 << 63:
+            return b"i", part.to_bytes(8, "big")
+    raise TypeError("this value has no canonical form")
+
+
+def _decode(data: bytes, depth: int) -> tuple[Part, ...]:
+    if depth > _MAX_DEPTH:
+        raise Tampered(code="canonical.depth")
+    parts: list[Part] = []
+    at = 0
+    while at < len(data):
+        start = at + 1 + _LENGTH
+        end = start + int.from_bytes(data[at + 1 : start], "big")
+        if start > len(data) or end > len(data):
+            raise Tampered(code="canonical.truncated")
+        parts.append(_decode_one(data[at : at + 1], data[start:end], depth))
+        at = end
+    return tuple(parts)
+
+
+def _decode_one(tag: bytes, payload: bytes, depth: int) -> Part:
+    if tag == b"b":
+        return payload
+    if tag == b"s":
+        try:
+            return payload.decode()
+        except UnicodeDecodeError:
+            raise Tampered(code="canonical.text") from None
+    if tag == b"l":
+        return _decode(payload, depth + 1)
+    if tag == b"u" and len(payload) == 16:
+        return UUID(bytes=payload)
+    if tag == b"i" and len(payload) == 8 and payload[0] < 0x80:
+        return int.from_bytes(payload, "big")
+    if tag == b"n" and not payload:
+        return None
+    raise Tampered(code="canonical.tag")
+
+
+class Reader:
+    """Reads decoded parts one by one; a missing, extra or wrongly typed part is `Tampered`."""
+
+    def __init__(self, parts: tuple[Part, ...]) -> None:
+        self._parts = parts
+        self._at = 0
+
+    @classmethod
+    def of(cls, data: bytes) -> Reader:
+        """Decode `data` and read from its first part."""
+        return cls(decode(data))
+
+    def bytes_(self) -> bytes:
+        """Take a byte string."""
+        part = self._take()
+        if not isinstance(part, bytes):
+            raise Tampered(code="canonical.type")
+        return part
+
+    def text(self) -> str:
+        """Take a text."""
+        part = self._take()
+        if not isinstance(part, str):
+            raise Tampered(code="canonical.type")
+        return part
+
+    def number(self) -> int:
+        """Take a whole number."""
+        part = self._take()
+        if not isinstance(part, int):
+            raise Tampered(code="canonical.type")
+        return part
+
+    def uuid(self) -> UUID:
+        """Take a UUID."""
+        part = self._take()
+        if not isinstance(part, UUID):
+            raise Tampered(code="canonical.type")
+        return part
+
+    def list_(self) -> tuple[Part, ...]:
+        """Take a nested list."""
+        part = self._take()
+        if not isinstance(part, tuple):
+            raise Tampered(code="canonical.type")
+        return part
+
+    def optional_uuid(self) -> UUID | None:
+        """Take a UUID or nothing."""
+        return self._none_or(self.uuid)
+
+    def optional_number(self) -> int | None:
+        """Take a whole number or nothing."""
+        return self._none_or(self.number)
+
+    def optional_bytes(self) -> bytes | None:
+        """Take a byte string or nothing."""
+        return self._none_or(self.bytes_)
+
+    def end(self) -> None:
+        """Refuse parts that nobody asked for."""
+        if self._at != len(self._parts):
+            raise Tampered(code="canonical.extra")
+
+    def _none_or(self, take: Callable[[], T]) -> T | None:
+        if self._at < len(self._parts) and self._parts[self._at] is None:
+            self._at += 1
+            return None
+        return take()
+
+    def _take(self) -> Part:
+        if self._at >= len(self._parts):
+            raise Tampered(code="canonical.short")
+        self._at += 1
+        return self._parts[self._at - 1]

@@ -1,0 +1,155 @@
+"""Passphrases: from what a person remembers to the key of their envelope.
+
+Opening the envelope *is* the verification: no verifier is stored, and without the pepper (root
+material) a stolen keyring permits no guessing. Must never log, return or echo a passphrase.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import unicodedata
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from uuid import UUID
+
+from argon2.low_level import Type, hash_secret_raw
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from casevault.crypto import canonical
+from casevault.crypto.canonical import Reader
+from casevault.crypto.principals import PrincipalSecret
+from casevault.crypto.sealing import Key, Place, seal, unseal
+from casevault.errors import Busy, FieldError, Invalid, Tampered
+
+MIN_CHARACTERS = 15
+MAX_CHARACTERS = 256
+_ARGON2_BYTES = 64
+_WAIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class KdfProfile:
+    """Argon2id cost: memory in KiB, passes, lanes (RFC 9106)."""
+
+    memory: int
+    passes: int
+    lanes: int
+
+    def at_least(self, floor: KdfProfile) -> bool:
+        """Say whether no cost is below the floor's."""
+        return self.memory >= floor.memory and self.passes >= floor.passes
+
+
+STANDARD = KdfProfile(memory=64 * 1024, passes=3, lanes=4)
+# OWASP's second choice for Argon2id: for machines that cannot spare 64 MiB a sign-in.
+SMALL = KdfProfile(memory=19 * 1024, passes=2, lanes=1)
+PROFILES = MappingProxyType({"standard": STANDARD, "small": SMALL})
+FLOOR = SMALL
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A person's 64 secret bytes, sealed under their passphrase."""
+
+    profile: KdfProfile
+    salt: bytes = field(repr=False)
+    pepper_version: int
+    sealed: bytes = field(repr=False)
+
+    def encode(self) -> bytes:
+        """Return the bytes that the keyring keeps."""
+        p = self.profile
+        return canonical.encode(
+            p.memory, p.passes, p.lanes, self.salt, self.pepper_version, self.sealed
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Envelope:
+        """Read what `encode` wrote, else `Tampered`."""
+        reader = Reader.of(data)
+        profile = KdfProfile(reader.number(), reader.number(), reader.number())
+        envelope = cls(profile, reader.bytes_(), reader.number(), reader.bytes_())
+        reader.end()
+        return envelope
+
+
+class PassphraseKdf:
+    """Derives envelope keys, no more than `concurrency` at a time (memory stays bounded)."""
+
+    def __init__(self, profile: KdfProfile, concurrency: int) -> None:
+        self.profile = profile
+        self._slots = threading.BoundedSemaphore(concurrency)
+
+    def close(
+        self, organisation: UUID, staff: UUID, secret: PrincipalSecret, passphrase: str, pepper: Key
+    ) -> Envelope:
+        """Seal a person's secret under a new passphrase."""
+        salt = secrets.token_bytes(16)
+        key = self._kek(self.profile, passphrase, salt, staff, pepper)
+        place = _place(organisation, staff, self.profile, pepper.version)
+        return Envelope(self.profile, salt, pepper.version, seal(key, place, secret.seed))
+
+    def open(
+        self, organisation: UUID, staff: UUID, envelope: Envelope, passphrase: str, pepper: Key
+    ) -> PrincipalSecret:
+        """Return the secret; a wrong passphrase and a changed envelope are both `Tampered`."""
+        # A weakened row must not make guessing cheap, so the floor is checked before use.
+        if not envelope.profile.at_least(FLOOR) or envelope.pepper_version != pepper.version:
+            raise Tampered(code="envelope")
+        key = self._kek(envelope.profile, passphrase, envelope.salt, staff, pepper)
+        place = _place(organisation, staff, envelope.profile, envelope.pepper_version)
+        return PrincipalSecret(unseal(key, place, envelope.sealed).content)
+
+    def waste(self, passphrase: str, pepper: Key) -> None:
+        """Spend what `open` spends, for a name that does not exist."""
+        self._kek(self.profile, passphrase, bytes(16), UUID(int=0), pepper)
+
+    def _kek(
+        self, profile: KdfProfile, passphrase: str, salt: bytes, staff: UUID, pepper: Key
+    ) -> Key:
+        if not self._slots.acquire(timeout=_WAIT_SECONDS):
+            raise Busy("Too many people are signing in at this moment.", code="busy.sign-in")
+        try:
+            raw = hash_secret_raw(
+                normalise(passphrase).encode(),
+                salt,
+                time_cost=profile.passes,
+                memory_cost=profile.memory,
+                parallelism=profile.lanes,
+                hash_len=_ARGON2_BYTES,
+                type=Type.ID,
+            )
+        finally:
+            self._slots.release()
+        info = canonical.encode("casevault/1/kek", staff, pepper.version)
+        return Key(HKDF(SHA256(), 32, pepper.material, info).derive(raw))
+
+
+def normalise(passphrase: str) -> str:
+    """Fold what keyboards do differently: NFKC and single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", passphrase).split())
+
+
+def check_strength(passphrase: str, pointer: str = "/passphrase") -> None:
+    """Refuse a passphrase below 15 characters, above 256, or with hardly any variety."""
+    text = normalise(passphrase)
+    if len(text) < MIN_CHARACTERS:
+        code = "passphrase.short"
+    elif len(text) > MAX_CHARACTERS:
+        code = "passphrase.long"
+    elif len(set(text.casefold())) < 6:
+        code = "passphrase.simple"
+    else:
+        return
+    raise Invalid(
+        "Choose six generated words, or at least 15 characters that are not a common phrase.",
+        code=code,
+        errors=(FieldError(pointer, code),),
+    )
+
+
+def _place(organisation: UUID, staff: UUID, profile: KdfProfile, pepper_version: int) -> Place:
+    parameters = f"argon2id m={profile.memory} t={profile.passes} p={profile.lanes}"
+    return Place(organisation, "envelope", staff, None, f"{parameters} pepper={pepper_version}")

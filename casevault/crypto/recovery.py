@@ -1,0 +1,57 @@
+"""k-of-n recovery shares on paper (SLIP-39) and what is derived from the shared secret.
+
+One 32-byte seed gives the recovery principal and the organisation root. It exists while the
+ceremony or a recovery runs and is stored nowhere. SLIP-39's own passphrase is not used: a wrong
+one would silently give a wrong secret.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+import shamir_mnemonic
+from shamir_mnemonic import MnemonicError
+
+from casevault.crypto.principals import SECRET_BYTES, PrincipalSecret
+from casevault.crypto.sealing import KEY_BYTES, expand
+from casevault.errors import Invalid
+
+
+def new_seed() -> bytes:
+    """Return 32 random bytes."""
+    return secrets.token_bytes(KEY_BYTES)
+
+
+def recovery_principal(seed: bytes) -> PrincipalSecret:
+    """Return the recovery group's key pair."""
+    return PrincipalSecret(expand(seed, b"casevault/1/recovery", SECRET_BYTES))
+
+
+def root_principal(seed: bytes) -> PrincipalSecret:
+    """Return the organisation root. Only its signing half is ever used."""
+    return PrincipalSecret(expand(seed, b"casevault/1/root", SECRET_BYTES))
+
+
+def split(seed: bytes, threshold: int, count: int) -> tuple[str, ...]:
+    """Return `count` mnemonics of 33 words, any `threshold` of which give the seed back."""
+    groups = shamir_mnemonic.generate_mnemonics(1, [(threshold, count)], seed, b"")
+    return tuple(groups[0])
+
+
+def combine(shares: Sequence[str]) -> bytes:
+    """Return the seed from exactly k shares.
+
+    The library's messages quote share words, so none of them passes: every fault is `Invalid`.
+    """
+    try:
+        seed: bytes = shamir_mnemonic.combine_mnemonics(
+            [" ".join(s.split()).lower() for s in shares], b""
+        )
+    except (MnemonicError, ValueError):
+        raise Invalid(
+            "These shares do not fit together. Check the words and bring exactly as many shares"
+            " as the sheet names.",
+            code="recovery.shares",
+        ) from None
+    return seed

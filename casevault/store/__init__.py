@@ -1,0 +1,1 @@
+"""Rows and transactions: the only package that talks to a database."""

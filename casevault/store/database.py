@@ -1,0 +1,202 @@
+"""One database: connections that are safe by construction, reading and writing transactions.
+
+Decides pragmas, timeouts and locks for SQLite and PostgreSQL, and turns every fault of the
+database into an error of ours. Must never let an exception of SQLAlchemy out: they carry
+statements and parameters, and parameters are what people wrote.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from casevault.errors import Busy, CaseVaultError, Conflict, Misconfigured
+
+_WAIT_SECONDS = 2
+_STATEMENT_MS = 10_000
+_PRAGMAS = (
+    "journal_mode=WAL",
+    # NORMAL can lose acknowledged commits on power loss.
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+    "trusted_schema=OFF",
+    "temp_store=MEMORY",
+    "cell_size_check=ON",
+    f"busy_timeout={_WAIT_SECONDS * 1000}",
+)
+
+
+class Database:
+    """An engine with the two kinds of transaction that the product uses."""
+
+    def __init__(self, url: str, connections: int = 16) -> None:
+        self._url = make_url(url)
+        self.dialect = self._url.get_backend_name()
+        self._lock = _FileLock(Path(str(self._url.database) + ".lock")) if self.is_sqlite else None
+        self.engine = _engine(self._url, connections)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is a file of one host rather than a server."""
+        return self.dialect == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection for reading; whatever it did is rolled back."""
+        with _translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection whose transaction holds the write lock; commit on a clean exit."""
+        with self.opened_for_writing() as connection:
+            yield connection
+            with _translated():
+                connection.commit()
+
+    @contextmanager
+    def opened_for_writing(self) -> Iterator[Connection]:
+        """As `writing`, but the caller commits; what is not committed is rolled back."""
+        with _translated(), self._locked(), self.engine.connect() as plain:
+            yield plain.execution_options(casevault_write=True)
+
+    def check_durability(self) -> None:
+        """Refuse a database that could lose what it has acknowledged."""
+        with self.reading() as connection:
+            if self.is_sqlite:
+                safe = connection.execute(text("PRAGMA synchronous")).scalar_one() >= 2
+            else:
+                shown = {
+                    name: connection.execute(text(f"SHOW {name}")).scalar_one()
+                    for name in ("fsync", "synchronous_commit")
+                }
+                safe = shown["fsync"] == "on" and shown["synchronous_commit"] != "off"
+        if not safe:
+            raise Misconfigured(
+                "The database may lose acknowledged transactions. Set fsync=on and"
+                " synchronous_commit=on (PostgreSQL), synchronous=FULL (SQLite).",
+                code="store.durability",
+            )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        if self._lock is None:
+            yield
+            return
+        with self._lock.held():
+            yield
+
+
+class _FileLock:
+    """A queue in front of SQLite's write lock, whose own busy handler is unfair."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._threads = threading.Lock()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        if not self._threads.acquire(timeout=_WAIT_SECONDS * 5):
+            raise Busy("The database is busy.", code="store.busy")
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(descriptor)
+        finally:
+            self._threads.release()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except CaseVaultError:
+        raise
+    except IntegrityError:
+        raise Conflict("Somebody else wrote this first.", code="store.conflict") from None
+    except SQLAlchemyError:
+        raise Busy("The database does not answer.", code="store.unavailable") from None
+
+
+def _engine(url: URL, connections: int) -> Engine:
+    common: dict[str, Any] = {
+        "hide_parameters": True,
+        "pool_size": connections,
+        "max_overflow": 2,
+        "pool_timeout": _WAIT_SECONDS,
+    }
+    if url.get_backend_name() == "sqlite":
+        _private_file(Path(str(url.database)))
+        engine = create_engine(
+            url,
+            connect_args={"timeout": _WAIT_SECONDS, "check_same_thread": False},
+            **common,
+        )
+        event.listen(engine, "connect", _harden_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if url.get_driver_name() != "psycopg":
+        raise Misconfigured("Use postgresql+psycopg:// for PostgreSQL.", code="store.driver")
+    options = (
+        f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_WAIT_SECONDS * 1000}"
+        " -c idle_in_transaction_session_timeout=15000 -c timezone=UTC"
+    )
+    return create_engine(
+        url,
+        # Finds connections that died with the server, so that no restart is needed after it.
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": _WAIT_SECONDS,
+            "tcp_user_timeout": _WAIT_SECONDS * 1000,
+            "application_name": "casevault",
+            "options": options,
+        },
+        **common,
+    )
+
+
+def _private_file(path: Path) -> None:
+    """Create the file with mode 0600 before SQLite would with the umask's."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _harden_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection
+    # Transactions are begun by `_begin_sqlite`, not by the driver's guess.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("casevault_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def retried(act: Callable[[], None], attempts: int = 3) -> bool:
+    """Run `act` until it does not raise `Busy`; return whether it succeeded."""
+    for _ in range(attempts):
+        try:
+            act()
+        except Busy:
+            continue
+        return True
+    return False

@@ -1,0 +1,189 @@
+"""The keyring store: rows whose content is sealed under the root provider's epoch key.
+
+One mechanism for every table: plain lookup columns, an epoch number and sealed content bound to
+both. A writer reads the epoch in its own transaction under a shared lock, so that a roll (which
+takes it exclusively) sees every row. Must never hand out content of a row that was moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, and_, delete, func, insert, select, update
+
+from casevault.crypto import macs
+from casevault.crypto.roots import FileRoots
+from casevault.crypto.sealing import Place, seal, unseal
+from casevault.errors import Conflict, Misconfigured, Tampered
+from casevault.store import keyring_tables as tables
+from casevault.store.database import Database
+
+Lookup = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One opened row: the plain columns by which it is found, and its content."""
+
+    lookup: Lookup
+    content: bytes
+
+    def __repr__(self) -> str:
+        return "Row(…)"
+
+
+class Keyring:
+    """The keyring store of one organisation."""
+
+    def __init__(self, database: Database, roots: FileRoots, organisation: UUID) -> None:
+        self.database = database
+        self.roots = roots
+        self.organisation = organisation
+
+    @contextmanager
+    def reading(self) -> Iterator[KeyringTransaction]:
+        """Give a transaction that only reads."""
+        with self.database.reading() as connection:
+            yield KeyringTransaction(self, connection, None)
+
+    @contextmanager
+    def writing(self) -> Iterator[KeyringTransaction]:
+        """Give a transaction that commits on a clean exit."""
+        with self.database.writing() as connection:
+            yield KeyringTransaction(self, connection, self._epoch(connection))
+
+    def _epoch(self, connection: Connection) -> int:
+        # FOR SHARE is dropped on SQLite, where the write lock does the same.
+        row = connection.execute(
+            select(tables.keyring_identity).with_for_update(read=True)
+        ).one_or_none()
+        if row is None:
+            raise Misconfigured(
+                "The keyring is empty. Run `casevault init` first.", code="keyring.empty"
+            )
+        return int(row.epoch)
+
+
+class KeyringTransaction:
+    """One transaction on the keyring: rows in and out, content sealed and opened."""
+
+    def __init__(self, keyring: Keyring, connection: Connection, epoch: int | None) -> None:
+        self._keyring = keyring
+        self._connection = connection
+        self._epoch = epoch
+        self.organisation = keyring.organisation
+        self.roots = keyring.roots
+
+    def add(self, table: Table, content: bytes, **lookup: Any) -> None:  # noqa: ANN401
+        """Insert a row; one that is there already is a `Conflict`."""
+        self._connection.execute(
+            insert(table).values(**lookup, **self._seal(table, lookup, content))
+        )
+
+    def add_many(self, table: Table, rows: list[tuple[Lookup, bytes]]) -> None:
+        """Insert several rows in one statement."""
+        if rows:
+            self._connection.execute(
+                insert(table), [{**at, **self._seal(table, at, content)} for at, content in rows]
+            )
+
+    def replace(self, table: Table, content: bytes, **lookup: Any) -> None:  # noqa: ANN401
+        """Change the content of exactly one row, named by all its lookup columns."""
+        sealed = self._seal(table, lookup, content)
+        done = self._connection.execute(
+            update(table).where(_matches(table, lookup)).values(**sealed)
+        )
+        if done.rowcount != 1:
+            raise Conflict(code="keyring.row")
+
+    def find(self, table: Table, **where: Any) -> list[Row]:  # noqa: ANN401
+        """Return the rows whose columns equal (or, given a list, are among) these values."""
+        found = self._connection.execute(select(table).where(_matches(table, where)))
+        return [self._open(table, row) for row in found.mappings()]
+
+    def one(self, table: Table, **where: Any) -> Row | None:  # noqa: ANN401
+        """Return the only such row, or None."""
+        rows = self.find(table, **where)
+        if len(rows) > 1:
+            raise Tampered(code="keyring.row")
+        return rows[0] if rows else None
+
+    def remove(self, table: Table, **where: Any) -> int:  # noqa: ANN401
+        """Delete such rows; return how many there were."""
+        if not where:
+            raise ValueError("a deletion names its rows")
+        return self._connection.execute(delete(table).where(_matches(table, where))).rowcount
+
+    def remove_expired(self, table: Table, column: str, before: int) -> int:
+        """Delete rows whose `column` is a Unix time in 1…`before`; needs no key."""
+        expires = table.c[column]
+        return self._connection.execute(
+            delete(table).where(and_(expires > 0, expires <= before))
+        ).rowcount
+
+    def lookups(self, table: Table, **where: Any) -> list[Lookup]:  # noqa: ANN401
+        """Return the plain columns of such rows without opening anything."""
+        names = _lookup_names(table)
+        found = self._connection.execute(
+            select(*(table.c[name] for name in names)).where(_matches(table, where))
+        )
+        return [dict(row) for row in found.mappings()]
+
+    def count(self, table: Table) -> int:
+        """Return the number of rows."""
+        return int(self._connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+    def _seal(self, table: Table, lookup: Lookup, content: bytes) -> Lookup:
+        if self._epoch is None:
+            raise RuntimeError("this transaction only reads")
+        sealed = seal(self.roots.epoch(self._epoch), self._place(table, lookup), content)
+        return {"epoch": self._epoch, "sealed": sealed}
+
+    def _open(self, table: Table, row: Any) -> Row:  # noqa: ANN401 - a RowMapping
+        lookup = {name: row[name] for name in _lookup_names(table)}
+        key = self.roots.epoch(row["epoch"])
+        return Row(lookup, unseal(key, self._place(table, lookup), bytes(row["sealed"])).content)
+
+    def _place(self, table: Table, lookup: Lookup) -> Place:
+        names = _lookup_names(table)
+        if set(names) != set(lookup):
+            raise ValueError("a row is named by all its lookup columns")
+        digest = macs.digest(table.name, *(lookup[name] for name in names))
+        return Place(
+            self.organisation, "keyring/" + table.name, UUID(bytes=digest[:16]), None, digest.hex()
+        )
+
+
+def resealed(transaction: KeyringTransaction, table: Table, limit: int) -> int:
+    """Re-seal up to `limit` rows of older epochs under the current one; return how many."""
+    connection, epoch = transaction._connection, transaction._epoch
+    if epoch is None:
+        raise RuntimeError("this transaction only reads")
+    old = connection.execute(select(table).where(table.c.epoch < epoch).limit(limit)).mappings()
+    rows = [transaction._open(table, row) for row in old]
+    for row in rows:
+        transaction.replace(table, row.content, **row.lookup)
+    return len(rows)
+
+
+def sealed_tables() -> tuple[Table, ...]:
+    """Return every table of the keyring that holds sealed rows."""
+    return tuple(t for t in tables.keyring.sorted_tables if "sealed" in t.c)
+
+
+def _lookup_names(table: Table) -> tuple[str, ...]:
+    return tuple(c.name for c in table.columns if c.name not in ("epoch", "sealed"))
+
+
+def _matches(table: Table, where: Lookup) -> Any:  # noqa: ANN401 - a SQL expression
+    conditions = []
+    for name, value in where.items():
+        column = table.c[name]
+        conditions.append(
+            column.in_(value) if isinstance(value, (list, set, frozenset)) else column == value
+        )
+    return and_(True, *conditions)

@@ -1,0 +1,137 @@
+"""Tables of the keyring store. Every row's content is sealed under the current epoch key.
+
+Plain columns are only those by which a row is found; `SealedTable` binds them to the content.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Uuid,
+)
+
+from casevault.store.tables import data
+
+keyring = MetaData(naming_convention=data.naming_convention)
+
+
+def _content() -> tuple[Column[int], Column[bytes]]:
+    return (
+        Column("epoch", Integer, nullable=False, index=True),
+        Column("sealed", LargeBinary, nullable=False),
+    )
+
+
+keyring_identity = Table(
+    "keyring_identity",
+    keyring,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("keyring_id", Uuid, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("epoch", Integer, nullable=False),
+)
+
+principal = Table(
+    "principal",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("team_id", Uuid, nullable=True),
+    *_content(),
+)
+
+team = Table("team", keyring, Column("id", Uuid, primary_key=True), *_content())
+
+staff = Table(
+    "staff",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("login", LargeBinary(32), nullable=False, unique=True),
+    *_content(),
+)
+
+envelope = Table("envelope", keyring, Column("staff_id", Uuid, primary_key=True), *_content())
+
+enrolment = Table(
+    "enrolment",
+    keyring,
+    Column("code", LargeBinary(32), primary_key=True),
+    Column("staff_id", Uuid, nullable=False),
+    *_content(),
+)
+
+session = Table(
+    "session",
+    keyring,
+    Column("sid", LargeBinary(32), primary_key=True),
+    Column("staff_id", Uuid, nullable=False, index=True),
+    *_content(),
+)
+
+vouch = Table(
+    "vouch",
+    keyring,
+    Column("serial", Uuid, primary_key=True),
+    Column("subject_id", Uuid, nullable=False, index=True),
+    *_content(),
+)
+
+revocation = Table("revocation", keyring, Column("serial", Uuid, primary_key=True), *_content())
+
+case_key = Table(
+    "case_key",
+    keyring,
+    Column("case_id", Uuid, primary_key=True),
+    Column("compartment", String(16), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    *_content(),
+)
+
+grant = Table(
+    "access_grant",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("object_kind", String(16), nullable=False),
+    Column("object_id", Uuid, nullable=False),
+    Column("grantee_id", Uuid, nullable=False),
+    # Also in the signed terms; here so that a sweeper without keys can find it. 0 = never.
+    Column("expires_at", BigInteger, nullable=False),
+    *_content(),
+    Index("ix_access_grant_object", "object_id", "grantee_id"),
+    Index("ix_access_grant_grantee", "grantee_id", "object_kind", "object_id"),
+)
+
+grant_key = Table(
+    "access_grant_key",
+    keyring,
+    Column("grant_id", Uuid, primary_key=True),
+    Column("compartment", String(16), primary_key=True),
+    *_content(),
+)
+
+month_key = Table(
+    "month_key",
+    keyring,
+    Column("month", String(7), primary_key=True),
+    *_content(),
+)
+
+# What was begun and must be finished: taking power, erasing, re-keying.
+intent = Table(
+    "intent",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("object_id", Uuid, nullable=False),
+    *_content(),
+)
+
+# What must never come back, whatever backup is restored.
+tombstone = Table("tombstone", keyring, Column("object_id", Uuid, primary_key=True), *_content())
