@@ -52,6 +52,11 @@ class PublicKeys:
         return self.kem, self.sign
 
     @property
+    def pin(self) -> str:
+        """The full SHA-256 in 64 hexadecimal digits: what the configuration pins for the root."""
+        return hashlib.sha256(canonical.encode("casevault/1/pin", *self.parts)).hexdigest()
+
+    @property
     def fingerprint(self) -> str:
         """Eight groups of four hexadecimal digits, to be read aloud and compared."""
         digest = hashlib.sha256(
@@ -142,7 +147,7 @@ def self_test() -> None:
     try:
         secret = PrincipalSecret.generate()
         opened = secret.unwrap(wrap(secret.public, b"self-test", b"info"), b"info")
-    except Exception:  # noqa: BLE001 - whatever the library below raises means the same here
+    except Exception:  # whatever the library below raises means the same here
         opened = b""
     if opened != b"self-test":
         raise Misconfigured(

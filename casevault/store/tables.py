@@ -59,7 +59,7 @@ case_file = Table(
     Column("version", Integer, nullable=False),
     Column("key_version", Integer, nullable=False),
     # HMAC of the service key over all the columns above, for jobs that hold no key of the case.
-    Column("mac", LargeBinary(32), nullable=False),
+    Column("mac", LargeBinary(36), nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -99,7 +99,7 @@ ledger_entry = Table(
     Column("id", Uuid, primary_key=True),
     Column("leaf", LargeBinary, nullable=False),
     Column("body_digest", LargeBinary(32), nullable=False),
-    Column("tag", LargeBinary(32), nullable=False),
+    Column("tag", LargeBinary(36), nullable=False),
     # Derived from the leaf, for queries; checked against it on every read.
     Column("month", String(7), nullable=False),
     Column("writer", String(22), nullable=False),

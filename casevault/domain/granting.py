@@ -1,0 +1,80 @@
+"""Whose signature makes a grant count: one table, read from vouches and never from staff rows.
+
+Pure. `store.trust` brings the scopes that a granter's vouches prove at the moment of granting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from uuid import UUID
+
+from casevault.domain.vouching import Scope
+
+
+class ObjectKind(StrEnum):
+    """What a grant gives the keys of."""
+
+    CASE = "case"
+    GROUP = "group"
+    MONTH = "month"
+
+
+class PrincipalKind(StrEnum):
+    """Kinds of principals; all but STAFF are held by groups, by the service or on paper."""
+
+    STAFF = "staff"
+    OVERSIGHT = "oversight"
+    DIRECTORY = "directory"
+    INTAKE = "intake"
+    AUDITORS = "auditors"
+    DPO = "dpo"
+    COUNTING = "counting"
+    RECOVERY = "recovery"
+    ROOT = "root"
+    SERVICE = "service"
+    ORGANISATION = "organisation"
+    LEDGER = "ledger"
+
+
+TEAM_GROUPS = (PrincipalKind.OVERSIGHT, PrincipalKind.DIRECTORY, PrincipalKind.INTAKE)
+
+# Who may let others into a group that belongs to no team.
+_WIDE_GROUP_ROLES = {PrincipalKind.AUDITORS: "auditor", PrincipalKind.DPO: "dpo"}
+
+# Which roles a member of a team group must be vouched for.
+GROUP_MEMBERS = {
+    PrincipalKind.OVERSIGHT: frozenset({"supervisor"}),
+    PrincipalKind.DIRECTORY: frozenset({"supervisor", "caseworker"}),
+    PrincipalKind.INTAKE: frozenset({"supervisor"}),
+    PrincipalKind.AUDITORS: frozenset({"auditor"}),
+    PrincipalKind.DPO: frozenset({"dpo"}),
+}
+
+
+def may_grant(
+    scopes: Iterable[Scope],
+    object_kind: ObjectKind,
+    team: UUID | None,
+    group: PrincipalKind | None = None,
+) -> bool:
+    """Say whether a granter with these vouched scopes may grant keys of such an object."""
+    return any(_covers(scope, object_kind, team, group) for scope in scopes)
+
+
+def _covers(
+    scope: Scope, object_kind: ObjectKind, team: UUID | None, group: PrincipalKind | None
+) -> bool:
+    if scope.kind == PrincipalKind.ROOT:
+        # The root signs only in the ceremony, where it lets the first people into the groups.
+        return object_kind is ObjectKind.GROUP
+    if object_kind is ObjectKind.MONTH:
+        # The service seals each month to the auditors; an auditor lets a colleague in.
+        return scope.kind == PrincipalKind.SERVICE or "auditor" in scope.roles
+    if scope.kind != PrincipalKind.STAFF:
+        return False
+    if object_kind is ObjectKind.CASE:
+        return scope.team == team and bool({"caseworker", "supervisor"} & set(scope.roles))
+    if group in _WIDE_GROUP_ROLES:
+        return _WIDE_GROUP_ROLES[group] in scope.roles
+    return team is not None and scope.team == team and "supervisor" in scope.roles

@@ -1,0 +1,321 @@
+"""Case files: plain metadata under a stamp, documents and manifests sealed per compartment.
+
+One manifest per compartment lists every live document with its revision and commitment, so that
+a document that was swapped, put back or removed by hand is found. Sealing happens here, where the
+row is known. Must never return a document whose manifest does not name it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select, update
+
+from casevault.crypto import canonical, macs
+from casevault.crypto.roots import FileRoots
+from casevault.crypto.sealing import Key, Place, seal, unseal
+from casevault.domain.casefile import CaseMetadata
+from casevault.errors import Conflict, NotFound, Stale, Tampered
+from casevault.ids import new_id
+from casevault.store import stamps, tables
+
+_SCHEMA = 1
+_STAMP = "case-file"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a manifest says about one document."""
+
+    row: UUID
+    kind: str
+    revision: int
+    commitment: bytes
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All live documents of one compartment, and the team and class of the case."""
+
+    compartment: str
+    team: UUID
+    retention_class: str
+    documents: tuple[Listed, ...]
+    revision: int = 0
+    commitment: bytes = b""
+
+    def of_kind(self, kind: str) -> Listed | None:
+        """Return the only document of a kind, or None."""
+        return next((listed for listed in self.documents if listed.kind == kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An unsealed document: short-lived, and silent when printed."""
+
+    kind: str
+    content: dict[str, Any] = field(repr=False)
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The oldest manifest state that may still be believed (kept in the keyring)."""
+
+    revision: int
+    commitment: bytes
+
+
+def insert_case(connection: Connection, roots: FileRoots, case: CaseMetadata) -> None:
+    """Insert the plain row of a new case."""
+    connection.execute(insert(tables.case_file).values(**_columns(roots, case)))
+
+
+def change_case(connection: Connection, roots: FileRoots, case: CaseMetadata) -> None:
+    """Write the next version of the plain row; a row that moved on meanwhile is a `Conflict`."""
+    done = connection.execute(
+        update(tables.case_file)
+        .where(tables.case_file.c.id == case.id, tables.case_file.c.version == case.version - 1)
+        .values(**_columns(roots, case))
+    )
+    if done.rowcount != 1:
+        raise Conflict(code="case.version")
+
+
+def find_case(
+    connection: Connection, roots: FileRoots, case_id: UUID, *, lock: bool = False
+) -> CaseMetadata | None:
+    """Return the plain row of a case, its stamp checked; None if there is none."""
+    query = select(tables.case_file).where(tables.case_file.c.id == case_id)
+    if lock:
+        query = query.with_for_update()
+    row = connection.execute(query).mappings().one_or_none()
+    return None if row is None else _case(roots, dict(row))
+
+
+def cases_after(
+    connection: Connection, roots: FileRoots, ids: Iterable[UUID], after: UUID | None, limit: int
+) -> list[CaseMetadata]:
+    """Return up to `limit` of these cases in the order of their (random) ids."""
+    case = tables.case_file
+    chosen = sorted(i for i in ids if after is None or i > after)[:limit]
+    if not chosen:
+        return []
+    rows = connection.execute(select(case).where(case.c.id.in_(chosen))).mappings()
+    found = [_case(roots, dict(row)) for row in rows]
+    return sorted(found, key=lambda c: c.id)
+
+
+def insert_compartment(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    compartment: str,
+    key: Key,
+    documents: Mapping[str, Mapping[str, Any]],
+) -> Manifest:
+    """Seal the first documents of a compartment (kind → content) and its manifest."""
+    listed: list[Listed] = []
+    for kind, content in documents.items():
+        row = new_id()
+        sealed = _seal_document(organisation, case.id, compartment, key, row, kind, content, 1)
+        connection.execute(
+            insert(tables.document).values(
+                id=row, case_id=case.id, compartment=compartment, sealed=sealed
+            )
+        )
+        listed.append(Listed(row, kind, 1, _commitment(sealed), 1))
+    manifest = Manifest(compartment, case.team, case.retention_class, tuple(listed), 1)
+    sealed = _seal_manifest(organisation, case.id, key, manifest)
+    connection.execute(
+        insert(tables.manifest).values(case_id=case.id, compartment=compartment, sealed=sealed)
+    )
+    return replace(manifest, commitment=_commitment(sealed))
+
+
+def load_manifest(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    compartment: str,
+    key: Key,
+    anchor: Anchor | None = None,
+) -> Manifest:
+    """Return a compartment's manifest; one older than its anchor is `Tampered`."""
+    table = tables.manifest
+    sealed = connection.execute(
+        select(table.c.sealed).where(
+            table.c.case_id == case.id, table.c.compartment == compartment
+        )
+    ).scalar_one_or_none()
+    if sealed is None:
+        raise Tampered(code="manifest.missing")
+    opened = unseal(key, _manifest_place(organisation, case.id, compartment), bytes(sealed))
+    manifest = _decode_manifest(compartment, opened.content, opened.revision, opened.commitment)
+    if (manifest.team, manifest.retention_class) != (case.team, case.retention_class):
+        raise Tampered(code="manifest.control")
+    if anchor is not None and (
+        manifest.revision < anchor.revision
+        or (
+            manifest.revision == anchor.revision
+            and not macs.same(manifest.commitment, anchor.commitment)
+        )
+    ):
+        raise Tampered(code="manifest.old")
+    return manifest
+
+
+def read_documents(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    manifest: Manifest,
+    key: Key,
+    kinds: Iterable[str] | None = None,
+) -> list[Document]:
+    """Return the documents of a compartment (of these kinds), each as its manifest names it."""
+    table = tables.document
+    wanted = [d for d in manifest.documents if kinds is None or d.kind in set(kinds)]
+    rows = connection.execute(
+        select(table.c.id, table.c.sealed).where(
+            table.c.id.in_([d.row for d in wanted]),
+            table.c.case_id == case.id,
+            table.c.compartment == manifest.compartment,
+        )
+    ).all()
+    sealed = {row.id: bytes(row.sealed) for row in rows}
+    if sealed.keys() != {d.row for d in wanted}:
+        raise Tampered(code="document.missing")
+    return [_open_document(organisation, case.id, manifest, key, d, sealed[d.row]) for d in wanted]
+
+
+def amend_document(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    manifest: Manifest,
+    key: Key,
+    kind: str,
+    content: Mapping[str, Any],
+    expected_version: int,
+) -> Manifest:
+    """Replace the content of a document whose version is still the expected one, else `Stale`."""
+    listed = manifest.of_kind(kind)
+    if listed is None:
+        raise NotFound(code="document")
+    if listed.version != expected_version:
+        raise Stale()
+    # The old bytes must still be the named ones, or a swap would be written over and lost.
+    read_documents(connection, organisation, case, manifest, key, [kind])
+    revision = listed.revision + 1
+    sealed = _seal_document(
+        organisation, case.id, manifest.compartment, key, listed.row, kind, content, revision
+    )
+    connection.execute(
+        update(tables.document).where(tables.document.c.id == listed.row).values(sealed=sealed)
+    )
+    changed = Listed(listed.row, kind, revision, _commitment(sealed), listed.version + 1)
+    others = tuple(changed if d.row == listed.row else d for d in manifest.documents)
+    return _write_manifest(connection, organisation, case, replace(manifest, documents=others), key)
+
+
+def _write_manifest(
+    connection: Connection, organisation: UUID, case: CaseMetadata, manifest: Manifest, key: Key
+) -> Manifest:
+    grown = replace(manifest, revision=manifest.revision + 1)
+    sealed = _seal_manifest(organisation, case.id, key, grown)
+    table = tables.manifest
+    connection.execute(
+        update(table)
+        .where(table.c.case_id == case.id, table.c.compartment == manifest.compartment)
+        .values(sealed=sealed)
+    )
+    return replace(grown, commitment=_commitment(sealed))
+
+
+def _seal_document(
+    organisation: UUID,
+    case_id: UUID,
+    compartment: str,
+    key: Key,
+    row: UUID,
+    kind: str,
+    content: Mapping[str, Any],
+    revision: int,
+) -> bytes:
+    text = json.dumps(
+        {"schema": _SCHEMA, "kind": kind, "content": content},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode()
+    place = Place(organisation, "document", row, case_id, compartment)
+    return seal(key, place, text, revision)
+
+
+def _open_document(
+    organisation: UUID, case_id: UUID, manifest: Manifest, key: Key, listed: Listed, sealed: bytes
+) -> Document:
+    place = Place(organisation, "document", listed.row, case_id, manifest.compartment)
+    opened = unseal(key, place, sealed, listed.revision)
+    if not macs.same(opened.commitment, listed.commitment):
+        raise Tampered(code="document.other")
+    raw = _json(opened.content)
+    if raw.get("schema") != _SCHEMA or raw.get("kind") != listed.kind:
+        raise Tampered(code="document.content")
+    return Document(listed.kind, raw["content"], listed.version)
+
+
+def _seal_manifest(organisation: UUID, case_id: UUID, key: Key, manifest: Manifest) -> bytes:
+    text = json.dumps(
+        {
+            "schema": _SCHEMA,
+            "team": manifest.team.hex,
+            "class": manifest.retention_class,
+            "documents": [
+                [d.row.hex, d.kind, d.revision, macs.b64(d.commitment), d.version]
+                for d in manifest.documents
+            ],
+        },
+        separators=(",", ":"),
+    ).encode()
+    place = _manifest_place(organisation, case_id, manifest.compartment)
+    return seal(key, place, text, manifest.revision)
+
+
+def _decode_manifest(
+    compartment: str, content: bytes, revision: int, commitment: bytes
+) -> Manifest:
+    raw = _json(content)
+    try:
+        documents = tuple(
+            Listed(UUID(row), kind, rev, macs.unb64(mark) or b"", version)
+            for row, kind, rev, mark, version in raw["documents"]
+        )
+        return Manifest(
+            compartment, UUID(raw["team"]), raw["class"], documents, revision, commitment
+        )
+    except (KeyError, ValueError, TypeError):
+        raise Tampered(code="manifest.content") from None
+
+
+def _manifest_place(organisation: UUID, case_id: UUID, compartment: str) -> Place:
+    return Place(organisation, "manifest", case_id, case_id, compartment)
+
+
+def _commitment(sealed: bytes) -> bytes:
+    return sealed[52:84]
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    try:
+        raw = json.loads(content)
+    except ValueError:
+        raise Tampered(code="content") from None
+    if not isinstance(raw, dict):
+        raise Tampered(code="content")
+    return raw

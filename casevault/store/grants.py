@@ -1,0 +1,144 @@
+"""Grants as rows of the keyring: giving, finding, taking away.
+
+Giving replaces what the same person had on the same object, so that one row answers "who can
+open this, and since when".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from casevault.crypto import grants as crypto_grants
+from casevault.crypto.grants import Carried, Grant, GrantTerms
+from casevault.crypto.principals import PrincipalSecret, PublicKeys
+from casevault.crypto.sealing import Key
+from casevault.domain.granting import ObjectKind
+from casevault.errors import Tampered
+from casevault.ids import new_id
+from casevault.store import keyring_tables as tables
+from casevault.store.keyring import KeyringTransaction, Lookup, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """What keys are granted of: its kind, id and team."""
+
+    kind: ObjectKind
+    id: UUID
+    team: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Granter:
+    """Who signs a grant."""
+
+    id: UUID
+    secret: PrincipalSecret = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Grantee:
+    """Who receives a grant; the public keys are vouched ones."""
+
+    id: UUID
+    public: PublicKeys = field(repr=False)
+
+
+def give(
+    tx: KeyringTransaction,
+    target: Object,
+    keys: Mapping[str, Key],
+    granter: Granter,
+    grantees: Iterable[tuple[Grantee, frozenset[str]]],
+    *,
+    purpose: str,
+    issued_at: int,
+    expires_at: int | None = None,
+) -> None:
+    """Grant to each grantee those of `keys` that are named beside it."""
+    grants: list[tuple[Lookup, bytes]] = []
+    rows: list[tuple[Lookup, bytes]] = []
+    for grantee, names in grantees:
+        chosen = {name: keys[name] for name in sorted(names)}
+        terms = GrantTerms(
+            id=new_id(),
+            purpose=purpose,
+            organisation=tx.organisation,
+            team=target.team,
+            object_kind=target.kind.value,
+            object_id=target.id,
+            carried=tuple(Carried(name, key.id, key.version) for name, key in chosen.items()),
+            grantee=grantee.id,
+            grantee_key_id=grantee.public.key_id,
+            granter=granter.id,
+            granter_key_id=granter.secret.public.key_id,
+            issued_at=issued_at,
+            expires_at=expires_at,
+        )
+        grant, sealed = crypto_grants.issue(terms, chosen, granter.secret, grantee.public)
+        grants.append((_lookup(terms), grant.encode()))
+        rows += [({"grant_id": terms.id, "compartment": name}, row) for name, row in sealed.items()]
+    tx.add_many(tables.grant, grants)
+    tx.add_many(tables.grant_key, rows)
+
+
+def take(tx: KeyringTransaction, target: Object, grantee: UUID) -> int:
+    """Delete every grant of an object to a principal; return how many there were."""
+    return _remove(tx, tx.lookups(tables.grant, object_id=target.id, grantee_id=grantee))
+
+
+def of_object(
+    tx: KeyringTransaction, target: Object, grantees: Iterable[UUID] | None = None
+) -> list[Grant]:
+    """Return the grants of an object, to these principals or to all. Not yet checked."""
+    where: Lookup = {"object_id": target.id, "object_kind": target.kind.value}
+    if grantees is not None:
+        where["grantee_id"] = list(grantees)
+    return [_grant(row) for row in tx.find(tables.grant, **where)]
+
+
+def of_grantee(tx: KeyringTransaction, kind: ObjectKind, grantee: UUID) -> list[Grant]:
+    """Return the grants of one kind of object to a principal. Not yet checked."""
+    return [
+        _grant(row) for row in tx.find(tables.grant, grantee_id=grantee, object_kind=kind.value)
+    ]
+
+
+def objects_of(tx: KeyringTransaction, kind: ObjectKind, grantees: Iterable[UUID]) -> set[UUID]:
+    """Return the ids of the objects of one kind granted to any of these principals."""
+    found = tx.lookups(tables.grant, grantee_id=list(grantees), object_kind=kind.value)
+    return {row["object_id"] for row in found}
+
+
+def key_rows(tx: KeyringTransaction, grant: Grant) -> dict[str, bytes]:
+    """Return a grant's sealed key rows by compartment."""
+    found = tx.find(tables.grant_key, grant_id=grant.terms.id)
+    return {row.lookup["compartment"]: row.content for row in found}
+
+
+def _remove(tx: KeyringTransaction, lookups: list[Lookup]) -> int:
+    ids = [row["id"] for row in lookups]
+    if ids:
+        tx.remove(tables.grant_key, grant_id=ids)
+        tx.remove(tables.grant, id=ids)
+    return len(ids)
+
+
+def _lookup(terms: GrantTerms) -> Lookup:
+    return {
+        "id": terms.id,
+        "object_kind": terms.object_kind,
+        "object_id": terms.object_id,
+        "grantee_id": terms.grantee,
+        "expires_at": terms.expires_at or 0,
+    }
+
+
+def _grant(row: Row) -> Grant:
+    grant = Grant.decode(row.content)
+    # The row may have been sealed by us and still say something else than its columns.
+    if _lookup(grant.terms) != row.lookup:
+        raise Tampered(code="grant")
+    return grant

@@ -1,0 +1,139 @@
+"""A person's key ring for one request: what they can open, and by which grant.
+
+Built from the session's secret, dropped with the request; no key outlives it. This is where
+"the key is the permission" happens: without a grant there is nothing here to open a case with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from casevault.crypto import grants as crypto_grants
+from casevault.crypto.grants import Grant
+from casevault.crypto.principals import PrincipalSecret
+from casevault.crypto.sealing import Key
+from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.errors import Refused
+from casevault.store import grants, principals
+from casevault.store.grants import Granter, Object
+from casevault.store.keyring import KeyringTransaction
+from casevault.store.principals import Principal
+from casevault.store.trust import Trust
+
+_GROUP_SECRET = "secret"  # noqa: S105 - the name of a compartment
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedKey:
+    """A key and the way by which this person holds it."""
+
+    key: Key = field(repr=False)
+    through: PrincipalKind
+    grant_id: UUID
+    expires_at: int | None
+
+
+class KeyHolder:
+    """The keys within reach of one person during one request."""
+
+    def __init__(self, staff: UUID, secret: PrincipalSecret, trust: Trust) -> None:
+        self.staff = staff
+        self._secret = secret
+        self._trust = trust
+        self._groups: dict[UUID, tuple[Principal, PrincipalSecret]] = {}
+
+    def __repr__(self) -> str:
+        return "KeyHolder(…)"
+
+    @property
+    def granter(self) -> Granter:
+        """This person as the signer of grants."""
+        return Granter(self.staff, self._secret)
+
+    def sign(self, context: str, message: bytes) -> bytes:
+        """Sign a statement in this person's name."""
+        return self._secret.sign(context, message)
+
+    @property
+    def secret(self) -> PrincipalSecret:
+        """The person's own secret."""
+        return self._secret
+
+    def group_ids(self, tx: KeyringTransaction) -> set[UUID]:
+        """Return the groups of which the keyring says this person is a member (unchecked)."""
+        return grants.objects_of(tx, ObjectKind.GROUP, [self.staff])
+
+    def open(self, tx: KeyringTransaction, target: Object) -> dict[str, OpenedKey]:
+        """Return every key of an object that this person can open, by compartment.
+
+        Own grants come first, then those of the person's groups. A grant that has expired or
+        does not count is passed over only if it is expired; anything forged is `Tampered`.
+        """
+        reach = {self.staff, *self.group_ids(tx)}
+        found = grants.of_object(tx, target, reach)
+        found.sort(key=lambda grant: grant.terms.grantee != self.staff)
+        opened: dict[str, OpenedKey] = {}
+        for grant in found:
+            wanted = {c.compartment for c in grant.terms.carried} - opened.keys()
+            if wanted and self._counts(tx, grant, target):
+                opened |= self._open_grant(tx, grant, wanted)
+        return opened
+
+    def group(self, tx: KeyringTransaction, group_id: UUID) -> tuple[Principal, PrincipalSecret]:
+        """Return a group of which this person is a member, with its secret."""
+        if group_id not in self._groups:
+            row = principals.principal(tx, group_id)
+            if row is None:
+                raise Refused(code="group.unknown")
+            target = Object(ObjectKind.GROUP, group_id, row.team)
+            for grant in grants.of_object(tx, target, [self.staff]):
+                if self._counts(tx, grant, target):
+                    key = self._unwrap(tx, grant, self._secret, {_GROUP_SECRET})[_GROUP_SECRET]
+                    secret = principals.group_secret(tx.organisation, row, key)
+                    self._groups[group_id] = (row, secret)
+                    break
+            else:
+                raise Refused(code="group.not-member")
+        return self._groups[group_id]
+
+    def group_key(self, tx: KeyringTransaction, group: Principal) -> Key:
+        """Return the key of a group's secret: what is granted to let a colleague in."""
+        target = Object(ObjectKind.GROUP, group.id, group.team)
+        for grant in grants.of_object(tx, target, [self.staff]):
+            if self._counts(tx, grant, target):
+                return self._unwrap(tx, grant, self._secret, {_GROUP_SECRET})[_GROUP_SECRET]
+        raise Refused(code="group.not-member")
+
+    def _counts(self, tx: KeyringTransaction, grant: Grant, target: Object) -> bool:
+        try:
+            self._trust.check_grant(tx, grant)
+        except Refused:
+            return False
+        return grant.terms.team == target.team
+
+    def _open_grant(
+        self, tx: KeyringTransaction, grant: Grant, wanted: set[str]
+    ) -> dict[str, OpenedKey]:
+        terms = grant.terms
+        if terms.grantee == self.staff:
+            kind, secret = PrincipalKind.STAFF, self._secret
+        else:
+            row, secret = self.group(tx, terms.grantee)
+            kind = row.kind
+        keys = self._unwrap(tx, grant, secret, wanted)
+        return {
+            name: OpenedKey(key, kind, terms.id, terms.expires_at) for name, key in keys.items()
+        }
+
+    @staticmethod
+    def _unwrap(
+        tx: KeyringTransaction, grant: Grant, secret: PrincipalSecret, wanted: set[str]
+    ) -> dict[str, Key]:
+        link = crypto_grants.open_link(grant, secret)
+        rows = grants.key_rows(tx, grant)
+        return {
+            name: crypto_grants.open_row(grant, link, name, row)
+            for name, row in rows.items()
+            if name in wanted
+        }

@@ -1,0 +1,335 @@
+"""Writing the ledger: what was done becomes a leaf, a sealed body and index rows.
+
+Decides ids, pseudonyms, counters and tags. Must never let a value of a case into an entry: acts
+carry ids, names of fields and numbers only.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select, update
+
+from casevault.clock import Clock
+from casevault.crypto import macs
+from casevault.crypto.roots import FileRoots, host_id
+from casevault.crypto.sealing import Place, seal
+from casevault.errors import CaseVaultError, Unrecorded
+from casevault.ids import EntryId, new_id
+from casevault.ledger import entry as ledger_entry
+from casevault.ledger.entry import Body, Entity, encode_body, encode_leaf, make_leaf
+from casevault.store import stamps, tables, tree
+from casevault.store.database import Database
+from casevault.store.months import MonthKey, Months
+
+_GROUP = 250
+FAILED = 8
+REFUSED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, as the ledger keeps it. `None` ids are the service itself or an unknown person."""
+
+    staff: UUID | None = None
+    roles: tuple[str, ...] = ()
+    session: UUID | None = None
+    assurance: str = ""
+    request: str | None = None
+
+
+SERVICE = Actor(roles=("service",))
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A record that an act is about: its type (``case``), id and versions of its parts."""
+
+    type: str
+    id: UUID
+    versions: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that was done or refused. Real ids; the ledger makes pseudonyms of them."""
+
+    code: str
+    actor: Actor
+    rule: str = ""
+    outcome: int = 0
+    purpose: str = "operations"
+    touched: tuple[Touched, ...] = ()
+    fields: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    count: int | None = None
+    links: tuple[tuple[str, str], ...] = ()
+    id: EntryId = field(default_factory=lambda: EntryId(new_id()))
+
+
+@dataclass
+class _Waiting:
+    acts: tuple[Act, ...]
+    error: CaseVaultError | None = None
+    done: bool = False
+
+
+class Ledger:
+    """The log of one organisation, as one process writes it."""
+
+    def __init__(self, database: Database, months: Months, roots: FileRoots, clock: Clock) -> None:
+        self._database = database
+        self._months = months
+        self._roots = roots
+        self._clock = clock
+        self._counter_lock = threading.Lock()
+        self._queue_lock = threading.Lock()
+        self._commit_lock = threading.Lock()
+        self._queue: list[_Waiting] = []
+        self._begin_as_new_writer()
+        # A forked worker must not continue its parent's counters.
+        os.register_at_fork(after_in_child=self._begin_as_new_writer)
+
+    def _begin_as_new_writer(self) -> None:
+        self.writer = macs.b64(secrets.token_bytes(16))
+        self._counter = 0
+        self._skipped: list[int] = []
+        self._registered = False
+
+    def prepare(self) -> MonthKey:
+        """Return this month's key; call it before a transaction of the data store is open."""
+        try:
+            self._register()
+            return self._months.current()
+        except CaseVaultError:
+            raise Unrecorded(code="unrecorded.month") from None
+
+    def record(self, *acts: Act) -> None:
+        """Make these entries durable in a transaction of their own before returning.
+
+        Callers that arrive while a commit is on its way are committed together with the next one.
+        Raises `Unrecorded`; then nothing was written.
+        """
+        waiting = _Waiting(acts)
+        with self._queue_lock:
+            self._queue.append(waiting)
+        with self._commit_lock:
+            while not waiting.done:
+                with self._queue_lock:
+                    batch, self._queue = self._queue[:_GROUP], self._queue[_GROUP:]
+                self._commit(batch)
+        if waiting.error is not None:
+            raise Unrecorded(code=waiting.error.code) from None
+
+    def append(self, connection: Connection, month: MonthKey, acts: Sequence[Act]) -> list[int]:
+        """Write entries inside the caller's transaction; return the counters taken.
+
+        The caller gives them back with `rolled_back` if it does not commit.
+        """
+        taken: list[int] = []
+        entries: list[tuple[UUID, bytes]] = []
+        try:
+            for act in acts:
+                counter, skipped = self._take()
+                taken.append(counter)
+                entries.append(self._write(connection, month, act, counter, skipped))
+            if self._database.is_sqlite:
+                tree.append(connection, entries)
+            else:
+                self._stage(connection, entries)
+        except BaseException:
+            self.rolled_back(taken)
+            raise
+        return taken
+
+    def rolled_back(self, counters: Sequence[int]) -> None:
+        """Remember numbers that were taken for nothing: the next entry names them."""
+        with self._counter_lock:
+            self._skipped += counters
+
+    def close(self) -> None:
+        """Say that this writer ended on purpose."""
+        if self._registered:
+            with self._database.writing() as connection:
+                connection.execute(
+                    update(tables.ledger_writer)
+                    .where(tables.ledger_writer.c.writer == self.writer)
+                    .values(closed=True)
+                )
+
+    def crashed_writers(self) -> list[str]:
+        """Return writers of this host that ended without saying so."""
+        writer = tables.ledger_writer
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(writer).where(writer.c.host == _host(), writer.c.closed.is_(False))
+            ).all()
+        return [row.writer for row in rows if row.writer != self.writer and not _alive(row.process)]
+
+    def close_writer(self, connection: Connection, writer: str) -> int:
+        """Close a crashed writer inside the caller's transaction; return its next counter."""
+        connection.execute(
+            update(tables.ledger_writer)
+            .where(tables.ledger_writer.c.writer == writer)
+            .values(closed=True)
+        )
+        entry = tables.ledger_entry
+        last = connection.execute(
+            select(entry.c.counter)
+            .where(entry.c.writer == writer)
+            .order_by(entry.c.counter.desc())
+            .limit(1)
+        ).scalar_one_or_none()
+        return 0 if last is None else int(last) + 1
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        taken: list[int] = []
+        try:
+            month = self.prepare()
+            with self._database.opened_for_writing() as connection:
+                acts = [act for waiting in batch for act in waiting.acts]
+                taken = self.append(connection, month, acts)
+                connection.commit()
+        except CaseVaultError as error:
+            self.rolled_back(taken)
+            for waiting in batch:
+                waiting.error = error
+        except BaseException:
+            self.rolled_back(taken)
+            for waiting in batch:
+                waiting.error = Unrecorded()
+            raise
+        finally:
+            for waiting in batch:
+                waiting.done = True
+
+    def _take(self) -> tuple[int, tuple[int, ...]]:
+        with self._counter_lock:
+            number, self._counter = self._counter, self._counter + 1
+            skipped, self._skipped = tuple(self._skipped), []
+        return number, skipped
+
+    def _write(
+        self,
+        connection: Connection,
+        month: MonthKey,
+        act: Act,
+        counter: int,
+        skipped: tuple[int, ...],
+    ) -> tuple[UUID, bytes]:
+        try:
+            body = self._body(month, act, skipped)
+            salt = macs.salt()
+            leaf = encode_leaf(
+                make_leaf(body, salt, writer=self.writer, counter=counter, key_month=month.month)
+            )
+            place = Place(self._months.organisation, "ledger-body", act.id)
+            sealed = seal(month.body, place, salt + encode_body(body))
+            tag = stamps.stamp(self._roots, tree.TAG_PURPOSE, ledger_entry.tag_input(leaf, sealed))
+            connection.execute(
+                insert(tables.ledger_entry).values(
+                    id=act.id,
+                    leaf=leaf,
+                    body_digest=macs.sha256(sealed),
+                    tag=tag,
+                    month=month.month,
+                    writer=self.writer,
+                    counter=counter,
+                )
+            )
+            connection.execute(insert(tables.ledger_body).values(entry_id=act.id, sealed=sealed))
+            self._index(connection, act.id, body)
+        except BaseException:
+            # What this entry would have named must be named by the next one.
+            self.rolled_back(skipped)
+            raise
+        return act.id, leaf
+
+    def _body(self, month: MonthKey, act: Act, skipped: tuple[int, ...]) -> Body:
+        actor = act.actor
+        return Body(
+            recorded=f"{self._clock.now():%Y-%m-%dT%H:%M:%S.%f}Z",
+            code=act.code,
+            actor=None if actor.staff is None else pseudonym(month, "actor", actor.staff),
+            roles=tuple(sorted(actor.roles)),
+            session=None if actor.session is None else pseudonym(month, "session", actor.session),
+            assurance=actor.assurance,
+            purpose=act.purpose,
+            outcome=act.outcome,
+            rule=act.rule,
+            entities=tuple(
+                Entity(t.type, pseudonym(month, "subject", t.id), t.versions) for t in act.touched
+            ),
+            fields=act.fields,
+            filters=act.filters,
+            count=act.count,
+            request=actor.request,
+            links=act.links,
+            skipped=skipped,
+        )
+
+    @staticmethod
+    def _index(connection: Connection, entry_id: UUID, body: Body) -> None:
+        found = {("subject", entity.record) for entity in body.entities}
+        found |= {
+            (kind, value)
+            for kind, value in (("actor", body.actor), ("session", body.session))
+            if value is not None
+        }
+        if found:
+            connection.execute(
+                insert(tables.ledger_subject),
+                [
+                    {"entry_id": entry_id, "kind": kind, "pseudonym": value}
+                    for kind, value in sorted(found)
+                ],
+            )
+
+    def _stage(self, connection: Connection, entries: list[tuple[UUID, bytes]]) -> None:
+        staged_at = int(self._clock.now().timestamp() * 1_000_000)
+        connection.execute(
+            insert(tables.ledger_pending),
+            [{"entry_id": entry_id, "staged_at": staged_at} for entry_id, _ in entries],
+        )
+
+    def _register(self) -> None:
+        if self._registered:
+            return
+        with self._counter_lock:
+            if not self._registered:
+                with self._database.writing() as connection:
+                    connection.execute(
+                        insert(tables.ledger_writer).values(
+                            writer=self.writer, host=_host(), process=os.getpid(), closed=False
+                        )
+                    )
+                self._registered = True
+
+
+def pseudonym(month: MonthKey, kind: str, value: UUID) -> str:
+    """Return what stands for an id of one kind in the entries of a month."""
+    return macs.pseudonym(month.index, kind, value)
+
+
+def with_outcome(act: Act, outcome: int, rule: str) -> Act:
+    """Return the same act with another outcome and its own id."""
+    return replace(act, outcome=outcome, rule=rule, id=EntryId(new_id()))
+
+
+def _host() -> str:
+    return host_id()[:64]
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

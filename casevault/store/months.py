@@ -1,0 +1,139 @@
+"""Month keys: what the ledger's bodies are sealed under.
+
+A month key is granted at birth to the auditors and to recovery. The service keeps the current
+and the previous month, then destroys its copy: a stolen server shows two months, not six years.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from casevault.clock import Clock, unix_seconds
+from casevault.crypto import canonical
+from casevault.crypto.canonical import Reader
+from casevault.crypto.sealing import Key
+from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.errors import Conflict, KeyUnavailable, Misconfigured
+from casevault.ids import new_id
+from casevault.store import grants, principals
+from casevault.store import keyring_tables as tables
+from casevault.store.grants import Grantee, Granter, Object
+from casevault.store.keyring import Keyring, KeyringTransaction
+from casevault.store.trust import Trust
+
+COMPARTMENT = "month"
+_KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class MonthKey:
+    """The keys of one month (``2026-11``)."""
+
+    month: str
+    object_id: UUID
+    body: Key = field(repr=False)
+    index: Key = field(repr=False)
+
+
+def of(month: str, object_id: UUID, key: Key) -> MonthKey:
+    """Derive the two keys of a month from its random key."""
+    return MonthKey(month, object_id, key.derive("ledger-body"), key.derive("ledger-index"))
+
+
+def name_of(moment: datetime) -> str:
+    """Return the month of a moment, as ``2026-11``."""
+    return f"{moment:%Y-%m}"
+
+
+class Months:
+    """The service's own two months."""
+
+    def __init__(self, keyring: Keyring, trust: Trust, clock: Clock) -> None:
+        self.organisation = keyring.organisation
+        self._keyring = keyring
+        self._trust = trust
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[str, MonthKey] = {}
+
+    def current(self) -> MonthKey:
+        """Return the key of the present month; make and grant it if nobody did yet."""
+        month = name_of(self._clock.now())
+        known = self._known.get(month)
+        if known is not None:
+            return known
+        with self._lock:
+            made = self._read(month)
+            if made is None:
+                try:
+                    self._make(month)
+                except Conflict:
+                    pass  # another worker was quicker, and its key is the month's
+                made = self._read(month)
+            if made is None:
+                raise KeyUnavailable(code="month")
+            # Only what the service may still hold stays in memory.
+            self._known = {month: made}
+            return made
+
+    def kept(self) -> list[MonthKey]:
+        """Return the months that the service can still open, newest first."""
+        with self._keyring.reading() as tx:
+            rows = tx.find(tables.month_key)
+        found = [_month(row.lookup["month"], row.content) for row in rows]
+        return sorted((m for m in found if m is not None), key=lambda m: m.month, reverse=True)
+
+    def _read(self, month: str) -> MonthKey | None:
+        with self._keyring.reading() as tx:
+            row = tx.one(tables.month_key, month=month)
+        return None if row is None else _month(month, row.content)
+
+    def _make(self, month: str) -> None:
+        with self._keyring.writing() as tx:
+            key, object_id = Key.random(), new_id()
+            tx.add(tables.month_key, canonical.encode(object_id, key.material), month=month)
+            grants.give(
+                tx,
+                Object(ObjectKind.MONTH, object_id),
+                {COMPARTMENT: key},
+                self._service(tx),
+                [(grantee, frozenset({COMPARTMENT})) for grantee in self._grantees(tx)],
+                purpose="ledger",
+                issued_at=unix_seconds(self._clock.now()),
+            )
+            self._destroy_old(tx, month)
+
+    def _service(self, tx: KeyringTransaction) -> Granter:
+        (service,) = principals.groups(tx, PrincipalKind.SERVICE)
+        return Granter(service.id, tx.roots.principal("service"))
+
+    def _grantees(self, tx: KeyringTransaction) -> list[Grantee]:
+        found = [
+            *principals.groups(tx, PrincipalKind.AUDITORS),
+            *principals.groups(tx, PrincipalKind.RECOVERY),
+        ]
+        if len(found) < 2:
+            raise Misconfigured("There are no auditors yet.", code="month.auditors")
+        return [Grantee(p.id, self._trust.public_keys(tx, p.id)) for p in found]
+
+    @staticmethod
+    def _destroy_old(tx: KeyringTransaction, current: str) -> None:
+        rows = sorted(tx.find(tables.month_key), key=lambda row: str(row.lookup["month"]))
+        for row in rows[:-_KEPT]:
+            object_id = Reader.of(row.content).uuid()
+            if row.lookup["month"] < current:
+                tx.replace(tables.month_key, canonical.encode(object_id, None), **row.lookup)
+
+
+def object_ids(tx: KeyringTransaction) -> dict[str, UUID]:
+    """Return what each month's key is called in grants."""
+    return {row.lookup["month"]: Reader.of(row.content).uuid() for row in tx.find(tables.month_key)}
+
+
+def _month(month: str, content: bytes) -> MonthKey | None:
+    reader = Reader.of(content)
+    object_id, material = reader.uuid(), reader.optional_bytes()
+    return None if material is None else of(month, object_id, Key(material))

@@ -1,0 +1,238 @@
+"""Staff, teams, envelopes, enrolment codes and sessions: rows of the keyring about colleagues.
+
+Names and logins are sealed under the service key inside the row; a login is found by its HMAC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from casevault.crypto import canonical, macs, tokens
+from casevault.crypto.canonical import Reader
+from casevault.crypto.credentials import Envelope
+from casevault.crypto.principals import PrincipalSecret
+from casevault.crypto.sealing import Place, seal, unseal
+from casevault.errors import Unauthenticated
+from casevault.store import keyring_tables as tables
+from casevault.store.keyring import KeyringTransaction, Row
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """A colleague as the administrator entered them. Powers come from vouches, not from here."""
+
+    id: UUID
+    name: str = field(repr=False)
+    login: str = field(repr=False)
+    roles: tuple[str, ...]
+    team: UUID | None
+    enrolled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in person: until when, how surely, and their sealed seed. Unix seconds."""
+
+    id: UUID
+    staff: UUID
+    created_at: int
+    seen_at: int
+    assurance: str
+    sealed_seed: bytes = field(repr=False)
+
+
+def login_index(tx: KeyringTransaction, login: str) -> bytes:
+    """Return the HMAC by which a login is found; spelling variants are one login."""
+    return macs.mac(tx.roots.service(), "login", fold_login(login))
+
+
+def fold_login(login: str) -> str:
+    """Fold what people vary when they type a login."""
+    return login.strip().casefold()
+
+
+def add_team(tx: KeyringTransaction, team: UUID, name: str) -> None:
+    """Keep a team's name."""
+    tx.add(tables.team, canonical.encode(name), id=team)
+
+
+def teams(tx: KeyringTransaction) -> dict[UUID, str]:
+    """Return the names of all teams."""
+    return {row.lookup["id"]: Reader.of(row.content).text() for row in tx.find(tables.team)}
+
+
+def add_staff(tx: KeyringTransaction, member: StaffMember) -> None:
+    """Insert a colleague; a login that is taken is a `Conflict`."""
+    tx.add(
+        tables.staff, _staff_content(tx, member), id=member.id, login=login_index(tx, member.login)
+    )
+
+
+def change_staff(tx: KeyringTransaction, member: StaffMember) -> None:
+    """Replace what is kept about a colleague."""
+    tx.replace(
+        tables.staff, _staff_content(tx, member), id=member.id, login=login_index(tx, member.login)
+    )
+
+
+def staff_by_id(tx: KeyringTransaction, staff: UUID) -> StaffMember | None:
+    """Return a colleague, or None."""
+    row = tx.one(tables.staff, id=staff)
+    return None if row is None else _staff(tx, row)
+
+
+def staff_by_login(tx: KeyringTransaction, login: str) -> StaffMember | None:
+    """Return the colleague with this login, or None."""
+    row = tx.one(tables.staff, login=login_index(tx, login))
+    return None if row is None else _staff(tx, row)
+
+
+def all_staff(tx: KeyringTransaction) -> list[StaffMember]:
+    """Return all colleagues, by name."""
+    members = (_staff(tx, row) for row in tx.find(tables.staff))
+    return sorted(members, key=lambda member: member.name.casefold())
+
+
+def put_envelope(tx: KeyringTransaction, staff: UUID, envelope: Envelope) -> None:
+    """Keep a person's sealed secret, replacing the one before."""
+    tx.remove(tables.envelope, staff_id=staff)
+    tx.add(tables.envelope, envelope.encode(), staff_id=staff)
+
+
+def envelope_of(tx: KeyringTransaction, staff: UUID) -> Envelope | None:
+    """Return a person's sealed secret, or None before enrolment."""
+    row = tx.one(tables.envelope, staff_id=staff)
+    return None if row is None else Envelope.decode(row.content)
+
+
+def add_enrolment(tx: KeyringTransaction, staff: UUID, code: str, expires_at: int) -> None:
+    """Keep the digest of a one-time code; earlier codes of that person die."""
+    tx.remove(tables.enrolment, staff_id=staff)
+    tx.add(
+        tables.enrolment,
+        canonical.encode(expires_at),
+        code=tokens.code_digest(code),
+        staff_id=staff,
+    )
+
+
+def use_enrolment(tx: KeyringTransaction, code: str, now: int) -> UUID:
+    """Use a one-time code up and return whose it was; wrong, used and old codes look the same."""
+    digest = tokens.code_digest(code)
+    row = tx.one(tables.enrolment, code=digest)
+    if row is None or Reader.of(row.content).number() <= now:
+        raise Unauthenticated("This code is not valid (any more).", code="enrolment.code")
+    tx.remove(tables.enrolment, code=digest)
+    staff: UUID = row.lookup["staff_id"]
+    return staff
+
+
+def add_session(
+    tx: KeyringTransaction,
+    token: tokens.Token,
+    boot_secret: bytes,
+    session: Session,
+    secret: PrincipalSecret,
+) -> None:
+    """Keep a session: the person's seed is sealed under what only token and boot secret give."""
+    place = _session_place(tx.organisation, session)
+    sealed = seal(token.session_key(boot_secret, session.id), place, secret.seed)
+    tx.add(
+        tables.session,
+        _session_content(session, sealed),
+        sid=token.sid_digest,
+        staff_id=session.staff,
+    )
+
+
+def session_of(tx: KeyringTransaction, token: tokens.Token) -> Session | None:
+    """Return the session that a token names, or None."""
+    row = tx.one(tables.session, sid=token.sid_digest)
+    return None if row is None else _session(row)
+
+
+def open_session(
+    organisation: UUID, token: tokens.Token, boot_secret: bytes, session: Session
+) -> PrincipalSecret:
+    """Return the person's secret; a wrong token or boot secret is `Tampered`."""
+    key = token.session_key(boot_secret, session.id)
+    place = _session_place(organisation, session)
+    return PrincipalSecret(unseal(key, place, session.sealed_seed).content)
+
+
+def touch_session(tx: KeyringTransaction, token: tokens.Token, now: int) -> None:
+    """Note that the session was used (callers do so at most once a minute)."""
+    session = session_of(tx, token)
+    if session is not None:
+        seen = Session(
+            session.id,
+            session.staff,
+            session.created_at,
+            max(now, session.seen_at),
+            session.assurance,
+            session.sealed_seed,
+        )
+        tx.replace(
+            tables.session,
+            _session_content(seen, session.sealed_seed),
+            sid=token.sid_digest,
+            staff_id=session.staff,
+        )
+
+
+def end_session(tx: KeyringTransaction, token: tokens.Token) -> bool:
+    """Delete one session; say whether it was there."""
+    return tx.remove(tables.session, sid=token.sid_digest) == 1
+
+
+def end_sessions_of(tx: KeyringTransaction, staff: UUID) -> int:
+    """Delete all sessions of a person; return how many."""
+    return tx.remove(tables.session, staff_id=staff)
+
+
+def _staff_content(tx: KeyringTransaction, member: StaffMember) -> bytes:
+    service = tx.roots.service()
+    inner = canonical.encode(member.name, member.login)
+    sealed = seal(service, _staff_place(tx.organisation, member.id), inner)
+    return canonical.encode(
+        service.version, sealed, member.roles, member.team, 1 if member.enrolled else 0
+    )
+
+
+def _staff(tx: KeyringTransaction, row: Row) -> StaffMember:
+    staff: UUID = row.lookup["id"]
+    reader = Reader.of(row.content)
+    service = tx.roots.service(reader.number())
+    inner = Reader.of(
+        unseal(service, _staff_place(tx.organisation, staff), reader.bytes_()).content
+    )
+    roles = tuple(str(role) for role in reader.list_())
+    team, enrolled = reader.optional_uuid(), reader.number() == 1
+    return StaffMember(staff, inner.text(), inner.text(), roles, team, enrolled)
+
+
+def _staff_place(organisation: UUID, staff: UUID) -> Place:
+    return Place(organisation, "staff-name", staff)
+
+
+def _session_place(organisation: UUID, session: Session) -> Place:
+    return Place(organisation, "session", session.id, None, session.staff.hex)
+
+
+def _session_content(session: Session, sealed_seed: bytes) -> bytes:
+    return canonical.encode(
+        session.id, session.created_at, session.seen_at, session.assurance, sealed_seed
+    )
+
+
+def _session(row: Row) -> Session:
+    reader = Reader.of(row.content)
+    return Session(
+        id=reader.uuid(),
+        staff=row.lookup["staff_id"],
+        created_at=reader.number(),
+        seen_at=reader.number(),
+        assurance=reader.text(),
+        sealed_seed=reader.bytes_(),
+    )

@@ -1,0 +1,123 @@
+"""Principals and vouches as rows of the keyring.
+
+A group's secret lies sealed under a group key; membership is a grant of that key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from casevault.crypto import canonical
+from casevault.crypto.canonical import Reader
+from casevault.crypto.principals import PrincipalSecret, PublicKeys
+from casevault.crypto.sealing import Key, Place, seal, unseal
+from casevault.crypto.vouches import Vouch
+from casevault.domain.granting import PrincipalKind
+from casevault.errors import KeyUnavailable, Tampered
+from casevault.store import keyring_tables as tables
+from casevault.store.keyring import KeyringTransaction, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A principal as the keyring knows it: public keys and, for groups, the sealed secret."""
+
+    id: UUID
+    kind: PrincipalKind
+    team: UUID | None
+    public: PublicKeys = field(repr=False)
+    sealed_secret: bytes | None = field(default=None, repr=False)
+
+
+def add_principal(tx: KeyringTransaction, principal: Principal) -> None:
+    """Insert a principal; one with that id already is a `Conflict`."""
+    tx.add(
+        tables.principal,
+        canonical.encode(*principal.public.parts, principal.sealed_secret),
+        id=principal.id,
+        kind=principal.kind.value,
+        team_id=principal.team,
+    )
+
+
+def add_group(
+    tx: KeyringTransaction, group: UUID, kind: PrincipalKind, team: UUID | None
+) -> tuple[Principal, Key]:
+    """Make a group: a fresh pair, its secret sealed under a fresh group key. Returns both."""
+    secret, key = PrincipalSecret.generate(), Key.random()
+    sealed = seal(key, _group_place(tx.organisation, group), secret.seed)
+    principal = Principal(group, kind, team, secret.public, sealed)
+    add_principal(tx, principal)
+    return principal, key
+
+
+def group_secret(organisation: UUID, group: Principal, key: Key) -> PrincipalSecret:
+    """Open a group's secret with the group key; it must belong to the group's public keys."""
+    if group.sealed_secret is None:
+        raise KeyUnavailable()
+    place = _group_place(organisation, group.id)
+    secret = PrincipalSecret(unseal(key, place, group.sealed_secret).content)
+    if secret.public.key_id != group.public.key_id:
+        raise Tampered(code="principal")
+    return secret
+
+
+def principal(tx: KeyringTransaction, principal_id: UUID) -> Principal | None:
+    """Return a principal, or None."""
+    row = tx.one(tables.principal, id=principal_id)
+    return None if row is None else _principal(row)
+
+
+def principals(tx: KeyringTransaction, ids: list[UUID]) -> list[Principal]:
+    """Return those of these principals that exist."""
+    return [_principal(row) for row in tx.find(tables.principal, id=ids)] if ids else []
+
+
+def groups(
+    tx: KeyringTransaction, kind: PrincipalKind, team: UUID | None = None
+) -> list[Principal]:
+    """Return the groups of one kind and team."""
+    found = tx.find(tables.principal, kind=kind.value, team_id=team)
+    return [_principal(row) for row in found]
+
+
+def add_vouch(tx: KeyringTransaction, vouch: Vouch) -> None:
+    """Keep a vouch."""
+    statement = vouch.statement
+    tx.add(tables.vouch, vouch.encode(), serial=statement.serial, subject_id=statement.subject)
+
+
+def vouches_for(tx: KeyringTransaction, subject: UUID) -> list[Vouch]:
+    """Return all vouches for a principal, valid or not."""
+    found = []
+    for row in tx.find(tables.vouch, subject_id=subject):
+        vouch = Vouch.decode(row.content)
+        if (vouch.statement.serial, vouch.statement.subject) != (row.lookup["serial"], subject):
+            raise Tampered(code="vouch")
+        found.append(vouch)
+    return found
+
+
+def add_revocation(tx: KeyringTransaction, serial: UUID, revoked_at: int) -> None:
+    """Revoke a vouch from `revoked_at` (Unix seconds) on."""
+    tx.add(tables.revocation, canonical.encode(revoked_at), serial=serial)
+
+
+def revocations(tx: KeyringTransaction, serials: list[UUID]) -> dict[UUID, int]:
+    """Return from when on each of these vouches is revoked, where it is."""
+    rows = tx.find(tables.revocation, serial=serials) if serials else []
+    return {row.lookup["serial"]: Reader.of(row.content).number() for row in rows}
+
+
+def _principal(row: Row) -> Principal:
+    reader = Reader.of(row.content)
+    public = PublicKeys(reader.bytes_(), reader.bytes_())
+    sealed = reader.optional_bytes()
+    reader.end()
+    kind = PrincipalKind(row.lookup["kind"])
+    return Principal(row.lookup["id"], kind, row.lookup["team_id"], public, sealed)
+
+
+def _group_place(organisation: UUID, group: UUID) -> Place:
+    return Place(organisation, "group-secret", group)

@@ -1,0 +1,181 @@
+"""Whom the keyring's statements may be believed: vouch chains down to the pinned root.
+
+Decides which scopes (kind, roles, team) a principal holds at a moment and whether a grant counts.
+Results of checks, never keys, are remembered per process for 60 seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from casevault.clock import Clock, unix_seconds
+from casevault.crypto import grants as crypto_grants
+from casevault.crypto import vouches as crypto_vouches
+from casevault.crypto.grants import Grant
+from casevault.crypto.principals import PublicKeys
+from casevault.crypto.vouches import Vouch
+from casevault.domain.granting import ObjectKind, PrincipalKind, may_grant
+from casevault.domain.vouching import MAX_CHAIN, Scope, check_validity, may_vouch
+from casevault.errors import CaseVaultError, Misconfigured, Refused, Tampered
+from casevault.store import principals
+from casevault.store.keyring import KeyringTransaction
+
+REMEMBERED_SECONDS = 60
+_MAX_REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """One vouch whose whole chain holds: scope, keys and the seconds in which it does."""
+
+    scope: Scope
+    serial: UUID
+    public: PublicKeys = field(repr=False)
+    valid_from: int
+    valid_until: int
+
+    def holds(self, at: int) -> bool:
+        """Say whether the vouch covers the moment `at`."""
+        return self.valid_from <= at < self.valid_until
+
+
+class Trust:
+    """Follows vouches to the root whose fingerprint the configuration pins."""
+
+    def __init__(self, root_pin: str, clock: Clock) -> None:
+        self._root_pin = root_pin
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._believed: dict[UUID, tuple[int, tuple[Believed, ...]]] = {}
+        self._grants: dict[bytes, int] = {}
+
+    def check_root(self, tx: KeyringTransaction) -> None:
+        """Refuse a keyring whose root is not the pinned one."""
+        roots = principals.groups(tx, PrincipalKind.ROOT)
+        if len(roots) != 1 or roots[0].public.pin != self._root_pin:
+            raise Misconfigured(
+                "The root key in the keyring is not the one that `root_fingerprint` pins. Restore"
+                " the right keyring, or the right configuration file.",
+                code="root.fingerprint",
+            )
+
+    def forget(self) -> None:
+        """Drop what is remembered (after a vouch or a revocation)."""
+        with self._lock:
+            self._believed.clear()
+            self._grants.clear()
+
+    def scopes(self, tx: KeyringTransaction, subject: UUID, at: int | None = None) -> list[Scope]:
+        """Return the scopes that a principal holds at `at` (now by default; Unix seconds)."""
+        moment = unix_seconds(self._clock.now()) if at is None else at
+        return [b.scope for b in self.believed(tx, subject) if b.holds(moment)]
+
+    def believed(self, tx: KeyringTransaction, subject: UUID) -> tuple[Believed, ...]:
+        """Return every vouch for a principal whose chain holds, in force or not."""
+        now = unix_seconds(self._clock.now())
+        with self._lock:
+            until, found = self._believed.get(subject, (0, ()))
+        if until > now:
+            return found
+        found = self._follow(tx, subject, MAX_CHAIN)
+        with self._lock:
+            if len(self._believed) > _MAX_REMEMBERED:
+                self._believed.clear()
+            self._believed[subject] = (now + REMEMBERED_SECONDS, found)
+        return found
+
+    def public_keys(self, tx: KeyringTransaction, subject: UUID) -> PublicKeys:
+        """Return the vouched public keys of a principal to whom something is to be granted.
+
+        Never the keys of a bare row: whoever can write the keyring could put their own there.
+        """
+        now = unix_seconds(self._clock.now())
+        for believed in self.believed(tx, subject):
+            if believed.holds(now):
+                return believed.public
+        raise Refused(
+            "Nobody vouches for these keys at present.",
+            code="vouch.missing",
+            hint="Ask the person's supervisor (or the DPO) to vouch for them.",
+        )
+
+    def check_grant(self, tx: KeyringTransaction, grant: Grant) -> None:
+        """Return if this grant counts: signature, chain at issue, organisation, expiry."""
+        terms = grant.terms
+        now = unix_seconds(self._clock.now())
+        if terms.organisation != tx.organisation:
+            raise Tampered(code="grant")
+        if terms.expires_at is not None and terms.expires_at <= now:
+            raise Refused("This grant has expired.", code="grant.expired")
+        digest = grant.digest
+        with self._lock:
+            if self._grants.get(digest, 0) > now:
+                return
+        self._check_granter(tx, grant)
+        with self._lock:
+            if len(self._grants) > _MAX_REMEMBERED:
+                self._grants.clear()
+            self._grants[digest] = now + REMEMBERED_SECONDS
+
+    def _check_granter(self, tx: KeyringTransaction, grant: Grant) -> None:
+        terms = grant.terms
+        kind = ObjectKind(terms.object_kind)
+        group = None
+        if kind is ObjectKind.GROUP:
+            row = principals.principal(tx, terms.object_id)
+            if row is None or row.team != terms.team:
+                raise Tampered(code="grant")
+            group = row.kind
+        candidates = [
+            b
+            for b in self.believed(tx, terms.granter)
+            if b.holds(terms.issued_at) and b.public.key_id == terms.granter_key_id
+        ]
+        if not may_grant([b.scope for b in candidates], kind, terms.team, group):
+            raise Tampered(code="grant.scope")
+        crypto_grants.check_signature(grant, candidates[0].public)
+
+    def _follow(self, tx: KeyringTransaction, subject: UUID, depth: int) -> tuple[Believed, ...]:
+        principal = principals.principal(tx, subject)
+        if principal is None:
+            return ()
+        if principal.kind is PrincipalKind.ROOT:
+            if principal.public.pin != self._root_pin:
+                return ()
+            scope = Scope(kind=PrincipalKind.ROOT.value, roles=(), team=None)
+            return (Believed(scope, subject, principal.public, 0, 1 << 62),)
+        if depth == 0:
+            return ()
+        found = principals.vouches_for(tx, subject)
+        revoked = principals.revocations(tx, [v.statement.serial for v in found])
+        believed = []
+        for vouch in found:
+            if vouch.subject_keys.key_id != principal.public.key_id:
+                continue
+            if vouch.statement.kind != principal.kind.value:
+                continue
+            one = self._believe(tx, vouch, revoked.get(vouch.statement.serial), depth)
+            if one is not None:
+                believed.append(one)
+        return tuple(believed)
+
+    def _believe(
+        self, tx: KeyringTransaction, vouch: Vouch, revoked_at: int | None, depth: int
+    ) -> Believed | None:
+        statement = vouch.statement
+        scope = Scope(kind=statement.kind, roles=statement.roles, team=statement.team)
+        for issuer in self._follow(tx, statement.issuer, depth - 1):
+            if not issuer.holds(statement.valid_from) or not may_vouch(issuer.scope, scope):
+                continue
+            try:
+                check_validity(statement.valid_from, statement.valid_until)
+                crypto_vouches.check_signature(vouch, issuer.public)
+            except CaseVaultError:
+                continue
+            until = min(statement.valid_until, revoked_at or statement.valid_until)
+            return Believed(
+                scope, statement.serial, vouch.subject_keys, statement.valid_from, until
+            )
+        return None
