@@ -17,7 +17,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from casevault.crypto import canonical, macs
 from casevault.crypto.roots import FileRoots
-from casevault.crypto.sealing import Key, Place, seal, unseal
+from casevault.crypto.sealing import Key, Place, header, seal, unseal
 from casevault.domain.casefile import CaseMetadata
 from casevault.errors import Conflict, NotFound, Stale, Tampered
 from casevault.ids import new_id
@@ -149,9 +149,7 @@ def load_manifest(
     """Return a compartment's manifest; one older than its anchor is `Tampered`."""
     table = tables.manifest
     sealed = connection.execute(
-        select(table.c.sealed).where(
-            table.c.case_id == case.id, table.c.compartment == compartment
-        )
+        select(table.c.sealed).where(table.c.case_id == case.id, table.c.compartment == compartment)
     ).scalar_one_or_none()
     if sealed is None:
         raise Tampered(code="manifest.missing")
@@ -308,7 +306,7 @@ def _manifest_place(organisation: UUID, case_id: UUID, compartment: str) -> Plac
 
 
 def _commitment(sealed: bytes) -> bytes:
-    return sealed[52:84]
+    return header(sealed).commitment
 
 
 def _json(content: bytes) -> dict[str, Any]:

@@ -19,9 +19,8 @@ from casevault.store import grants, principals
 from casevault.store.grants import Granter, Object
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.principals import Principal
+from casevault.store.teams import GROUP_COMPARTMENT
 from casevault.store.trust import Trust
-
-_GROUP_SECRET = "secret"  # noqa: S105 - the name of a compartment
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,9 @@ class KeyHolder:
             target = Object(ObjectKind.GROUP, group_id, row.team)
             for grant in grants.of_object(tx, target, [self.staff]):
                 if self._counts(tx, grant, target):
-                    key = self._unwrap(tx, grant, self._secret, {_GROUP_SECRET})[_GROUP_SECRET]
+                    key = self._unwrap(tx, grant, self._secret, {GROUP_COMPARTMENT})[
+                        GROUP_COMPARTMENT
+                    ]
                     secret = principals.group_secret(tx.organisation, row, key)
                     self._groups[group_id] = (row, secret)
                     break
@@ -102,7 +103,7 @@ class KeyHolder:
         target = Object(ObjectKind.GROUP, group.id, group.team)
         for grant in grants.of_object(tx, target, [self.staff]):
             if self._counts(tx, grant, target):
-                return self._unwrap(tx, grant, self._secret, {_GROUP_SECRET})[_GROUP_SECRET]
+                return self._unwrap(tx, grant, self._secret, {GROUP_COMPARTMENT})[GROUP_COMPARTMENT]
         raise Refused(code="group.not-member")
 
     def _counts(self, tx: KeyringTransaction, grant: Grant, target: Object) -> bool:

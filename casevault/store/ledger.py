@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -314,11 +315,6 @@ class Ledger:
 def pseudonym(month: MonthKey, kind: str, value: UUID) -> str:
     """Return what stands for an id of one kind in the entries of a month."""
     return macs.pseudonym(month.index, kind, value)
-
-
-def with_outcome(act: Act, outcome: int, rule: str) -> Act:
-    """Return the same act with another outcome and its own id."""
-    return replace(act, outcome=outcome, rule=rule, id=EntryId(new_id()))
 
 
 def _host() -> str:

@@ -117,13 +117,17 @@ def add_enrolment(tx: KeyringTransaction, staff: UUID, code: str, expires_at: in
     )
 
 
-def use_enrolment(tx: KeyringTransaction, code: str, now: int) -> UUID:
-    """Use a one-time code up and return whose it was; wrong, used and old codes look the same."""
-    digest = tokens.code_digest(code)
-    row = tx.one(tables.enrolment, code=digest)
+def use_enrolment(tx: KeyringTransaction, code: str, now: int) -> None:
+    """Use a one-time code up; a second use is refused like a wrong code."""
+    enrolment_of(tx, code, now)
+    tx.remove(tables.enrolment, code=tokens.code_digest(code))
+
+
+def enrolment_of(tx: KeyringTransaction, code: str, now: int) -> UUID:
+    """Return whose one-time code this is; wrong, used and old codes look the same."""
+    row = tx.one(tables.enrolment, code=tokens.code_digest(code))
     if row is None or Reader.of(row.content).number() <= now:
         raise Unauthenticated("This code is not valid (any more).", code="enrolment.code")
-    tx.remove(tables.enrolment, code=digest)
     staff: UUID = row.lookup["staff_id"]
     return staff
 
@@ -184,6 +188,14 @@ def touch_session(tx: KeyringTransaction, token: tokens.Token, now: int) -> None
 def end_session(tx: KeyringTransaction, token: tokens.Token) -> bool:
     """Delete one session; say whether it was there."""
     return tx.remove(tables.session, sid=token.sid_digest) == 1
+
+
+def drop_oldest_sessions(tx: KeyringTransaction, staff: UUID, keep: int) -> None:
+    """Delete a person's oldest sessions until `keep` are left."""
+    rows = tx.find(tables.session, staff_id=staff)
+    rows.sort(key=lambda row: _session(row).created_at, reverse=True)
+    for row in rows[keep:]:
+        tx.remove(tables.session, sid=row.lookup["sid"])
 
 
 def end_sessions_of(tx: KeyringTransaction, staff: UUID) -> int:

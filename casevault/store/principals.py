@@ -41,6 +41,12 @@ def add_principal(tx: KeyringTransaction, principal: Principal) -> None:
     )
 
 
+def put_principal(tx: KeyringTransaction, principal: Principal) -> None:
+    """Keep a principal, replacing the one with its id."""
+    tx.remove(tables.principal, id=principal.id)
+    add_principal(tx, principal)
+
+
 def add_group(
     tx: KeyringTransaction, group: UUID, kind: PrincipalKind, team: UUID | None
 ) -> tuple[Principal, Key]:

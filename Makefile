@@ -1,0 +1,72 @@
+# CaseVault: `make` lists the targets. Everything runs in .venv, made from requirements.lock.
+
+PYTHON ?= python3
+BIN    := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+GATE   := -m "not faults and not slow"
+# Parallel test processes; each starts its own PostgreSQL.
+JOBS   ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-all lint types contracts migrations wheel bench faults fuzz \
+        openapi ci clean
+
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+venv: .venv/.installed ## make .venv from the lock file (hashes checked)
+
+# Debian's python3 may lack ensurepip: then the system's pip fills a venv made without one.
+.venv/.installed: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv >/dev/null 2>&1 \
+	  || $(PYTHON) -m venv --clear --without-pip .venv
+	@pip="$(BIN)/python -m pip"; \
+	$$pip --version >/dev/null 2>&1 || pip="$(PYTHON) -m pip --python $(BIN)/python"; \
+	$$pip install --quiet --require-hashes -r requirements.lock \
+	  && $$pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: venv ## walk through made-up cases; STEP=n starts there, SERVE=1 leaves the API running
+	@$(BIN)/python -m casevault demo $(if $(STEP),--step $(STEP)) $(if $(SERVE),--serve)
+
+test: venv ## the gate: everything but fault injection and slow tests, on SQLite and PostgreSQL
+	$(PYTEST) $(GATE) -n $(JOBS)
+
+test-all: venv ## every test, with branch coverage
+	$(PYTEST) -n $(JOBS) --cov --cov-report=term-missing:skip-covered
+
+lint: venv ## style, with ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv ## types, with mypy --strict
+	$(BIN)/mypy
+
+contracts: venv ## who may import whom, and the rules that read the source
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.checks
+
+migrations: venv ## the tables in the code and the migrations agree
+	$(BIN)/python -m casevault db check
+
+wheel: venv ## build the wheel, install it elsewhere, run the gate against it
+	tests/wheel.sh
+
+bench: venv ## measure; results go to stdout
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+faults: venv ## kill processes and cut connections at the worst moments
+	$(PYTEST) -m faults
+
+fuzz: venv ## property tests with many more examples
+	$(PYTEST) tests/property --hypothesis-profile=fuzz -n $(JOBS)
+
+openapi: venv ## write openapi.json anew
+	$(BIN)/python -m tests.openapi_snapshot --write
+
+ci: ## what the server runs
+	.ci/run
+
+clean: ## remove everything that can be made again, .venv included
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The HTTP face of the use cases: the only package that knows FastAPI."""

@@ -1,0 +1,1 @@
+"""Decisions, pure: no third-party import, no I/O, no clock of its own."""

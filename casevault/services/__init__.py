@@ -1,0 +1,1 @@
+"""Use cases: one verb each; no service knows another."""

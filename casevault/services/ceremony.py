@@ -1,0 +1,244 @@
+"""The key ceremony: from two empty databases to a vault whose first people are vouched for.
+
+Runs once, in one room. The 32-byte seed of recovery and root exists while this runs, leaves as
+k-of-n shares on paper, and is kept nowhere. Must never write a passphrase or a share to a store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from casevault.clock import Clock, unix_seconds
+from casevault.crypto import recovery
+from casevault.crypto.credentials import PassphraseKdf, check_strength
+from casevault.crypto.principals import PrincipalSecret, PublicKeys
+from casevault.crypto.roots import PRINCIPALS, FileRoots
+from casevault.crypto.sealing import Key
+from casevault.domain.access import Role, check_roles
+from casevault.domain.granting import PrincipalKind
+from casevault.errors import Invalid
+from casevault.ids import new_id
+from casevault.store import identity, people, principals, teams
+from casevault.store.database import Database
+from casevault.store.grants import Grantee, Granter
+from casevault.store.keyring import Keyring, KeyringTransaction
+from casevault.store.people import StaffMember
+from casevault.store.principals import Principal
+
+Progress = Callable[[str], None]
+_DAY = 86_400
+_VALID_DAYS = 365
+_WIDE_GROUPS = {Role.AUDITOR: PrincipalKind.AUDITORS, Role.DPO: PrincipalKind.DPO}
+# Whom the root itself vouches for; the DPO vouches for the administrator.
+_ROOT_VOUCHED = frozenset({Role.DPO, Role.SUPERVISOR, Role.AUDITOR})
+_PRESENT = (Role.DPO, Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPerson:
+    """Somebody who is in the room and chooses a passphrase."""
+
+    name: str = field(repr=False)
+    login: str = field(repr=False)
+    roles: frozenset[Role]
+    team: str | None
+    passphrase: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the ceremony is to set up."""
+
+    people: tuple[FirstPerson, ...]
+    threshold: int = 3
+    shares: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What leaves the ceremony: ids, the root's fingerprint and the shares for paper."""
+
+    organisation: UUID
+    root_pin: str
+    root_fingerprint: str
+    staff: dict[str, UUID]
+    teams: dict[str, UUID]
+    shares: tuple[str, ...] = field(repr=False)
+    threshold: int
+    held_alone: tuple[str, ...]
+
+
+class Ceremony:
+    """Sets up an empty keyring and data store."""
+
+    def __init__(self, data: Database, keyring: Database, roots: FileRoots, clock: Clock) -> None:
+        self._data = data
+        self._database = keyring
+        self._roots = roots
+        self._clock = clock
+
+    def hold(
+        self,
+        organisation: UUID,
+        plan: Plan,
+        kdf: PassphraseKdf,
+        progress: Progress = lambda _: None,
+    ) -> Outcome:
+        """Run the whole ceremony in one keyring transaction; nothing is left of a failed one."""
+        check_plan(plan)
+        now = unix_seconds(self._clock.now())
+        seed = recovery.new_seed()
+        identity.begin_keyring(self._database, self._roots.keyring_id)
+        keyring = Keyring(self._database, self._roots, organisation)
+        with keyring.writing() as tx:
+            room = _Room(tx, kdf, now, seed)
+            progress("root, recovery and service keys")
+            room.set_up_groups()
+            progress("teams and the first people")
+            room.admit_people(plan.people)
+        identity.begin_data(self._data, organisation, self._roots.keyring_id)
+        root = recovery.root_principal(seed).public
+        return Outcome(
+            organisation=organisation,
+            root_pin=root.pin,
+            root_fingerprint=root.fingerprint,
+            staff=room.staff,
+            teams=room.teams,
+            shares=recovery.split(seed, plan.threshold, plan.shares),
+            threshold=plan.threshold,
+            held_alone=held_alone(plan.people),
+        )
+
+
+def check_plan(plan: Plan) -> None:
+    """Refuse a plan that leaves a vault which nobody could run or recover."""
+    if not 2 <= plan.threshold <= plan.shares <= 16:
+        raise Invalid("Choose shares such as 3 of 5 (at least 2).", code="ceremony.shares")
+    present = frozenset().union(*(person.roles for person in plan.people))
+    for role in _PRESENT:
+        if role not in present:
+            raise Invalid(
+                f"Nobody in the plan is {role.value}. The first DPO, supervisor, auditor and"
+                " administrator take part in the ceremony.",
+                code="ceremony.role-missing",
+            )
+    logins = [people.fold_login(person.login) for person in plan.people]
+    if len(set(logins)) != len(logins):
+        raise Invalid("Two people have the same login.", code="ceremony.login")
+    for person in plan.people:
+        check_roles(person.roles)
+        check_strength(person.passphrase)
+        if not person.roles & set(_PRESENT):
+            raise Invalid(
+                "Caseworkers, reporters and referrers enrol after the ceremony, with a one-time"
+                " code.",
+                code="ceremony.role-later",
+            )
+        if (Role.SUPERVISOR in person.roles) != (person.team is not None):
+            raise Invalid("Supervisors, and only they, name their team.", code="ceremony.team")
+
+
+def held_alone(first: tuple[FirstPerson, ...]) -> tuple[str, ...]:
+    """Return the roles that one person holds alone: their loss needs the recovery shares."""
+    counts = {role: sum(role in person.roles for person in first) for role in Role}
+    return tuple(sorted(role.value for role, count in counts.items() if count == 1))
+
+
+class _Room:
+    """The ceremony while it runs."""
+
+    def __init__(self, tx: KeyringTransaction, kdf: PassphraseKdf, now: int, seed: bytes) -> None:
+        self._tx = tx
+        self._kdf = kdf
+        self._now = now
+        self._until = now + _VALID_DAYS * _DAY
+        self._root = Granter(new_id(), recovery.root_principal(seed))
+        self._recovery = Grantee(new_id(), recovery.recovery_principal(seed).public)
+        self._wide: dict[Role, tuple[Principal, Key]] = {}
+        self._founders: dict[str, Granter] = {}
+        self._team_groups: dict[str, teams.TeamGroups] = {}
+        self.staff: dict[str, UUID] = {}
+        self.teams: dict[str, UUID] = {}
+
+    def set_up_groups(self) -> None:
+        tx, root = self._tx, self._root
+        row = Principal(root.id, PrincipalKind.ROOT, None, root.secret.public)
+        principals.add_principal(tx, row)
+        self._add_vouched(self._recovery.id, PrincipalKind.RECOVERY, self._recovery.public)
+        for name in PRINCIPALS:
+            self._add_vouched(new_id(), PrincipalKind(name), tx.roots.principal(name).public)
+        for role, kind in _WIDE_GROUPS.items():
+            group, key = principals.add_group(tx, new_id(), kind, None)
+            self._vouch(root, group.id, group.public, kind)
+            teams.admit(tx, root, group, key, self._recovery, self._now)
+            self._wide[role] = (group, key)
+
+    def admit_people(self, first: tuple[FirstPerson, ...]) -> None:
+        own = {person.login: self._keep(person) for person in first}
+        for person in first:
+            if person.team is not None:
+                self.teams.setdefault(person.team, new_id())
+        dpo = next(own[person.login] for person in first if Role.DPO in person.roles)
+        for person in first:
+            issuer = self._root if _ROOT_VOUCHED & person.roles else dpo
+            self._admit(person, own[person.login], issuer)
+
+    def _keep(self, person: FirstPerson) -> Granter:
+        staff, secret = new_id(), PrincipalSecret.generate()
+        self.staff[person.login] = staff
+        teams.add_person(self._tx, staff, secret)
+        envelope = self._kdf.close(
+            self._tx.organisation, staff, secret, person.passphrase, self._tx.roots.pepper()
+        )
+        people.put_envelope(self._tx, staff, envelope)
+        return Granter(staff, secret)
+
+    def _admit(self, person: FirstPerson, own: Granter, issuer: Granter) -> None:
+        roles = tuple(sorted(role.value for role in person.roles))
+        team = None if person.team is None else self.teams[person.team]
+        member = StaffMember(own.id, person.name, person.login, roles, team, enrolled=True)
+        people.add_staff(self._tx, member)
+        self._vouch(issuer, own.id, own.secret.public, PrincipalKind.STAFF, roles, team)
+        grantee = Grantee(own.id, own.secret.public)
+        for role, (group, key) in self._wide.items():
+            if role in person.roles:
+                teams.admit(self._tx, self._root, group, key, grantee, self._now)
+        if person.team is not None and team is not None:
+            self._join_team(person.team, team, own, grantee)
+
+    def _join_team(self, name: str, team: UUID, own: Granter, grantee: Grantee) -> None:
+        founder = self._founders.setdefault(name, own)
+        if founder is own:
+            self._team_groups[name] = teams.create_team(
+                self._tx, team, name, own, self._recovery, self._now, self._until
+            )
+            return
+        for group, key in self._team_groups[name].values():
+            teams.admit(self._tx, founder, group, key, grantee, self._now)
+
+    def _add_vouched(self, principal_id: UUID, kind: PrincipalKind, public: PublicKeys) -> None:
+        principals.add_principal(self._tx, Principal(principal_id, kind, None, public))
+        self._vouch(self._root, principal_id, public, kind)
+
+    def _vouch(
+        self,
+        issuer: Granter,
+        subject: UUID,
+        public: PublicKeys,
+        kind: PrincipalKind,
+        roles: tuple[str, ...] = (),
+        team: UUID | None = None,
+    ) -> None:
+        teams.vouch(
+            self._tx,
+            issuer,
+            subject,
+            public,
+            kind,
+            roles=roles,
+            team=team,
+            valid_from=self._now,
+            valid_until=self._until,
+        )

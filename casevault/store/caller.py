@@ -1,0 +1,96 @@
+"""Who is calling: the person, their powers as vouched, and the keys they can open.
+
+Also the gate through which every use case goes. The gate is not what protects a case (the keys
+are); it gives the answer a name, and puts the refusal on the ledger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from casevault.domain import access
+from casevault.domain.access import Decision, Permission, Subject
+from casevault.errors import NotFound, Refused
+from casevault.ids import StaffId
+from casevault.store import ledger
+from casevault.store.keyholder import KeyHolder
+from casevault.store.ledger import Act, Touched
+from casevault.store.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A signed-in person during one request."""
+
+    actor: access.Actor
+    keys: KeyHolder = field(repr=False)
+    session: UUID
+    request: str | None = None
+
+    @property
+    def staff(self) -> StaffId:
+        """The person's id."""
+        return self.actor.staff_id
+
+    @property
+    def on_ledger(self) -> ledger.Actor:
+        """The person as the ledger keeps them."""
+        return ledger.Actor(
+            staff=self.staff,
+            roles=tuple(sorted(self.actor.roles)),
+            session=self.session,
+            assurance=self.actor.assurance,
+            request=self.request,
+        )
+
+
+class Gate:
+    """Asks `domain.access` and records what it refuses."""
+
+    def __init__(self, stores: Stores, minimum_assurance: str) -> None:
+        self._stores = stores
+        self._minimum = minimum_assurance
+
+    def require(
+        self,
+        caller: Caller,
+        permission: Permission,
+        subject: Subject,
+        touched: tuple[Touched, ...] = (),
+        *,
+        hide: bool = False,
+    ) -> Decision:
+        """Return the decision if it allows; else record the denial and raise.
+
+        `hide` makes a refusal look like a record that does not exist.
+        """
+        decision = access.decide(caller.actor, permission, subject, minimum_assurance=self._minimum)
+        if not decision.allowed:
+            self.deny(caller, permission, decision.rule, touched)
+            if hide:
+                raise NotFound()
+            raise Refused(
+                "Your role does not include this.",
+                code="refused." + decision.rule.partition(":")[2],
+            )
+        return decision
+
+    def deny(
+        self,
+        caller: Caller,
+        permission: Permission,
+        rule: str,
+        touched: tuple[Touched, ...] = (),
+    ) -> None:
+        """Record a refusal in a transaction of its own."""
+        self._stores.ledger.record(
+            Act(
+                "authz.deny",
+                caller.on_ledger,
+                rule=rule,
+                outcome=ledger.REFUSED,
+                touched=touched,
+                filters=(permission.value,),
+            )
+        )

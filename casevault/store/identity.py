@@ -1,0 +1,86 @@
+"""Which keyring belongs to which data, and how new it must be.
+
+The keyring must be the newest: the data store remembers the highest generation it has seen, and
+start-up refuses an older or a foreign keyring. The generation rises at every start of the service
+and at every roll.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+
+from casevault.crypto.roots import FileRoots
+from casevault.errors import Misconfigured
+from casevault.store import keyring_tables, tables, tree
+from casevault.store.database import Database
+
+
+def begin_keyring(database: Database, keyring_id: UUID) -> None:
+    """Write the identity of a new keyring; one that has it already is refused."""
+    with database.writing() as connection:
+        if connection.execute(select(keyring_tables.keyring_identity)).first() is not None:
+            raise Misconfigured(
+                "This keyring is in use. `casevault init` sets up an empty one only.",
+                code="keyring.in-use",
+            )
+        connection.execute(
+            insert(keyring_tables.keyring_identity).values(
+                id=1, keyring_id=keyring_id, generation=1, epoch=1
+            )
+        )
+
+
+def begin_data(database: Database, organisation: UUID, keyring_id: UUID) -> None:
+    """Write the identity of a new data store and the empty ledger."""
+    with database.writing() as connection:
+        connection.execute(
+            insert(tables.store_identity).values(
+                id=1, organisation_id=organisation, keyring_id=keyring_id, generation=1
+            )
+        )
+        tree.begin(connection)
+
+
+def check(data: Database, keyring: Database, roots: FileRoots, organisation: UUID) -> None:
+    """Refuse stores that do not belong together, and a keyring older than the data has seen."""
+    with keyring.reading() as connection:
+        own = connection.execute(select(keyring_tables.keyring_identity)).one_or_none()
+    with data.reading() as connection:
+        seen = connection.execute(select(tables.store_identity)).one_or_none()
+    if own is None or seen is None:
+        raise Misconfigured(
+            "The vault is empty. Run `casevault init` first.", code="identity.empty"
+        )
+    if own.keyring_id != roots.keyring_id or own.keyring_id != seen.keyring_id:
+        raise Misconfigured(
+            "Data, keyring and keys folder belong to different vaults. Point the configuration at"
+            " the three that belong together.",
+            code="identity.foreign",
+        )
+    if seen.organisation_id != organisation:
+        raise Misconfigured(
+            "`organisation_id` is not the one this vault was made with.",
+            code="identity.organisation",
+        )
+    if own.generation < seen.generation:
+        raise Misconfigured(
+            "This keyring is older than the data has seen: keys destroyed since would come back."
+            " Restore the newest keyring backup.",
+            code="identity.older",
+        )
+
+
+def advance(data: Database, keyring: Database) -> int:
+    """Raise the keyring's generation, then let the data store remember it; return it."""
+    table = keyring_tables.keyring_identity
+    with keyring.writing() as connection:
+        connection.execute(update(table).values(generation=table.c.generation + 1))
+        generation = int(connection.execute(select(table.c.generation)).scalar_one())
+    with data.writing() as connection:
+        seen = tables.store_identity
+        connection.execute(
+            update(seen).where(seen.c.generation < generation).values(generation=generation)
+        )
+    return generation

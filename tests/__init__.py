@@ -1,0 +1,1 @@
+"""The tests of CaseVault; a package so that `python -m tests.checks` finds its parts."""

@@ -1,0 +1,1 @@
+"""Rules about the source that no linter knows, each proved by a planted violation."""

