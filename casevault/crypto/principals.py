@@ -108,6 +108,10 @@ class PrincipalSecret:
         """Return the 64-byte Ed25519 signature over (context, message)."""
         return self._sign.sign(_to_sign(context, message))
 
+    def sign_raw(self, message: bytes) -> bytes:
+        """Return a plain Ed25519 signature (signed notes bring their own context)."""
+        return self._sign.sign(message)
+
 
 def wrap(public: PublicKeys, plain: bytes, info: bytes) -> bytes:
     """HPKE base mode (RFC 9180) to `public`; 1,168 bytes for a 32-byte key."""
@@ -132,14 +136,13 @@ def verify_raw(sign_public: bytes, message: bytes, signature: bytes) -> None:
         raise Tampered(code="signature") from None
 
 
-def sign_raw(seed: bytes, message: bytes) -> bytes:
-    """Plain Ed25519 signature with a 32-byte seed (signed notes bring their own context)."""
-    return Ed25519PrivateKey.from_private_bytes(seed).sign(message)
-
-
-def public_of_sign_seed(seed: bytes) -> bytes:
-    """Return the 32-byte Ed25519 public key of a 32-byte seed."""
-    return _raw(Ed25519PrivateKey.from_private_bytes(seed).public_key())
+def is_raw_signature(sign_public: bytes, signature: bytes, message: bytes) -> bool:
+    """Say whether this is a plain Ed25519 signature, in the shape that the ledger asks for."""
+    try:
+        verify_raw(sign_public, message, signature)
+    except Tampered:
+        return False
+    return True
 
 
 def self_test() -> None:

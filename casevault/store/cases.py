@@ -18,13 +18,15 @@ from sqlalchemy import Connection, insert, select, update
 from casevault.crypto import canonical, macs
 from casevault.crypto.roots import FileRoots
 from casevault.crypto.sealing import Key, Place, header, seal, unseal
-from casevault.domain.casefile import CaseMetadata
+from casevault.domain.casefile import CaseMetadata, Status
 from casevault.errors import Conflict, NotFound, Stale, Tampered
 from casevault.ids import new_id
 from casevault.store import stamps, tables
 
 _SCHEMA = 1
 _STAMP = "case-file"
+_COLUMN = {"team": "team_id"}
+_FIELD = {column: name for name, column in _COLUMN.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,3 +319,25 @@ def _json(content: bytes) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise Tampered(code="content")
     return raw
+
+
+def _columns(roots: FileRoots, case: CaseMetadata) -> dict[str, Any]:
+    columns = {_COLUMN.get(name, name): value for name, value in asdict(case).items()}
+    columns["status"] = case.status.value
+    return columns | {"mac": stamps.stamp(roots, _STAMP, _stamped(columns))}
+
+
+def _case(roots: FileRoots, row: dict[str, Any]) -> CaseMetadata:
+    found = bytes(row.pop("mac"))
+    stamps.check(roots, _STAMP, _stamped(row), found)
+    fields = {_FIELD.get(name, name): value for name, value in row.items()}
+    return CaseMetadata(**fields | {"status": Status(row["status"])})
+
+
+def _stamped(columns: dict[str, Any]) -> bytes:
+    # Names are part of what is stamped, so that two columns cannot change places.
+    parts: list[canonical.Part] = []
+    for name in sorted(columns):
+        value = columns[name]
+        parts += [name, int(value) if isinstance(value, bool) else value]
+    return canonical.encode(*parts)

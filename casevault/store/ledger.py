@@ -127,6 +127,27 @@ class Ledger:
         if waiting.error is not None:
             raise Unrecorded(code=waiting.error.code) from None
 
+    @contextmanager
+    def giving(self, act: Act) -> Iterator[None]:
+        """Record an act that gives power, then let the caller write it to the keyring.
+
+        If that fails, a second entry (``…_failed``) says that the first had no effect.
+        """
+        self.record(act)
+        try:
+            yield
+        except BaseException:
+            self.record(
+                replace(
+                    act,
+                    code=act.code + "_failed",
+                    outcome=FAILED,
+                    rule="failed:store",
+                    id=EntryId(new_id()),
+                )
+            )
+            raise
+
     def append(self, connection: Connection, month: MonthKey, acts: Sequence[Act]) -> list[int]:
         """Write entries inside the caller's transaction; return the counters taken.
 

@@ -6,6 +6,7 @@ and the previous month, then destroys its copy: a stolen server shows two months
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -68,10 +69,9 @@ class Months:
         with self._lock:
             made = self._read(month)
             if made is None:
-                try:
+                # A Conflict: another worker was quicker, and its key is the month's.
+                with contextlib.suppress(Conflict):
                     self._make(month)
-                except Conflict:
-                    pass  # another worker was quicker, and its key is the month's
                 made = self._read(month)
             if made is None:
                 raise KeyUnavailable(code="month")

@@ -7,6 +7,7 @@ come back from clients.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from casevault.crypto import macs
@@ -32,9 +33,9 @@ def check(roots: FileRoots, purpose: str, message: bytes, found: bytes) -> None:
         raise Tampered(code="stamp")
 
 
-def seal_cursor(roots: FileRoots, purpose: str, position: list[str | int]) -> str:
+def seal_cursor(roots: FileRoots, purpose: str, position: Sequence[str | int]) -> str:
     """Return an opaque cursor for a list of one purpose."""
-    text = json.dumps(position, separators=(",", ":")).encode()
+    text = json.dumps(list(position), separators=(",", ":")).encode()
     return macs.b64(stamp(roots, "cursor/" + purpose, text) + text)
 
 

@@ -1,0 +1,180 @@
+"""Roles, permissions and the one decision that every use case asks for.
+
+Pure. This decides who is *meant* to do what and gives the answer a rule id for the ledger. It is
+not what protects a case: without a key, a permission opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from casevault.errors import FieldError, Invalid
+from casevault.ids import StaffId, TeamId
+
+
+class Role(StrEnum):
+    """What a person is vouched for. Custodians have no account."""
+
+    CASEWORKER = "caseworker"
+    SUPERVISOR = "supervisor"
+    DPO = "dpo"
+    AUDITOR = "auditor"
+    REPORTER = "reporter"
+    ADMINISTRATOR = "administrator"
+    REFERRER = "referrer"
+
+
+# Pairs of roles that one person may hold together; every other pair is refused.
+_TOGETHER = frozenset(
+    {
+        frozenset({Role.CASEWORKER, Role.SUPERVISOR}),
+        frozenset({Role.ADMINISTRATOR, Role.REPORTER}),
+        frozenset({Role.CASEWORKER, Role.REPORTER}),
+        frozenset({Role.SUPERVISOR, Role.REPORTER}),
+    }
+)
+
+
+class Permission(StrEnum):
+    """What an operation of the API needs: each operation names exactly one."""
+
+    HEALTH_READ = "health:read"
+    DOCS_READ = "docs:read"
+    SESSION_CREATE = "session:create"
+    SESSION_READ = "session:read"
+    SESSION_END = "session:end"
+    ENROLMENT_COMPLETE = "enrolment:complete"
+    STAFF_ADD = "staff:add"
+    STAFF_LIST = "staff:list"
+    STAFF_READ = "staff:read"
+    VOUCH_ISSUE = "vouch:issue"
+    CASE_OPEN = "case:open"
+    CASE_LIST = "case:list"
+    CASE_READ = "case:read"
+    CASE_AMEND = "case:amend"
+    CASE_ASSIGN = "case:assign"
+    CASE_ACCESS = "case:access"
+    LEDGER_QUERY = "ledger:query"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may use a permission, and what else must hold."""
+
+    roles: frozenset[Role] = frozenset()
+    public: bool = False
+    writes: bool = False
+    # Any signed-in person, vouched or not.
+    anyone: bool = False
+    own_team: bool = False
+    needs_grant: bool = False
+    not_self: bool = False
+
+
+_TEAM = frozenset({Role.CASEWORKER, Role.SUPERVISOR})
+_ALL = frozenset(Role)
+
+RULES: Mapping[Permission, Rule] = MappingProxyType(
+    {
+        Permission.HEALTH_READ: Rule(public=True),
+        Permission.DOCS_READ: Rule(public=True),
+        Permission.SESSION_CREATE: Rule(public=True, writes=True),
+        Permission.ENROLMENT_COMPLETE: Rule(public=True, writes=True),
+        Permission.SESSION_READ: Rule(anyone=True),
+        Permission.SESSION_END: Rule(anyone=True, writes=True),
+        Permission.STAFF_ADD: Rule(frozenset({Role.ADMINISTRATOR}), writes=True),
+        Permission.STAFF_LIST: Rule(_ALL - {Role.REFERRER}),
+        Permission.STAFF_READ: Rule(_ALL - {Role.REFERRER}),
+        Permission.VOUCH_ISSUE: Rule(
+            frozenset({Role.SUPERVISOR, Role.DPO}), writes=True, not_self=True
+        ),
+        Permission.CASE_OPEN: Rule(_TEAM, writes=True, own_team=True),
+        Permission.CASE_LIST: Rule(_TEAM),
+        Permission.CASE_READ: Rule(_TEAM, own_team=True, needs_grant=True),
+        Permission.CASE_AMEND: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),
+        Permission.CASE_ACCESS: Rule(_TEAM, own_team=True, needs_grant=True),
+        Permission.CASE_ASSIGN: Rule(
+            frozenset({Role.SUPERVISOR}), writes=True, own_team=True, needs_grant=True
+        ),
+        Permission.LEDGER_QUERY: Rule(frozenset({Role.AUDITOR})),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A person with what is vouched for them at this moment."""
+
+    staff_id: StaffId
+    roles: frozenset[Role]
+    teams: frozenset[TeamId]
+    assurance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an act is about, as far as the decision needs to know."""
+
+    kind: str
+    team: TeamId | None = None
+    holds_grant: bool = False
+    self_act: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Yes or no, and the rule that said so (``permit:caseload``, ``deny:no-grant``)."""
+
+    allowed: bool
+    rule: str
+
+
+_ASSURANCE = ("passphrase", "second_factor")
+
+
+def decide(
+    actor: Actor,
+    permission: Permission,
+    subject: Subject,
+    *,
+    minimum_assurance: str = "passphrase",
+) -> Decision:
+    """Decide whether a signed-in person may do this to that."""
+    rule = RULES[permission]
+    if rule.public or rule.anyone:
+        return Decision(True, "permit:signed-in")
+    denied = _denied(actor, rule, subject, minimum_assurance)
+    if denied is not None:
+        return Decision(False, "deny:" + denied)
+    if rule.needs_grant:
+        return Decision(True, "permit:caseload")
+    return Decision(True, "permit:team" if rule.own_team else "permit:role")
+
+
+def check_roles(roles: frozenset[Role]) -> None:
+    """Refuse a set of roles that one person must not hold together, and the empty set."""
+    pairs = {frozenset({a, b}) for a in roles for b in roles if a != b}
+    if not roles or not pairs <= _TOGETHER:
+        raise Invalid(
+            "One person cannot hold these roles together: auditors hold no other role, and the"
+            " administrator is neither supervisor, DPO nor auditor.",
+            code="roles.separation",
+            errors=(FieldError("/roles", "roles.separation"),),
+        )
+
+
+def _denied(actor: Actor, rule: Rule, subject: Subject, minimum_assurance: str) -> str | None:
+    if _ASSURANCE.index(actor.assurance) < _ASSURANCE.index(minimum_assurance):
+        return "assurance"
+    if not actor.roles & rule.roles:
+        return "role"
+    if rule.not_self and subject.self_act:
+        return "self"
+    if rule.needs_grant and not subject.holds_grant:
+        return "no-grant"
+    if rule.own_team and subject.team not in actor.teams:
+        return "other-team"
+    return None

@@ -1,0 +1,137 @@
+"""The case file: its plain metadata, its documents, and the states it goes through.
+
+Pure. States are HTCDS's; illegal transitions are a `Conflict`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+
+from casevault.domain import retention
+from casevault.errors import Conflict, FieldError, Invalid
+from casevault.ids import CaseId, CaseReference, TeamId
+
+
+class Compartment(StrEnum):
+    """Parts of a case with keys of their own."""
+
+    IDENTITY = "identity"
+    NARRATIVE = "narrative"
+    FACTS = "facts"
+
+
+class DocumentKind(StrEnum):
+    """Kinds of sealed documents in a case."""
+
+    IDENTITY = "identity"
+    PROFILE = "profile"
+    FACTS = "facts"
+
+
+class Status(StrEnum):
+    """HTCDS case statuses."""
+
+    ACTIVE = "Active"
+    FOLLOW_UP = "FollowUp"
+    CLOSED = "Closed"
+    CLOSED_REFERRED = "ClosedReferred"
+
+
+_COMPARTMENT_OF = MappingProxyType(
+    {
+        DocumentKind.IDENTITY: Compartment.IDENTITY,
+        DocumentKind.PROFILE: Compartment.NARRATIVE,
+        DocumentKind.FACTS: Compartment.FACTS,
+    }
+)
+
+_CLOSED = frozenset({Status.CLOSED, Status.CLOSED_REFERRED})
+_TRANSITIONS = MappingProxyType(
+    {
+        Status.ACTIVE: frozenset({Status.FOLLOW_UP}) | _CLOSED,
+        Status.FOLLOW_UP: frozenset({Status.ACTIVE}) | _CLOSED,
+        Status.CLOSED: frozenset({Status.ACTIVE}),
+        Status.CLOSED_REFERRED: frozenset({Status.ACTIVE}),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseMetadata:
+    """Everything about a case that is stored in plain text, and nothing else.
+
+    `opened_month` is ``2026-11``; `next_review` and the due dates are ``2026-11-30``, rounded up.
+    """
+
+    id: CaseId
+    reference: CaseReference
+    team: TeamId
+    status: Status
+    retention_class: str
+    opened_month: str
+    next_review: str
+    due_identity: str
+    due_narrative: str
+    due_facts: str
+    hold: bool = False
+    restriction: bool = False
+    rekey_due: bool = False
+    version: int = 1
+    key_version: int = 1
+
+
+def compartment_of(kind: DocumentKind) -> Compartment:
+    """Return the compartment in which documents of a kind lie."""
+    return _COMPARTMENT_OF[kind]
+
+
+def new_case(
+    case_id: CaseId,
+    reference: CaseReference,
+    team: TeamId,
+    retention_class: str,
+    opened: date,
+    *,
+    minor: bool = False,
+) -> CaseMetadata:
+    """Return the metadata of a case opened on `opened`."""
+    if retention_class not in retention.SCHEDULE:
+        raise Invalid(
+            "There is no such retention class.",
+            code="retention.class",
+            errors=(FieldError("/retention_class", "retention.class"),),
+        )
+    due = retention.due_dates(retention_class, opened, minor=minor)
+    return CaseMetadata(
+        id=case_id,
+        reference=reference,
+        team=team,
+        status=Status.ACTIVE,
+        retention_class=retention_class,
+        opened_month=f"{opened:%Y-%m}",
+        next_review=retention.next_review(opened).isoformat(),
+        due_identity=due.identity.isoformat(),
+        due_narrative=due.narrative.isoformat(),
+        due_facts=due.facts.isoformat(),
+    )
+
+
+def next_version(case: CaseMetadata) -> CaseMetadata:
+    """Return the case as its next write finds it."""
+    return replace(case, version=case.version + 1)
+
+
+def transition(case: CaseMetadata, target: Status, reason: str | None) -> CaseMetadata:
+    """Return the case in its next state; reopening and closing need a reason."""
+    if target not in _TRANSITIONS[case.status]:
+        raise Conflict("The case cannot go to this status from here.", code="case.transition")
+    if not reason and (target in _CLOSED or case.status in _CLOSED):
+        raise Invalid(
+            "Closing and reopening need a reason.",
+            code="case.reason",
+            errors=(FieldError("/reason", "case.reason"),),
+        )
+    return replace(next_version(case), status=target)

@@ -1,0 +1,165 @@
+"""Who can open a case: explaining it, listing the holders, assigning it to a colleague.
+
+Assigning is granting; the entry comes before the grant, because a grant gives power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from casevault.crypto.grants import GrantTerms
+from casevault.domain.access import Permission
+from casevault.domain.casefile import CaseMetadata, Compartment
+from casevault.domain.granting import PrincipalKind
+from casevault.errors import Refused
+from casevault.store import case_keys, grants, principals
+from casevault.store.caller import Caller, Gate
+from casevault.store.grants import Grantee
+from casevault.store.held import Desk
+from casevault.store.keyholder import OpenedKey
+from casevault.store.ledger import Act, Touched
+from casevault.store.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Whether the caller can open a compartment, through what, and until when."""
+
+    compartment: str
+    is_open: bool
+    rule: str
+    expires_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody who holds a grant on the case. Times are Unix seconds."""
+
+    principal: UUID
+    kind: str
+    compartments: tuple[str, ...]
+    granted_by: UUID
+    issued_at: int
+    expires_at: int | None
+
+
+class Assignments:
+    """Grants on one case, seen and given."""
+
+    def __init__(self, stores: Stores, gate: Gate) -> None:
+        self._stores = stores
+        self._desk = Desk(stores, gate)
+
+    def explain_access(self, caller: Caller, case_id: UUID) -> list[Explained]:
+        """Say for each compartment whether the caller can open it, and why."""
+        with self._stores.data.reading() as connection:
+            held = self._desk.hold(caller, connection, case_id, Permission.CASE_ACCESS)
+        self._stores.ledger.record(
+            Act(
+                "case.access",
+                caller.on_ledger,
+                rule="permit:caseload",
+                touched=(Touched("case", case_id),),
+            )
+        )
+        return [
+            _explain(name, held.keys.get(name)) for name in sorted(c.value for c in Compartment)
+        ]
+
+    def holders(self, caller: Caller, case_id: UUID) -> list[Holder]:
+        """Say who holds a grant on a case, to somebody who holds one."""
+        stores = self._stores
+        with stores.data.reading() as connection:
+            held = self._desk.hold(caller, connection, case_id, Permission.CASE_ACCESS)
+        with stores.keyring.reading() as tx:
+            found = grants.of_object(tx, held.target)
+            rows = principals.principals(tx, [grant.terms.grantee for grant in found])
+            for grant in found:
+                stores.trust.check_grant(tx, grant)
+        kinds = {row.id: row.kind.value for row in rows}
+        stores.ledger.record(
+            Act(
+                "case.access",
+                caller.on_ledger,
+                rule="permit:caseload",
+                touched=(Touched("case", case_id),),
+                count=len(found),
+            )
+        )
+        return [_holder(grant.terms, kinds) for grant in found]
+
+    def assign(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        staff: UUID,
+        compartments: frozenset[str],
+        expires_at: int | None = None,
+    ) -> None:
+        """Assigning is granting: the entry comes first, then the grant."""
+        stores = self._stores
+        touched = (Touched("case", case_id), Touched("staff", staff))
+        with stores.data.reading() as connection:
+            held = self._desk.hold(caller, connection, case_id, Permission.CASE_ASSIGN)
+            keys = {name: held.key(name) for name in sorted(compartments)}
+            manifests = {name: held.manifest(connection, name) for name in keys}
+        grantee = self._grantee(held.case, staff)
+        act = Act(
+            "case.assign",
+            caller.on_ledger,
+            rule="permit:team",
+            touched=touched,
+            fields=tuple(sorted(compartments)),
+        )
+        with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            grants.take(tx, held.target, staff)
+            grants.give(
+                tx,
+                held.target,
+                keys,
+                caller.keys.granter,
+                [(grantee, frozenset(keys))],
+                purpose="assignment",
+                issued_at=stores.now(),
+                expires_at=expires_at,
+            )
+            for name, row in case_keys.newest(tx, case_id).items():
+                if name in manifests:
+                    case_keys.raise_anchor(tx, row, manifests[name])
+
+    def _grantee(self, case: CaseMetadata, staff: UUID) -> Grantee:
+        stores = self._stores
+        with stores.keyring.reading() as tx:
+            scopes = stores.trust.scopes(tx, staff)
+            member = any(
+                scope.team == case.team and {"caseworker", "supervisor"} & set(scope.roles)
+                for scope in scopes
+            )
+            if not member:
+                raise Refused(
+                    "This person is not vouched for as a member of the case's team.",
+                    code="assign.team",
+                    hint="Cases go to another team by a transfer, not by an assignment.",
+                )
+            return Grantee(staff, stores.trust.public_keys(tx, staff))
+
+
+def _explain(compartment: str, opened: OpenedKey | None) -> Explained:
+    if opened is None:
+        return Explained(compartment, False, "deny:no-grant", None)
+    own = opened.through is PrincipalKind.STAFF
+    rule = "permit:own-grant" if own else f"permit:{opened.through.value}"
+    return Explained(compartment, True, rule, opened.expires_at)
+
+
+def _holder(terms: GrantTerms, kinds: Mapping[UUID, str]) -> Holder:
+    return Holder(
+        terms.grantee,
+        kinds.get(terms.grantee, "unknown"),
+        tuple(sorted(c.compartment for c in terms.carried)),
+        terms.granter,
+        terms.issued_at,
+        terms.expires_at,
+    )

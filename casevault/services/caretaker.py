@@ -1,0 +1,82 @@
+"""What a running service does on the side: integrate staged entries, sign checkpoints.
+
+One thread per worker; any worker may do the work, and the database decides which one does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from casevault.errors import CaseVaultError, Tampered
+from casevault.logs import get_logger
+from casevault.store import tree
+from casevault.store.checkpoints import Checkpoints
+from casevault.store.ledger import FAILED, SERVICE, Act
+from casevault.store.stores import Stores
+
+INTEGRATE_SECONDS = 0.2
+CHECKPOINT_SECONDS = 60.0
+
+
+class Caretaker:
+    """Runs until it is stopped; a fault is logged by its slug and tried again."""
+
+    def __init__(self, stores: Stores, checkpoints: Checkpoints) -> None:
+        self._stores = stores
+        self._checkpoints = checkpoints
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
+        self._alarmed: set[str] = set()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after one last integration."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        self.integrate()
+
+    def integrate(self) -> int:
+        """Move everything that is staged into the tree; return how many entries moved."""
+        moved = 0
+        if self._stores.data.is_sqlite:
+            return moved
+        while count := self._guarded_integration():
+            moved += count
+        return moved
+
+    def _run(self) -> None:
+        next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+        while not self._stop.wait(INTEGRATE_SECONDS):
+            self.integrate()
+            if time.monotonic() >= next_checkpoint:
+                next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+                self._guarded_checkpoint()
+
+    def _guarded_integration(self) -> int:
+        try:
+            return tree.integrate(self._stores.data, self._stores.roots)
+        except CaseVaultError as error:
+            self._alarm(error)
+            return 0
+
+    def _guarded_checkpoint(self) -> None:
+        try:
+            self._checkpoints.sign()
+        except CaseVaultError as error:
+            self._alarm(error)
+
+    def _alarm(self, error: CaseVaultError) -> None:
+        get_logger().error("ledger care failed", slug=error.slug, code=error.code)
+        # Once per cause and process: an alarm, not a disk bomb.
+        if isinstance(error, Tampered) and error.code not in self._alarmed:
+            self._alarmed.add(error.code)
+            act = Act("system.tamper", SERVICE, rule="failed:tampered", outcome=FAILED)
+            try:
+                self._stores.ledger.record(act)
+            except CaseVaultError:
+                get_logger().error("alarm not recorded", slug="unrecorded")

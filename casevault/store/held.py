@@ -1,0 +1,140 @@
+"""A case in the hands of somebody who holds a key of it.
+
+The one way from a case id to its documents: the plain row (its stamp checked), the caller's keys,
+the gate, then manifests and documents. What is unknown and what is not theirs cost the same work
+and give the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from casevault.crypto.sealing import Key
+from casevault.domain.access import Permission, Subject
+from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
+from casevault.domain.granting import ObjectKind
+from casevault.errors import CaseVaultError, KeyUnavailable, NotFound, Tampered
+from casevault.ids import TeamId
+from casevault.store import case_keys, cases
+from casevault.store.caller import Caller, Gate
+from casevault.store.case_keys import CaseKeyRow
+from casevault.store.cases import Document, Manifest
+from casevault.store.grants import Object
+from casevault.store.keyholder import OpenedKey
+from casevault.store.keyring import KeyringTransaction
+from casevault.store.ledger import FAILED, Act, Touched
+from casevault.store.stores import Stores
+
+_NO_TEAM = TeamId(UUID(int=0))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCase:
+    """A case together with what the caller can open of it."""
+
+    organisation: UUID
+    case: CaseMetadata
+    keys: Mapping[str, OpenedKey]
+    rows: Mapping[str, CaseKeyRow]
+
+    @property
+    def target(self) -> Object:
+        """The case as an object of grants."""
+        return Object(ObjectKind.CASE, self.case.id, self.case.team)
+
+    def key(self, compartment: str) -> Key:
+        """Return the key of a compartment: without one there is nothing to read."""
+        opened = self.keys.get(compartment)
+        if opened is None:
+            raise KeyUnavailable()
+        case_keys.check_named(self.rows.get(compartment), opened.key)
+        if opened.key.version != self.case.key_version:
+            raise Tampered(code="case.key-version")
+        return opened.key
+
+    def manifest(self, connection: Connection, compartment: str) -> Manifest:
+        """Return a compartment's manifest, not older than the keyring's anchor."""
+        key = self.key(compartment)
+        anchor = self.rows[compartment].anchor
+        return cases.load_manifest(
+            connection, self.organisation, self.case, compartment, key, anchor
+        )
+
+    def documents(
+        self, connection: Connection, manifest: Manifest, kinds: Iterable[str]
+    ) -> list[Document]:
+        """Return the documents of these kinds, each as its manifest names it."""
+        key = self.key(manifest.compartment)
+        return cases.read_documents(connection, self.organisation, self.case, manifest, key, kinds)
+
+
+class Desk:
+    """Brings cases to callers."""
+
+    def __init__(self, stores: Stores, gate: Gate) -> None:
+        self._stores = stores
+        self._gate = gate
+
+    def hold(
+        self,
+        caller: Caller,
+        connection: Connection,
+        case_id: UUID,
+        permission: Permission,
+        compartment: str | None = None,
+        *,
+        lock: bool = False,
+    ) -> HeldCase:
+        """Return a case with the caller's keys, or answer as if there were no such case."""
+        stores = self._stores
+        touched = (Touched("case", case_id),)
+        try:
+            case = cases.find_case(connection, stores.roots, case_id, lock=lock)
+            team = _NO_TEAM if case is None else case.team
+            with stores.keyring.reading() as tx:
+                keys = caller.keys.open(tx, Object(ObjectKind.CASE, case_id, team))
+                rows = case_keys.newest(tx, case_id)
+        except Tampered as error:
+            self.record_failure(caller, case_id, error)
+            raise
+        holds = bool(keys) if compartment is None else compartment in keys
+        subject = Subject(kind="case", team=team, holds_grant=holds and case is not None)
+        self._gate.require(caller, permission, subject, touched, hide=True)
+        if case is None:
+            raise NotFound()
+        if not keys:
+            raise KeyUnavailable()
+        return HeldCase(stores.organisation, case, keys, rows)
+
+    def preview(
+        self,
+        tx: KeyringTransaction,
+        connection: Connection,
+        caller: Caller,
+        case: CaseMetadata,
+    ) -> tuple[HeldCase, Document | None]:
+        """Return a case of the caller's own list with its identity, if they hold that key."""
+        keys = caller.keys.open(tx, Object(ObjectKind.CASE, case.id, case.team))
+        rows = case_keys.newest(tx, case.id)
+        held = HeldCase(self._stores.organisation, case, keys, rows)
+        if Compartment.IDENTITY.value not in keys:
+            return held, None
+        manifest = held.manifest(connection, Compartment.IDENTITY.value)
+        found = held.documents(connection, manifest, [DocumentKind.IDENTITY.value])
+        return held, next(iter(found), None)
+
+    def record_failure(self, caller: Caller, case_id: UUID, error: CaseVaultError) -> None:
+        """Record that something stored did not open: outcome 8, and the rule says what kind."""
+        self._stores.ledger.record(
+            Act(
+                "case.read",
+                caller.on_ledger,
+                rule="failed:" + error.slug,
+                outcome=FAILED,
+                touched=(Touched("case", case_id),),
+            )
+        )

@@ -1,0 +1,64 @@
+"""A POST that is sent twice creates once: Idempotency-Key, kept with the transaction for a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, insert, select
+
+from casevault.crypto import macs
+from casevault.crypto.roots import FileRoots
+from casevault.errors import Conflict
+from casevault.store import tables
+
+_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Who sent which request under which key. Only HMACs of it are kept."""
+
+    staff: UUID
+    route: str
+    key: str = field(repr=False)
+    request: bytes = field(repr=False)
+
+
+def find(connection: Connection, roots: FileRoots, repeat: Repeat, now: int) -> UUID | None:
+    """Return what the same request created before; another request under the key is refused."""
+    table = tables.idempotency
+    row = connection.execute(
+        select(table).where(table.c.key == _key(roots, repeat), table.c.expires_at > now)
+    ).one_or_none()
+    if row is None:
+        return None
+    if not macs.same(bytes(row.request), _request(roots, repeat)):
+        raise Conflict(
+            "This Idempotency-Key was used for another request. Choose a new one.",
+            code="idempotency.reused",
+        )
+    found: UUID = row.case_id
+    return found
+
+
+def keep(connection: Connection, roots: FileRoots, repeat: Repeat, created: UUID, now: int) -> None:
+    """Remember what a request created; keys that have expired are forgotten on the way."""
+    table = tables.idempotency
+    connection.execute(delete(table).where(table.c.expires_at <= now))
+    connection.execute(
+        insert(table).values(
+            key=_key(roots, repeat),
+            request=_request(roots, repeat),
+            case_id=created,
+            expires_at=now + _SECONDS,
+        )
+    )
+
+
+def _key(roots: FileRoots, repeat: Repeat) -> bytes:
+    return macs.mac(roots.service(), "idempotency", repeat.staff, repeat.route, repeat.key)
+
+
+def _request(roots: FileRoots, repeat: Repeat) -> bytes:
+    return macs.mac_bytes(roots.service(), "idempotency-request", repeat.request)
