@@ -57,10 +57,10 @@ def upgrade() -> None:
         sa.Column("rekey_due", sa.Boolean(create_constraint=False), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("key_version", sa.Integer, nullable=False),
-        sa.Column("mac", sa.LargeBinary(32), nullable=False),
+        sa.Column("mac", sa.LargeBinary(36), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case_file")),
         sa.UniqueConstraint("reference", name=op.f("uq_case_file_reference")),
-        _exactly("case_file", "mac", 32),
+        _exactly("case_file", "mac", 36),
         sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_case_file_team_id"), "case_file", ["team_id"])
@@ -105,12 +105,12 @@ def _ledger() -> None:
         sa.Column("id", sa.Uuid, nullable=False),
         sa.Column("leaf", sa.LargeBinary, nullable=False),
         sa.Column("body_digest", sa.LargeBinary(32), nullable=False),
-        sa.Column("tag", sa.LargeBinary(32), nullable=False),
+        sa.Column("tag", sa.LargeBinary(36), nullable=False),
         sa.Column("month", sa.String(7), nullable=False),
         sa.Column("writer", sa.String(22), nullable=False),
         sa.Column("counter", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_entry")),
-        _exactly("ledger_entry", "tag", 32),
+        _exactly("ledger_entry", "tag", 36),
     )
     op.create_index(
         "ix_ledger_entry_writer_counter", "ledger_entry", ["writer", "counter"], unique=True
