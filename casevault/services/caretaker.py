@@ -42,12 +42,11 @@ class Caretaker:
 
     def integrate(self) -> int:
         """Move everything that is staged into the tree; return how many entries moved."""
-        moved = 0
-        if self._stores.data.is_sqlite:
-            return moved
-        while count := self._guarded_integration():
-            moved += count
-        return moved
+        try:
+            return tree.integrate_all(self._stores.data, self._stores.roots)
+        except CaseVaultError as error:
+            self._alarm(error)
+            return 0
 
     def _run(self) -> None:
         next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
@@ -56,13 +55,6 @@ class Caretaker:
             if time.monotonic() >= next_checkpoint:
                 next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
                 self._guarded_checkpoint()
-
-    def _guarded_integration(self) -> int:
-        try:
-            return tree.integrate(self._stores.data, self._stores.roots)
-        except CaseVaultError as error:
-            self._alarm(error)
-            return 0
 
     def _guarded_checkpoint(self) -> None:
         try:

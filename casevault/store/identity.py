@@ -18,18 +18,27 @@ from casevault.store.database import Database
 
 
 def begin_keyring(database: Database, keyring_id: UUID) -> None:
-    """Write the identity of a new keyring; one that has it already is refused."""
+    """Write the identity of a new keyring (one that has an identity is a `Conflict`)."""
     with database.writing() as connection:
-        if connection.execute(select(keyring_tables.keyring_identity)).first() is not None:
-            raise Misconfigured(
-                "This keyring is in use. `casevault init` sets up an empty one only.",
-                code="keyring.in-use",
-            )
         connection.execute(
             insert(keyring_tables.keyring_identity).values(
                 id=1, keyring_id=keyring_id, generation=1, epoch=1
             )
         )
+
+
+def require_empty(data: Database, keyring: Database) -> None:
+    """Refuse a ceremony on stores that hold a vault."""
+    for database, table in (
+        (keyring, keyring_tables.keyring_identity),
+        (data, tables.store_identity),
+    ):
+        with database.reading() as connection:
+            if connection.execute(select(table)).first() is not None:
+                raise Misconfigured(
+                    "These stores hold a vault. `casevault init` sets up empty ones only.",
+                    code="identity.in-use",
+                )
 
 
 def begin_data(database: Database, organisation: UUID, keyring_id: UUID) -> None:

@@ -133,9 +133,15 @@ class KeyringTransaction:
         )
         return [dict(row) for row in found.mappings()]
 
-    def count(self, table: Table) -> int:
-        """Return the number of rows."""
-        return int(self._connection.execute(select(func.count()).select_from(table)).scalar_one())
+    def rows_by_epoch(self) -> dict[tuple[str, int], int]:
+        """Return how many rows of each table lie under each epoch."""
+        counts: dict[tuple[str, int], int] = {}
+        for table in sealed_tables():
+            rows = self._connection.execute(
+                select(table.c.epoch, func.count()).group_by(table.c.epoch)
+            )
+            counts |= {(table.name, int(epoch)): int(count) for epoch, count in rows}
+        return counts
 
     def _seal(self, table: Table, lookup: Lookup, content: bytes) -> Lookup:
         if self._epoch is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from casevault.crypto import macs
 from casevault.crypto.roots import FileRoots
@@ -75,6 +75,20 @@ def integrate(database: Database, roots: FileRoots) -> int:
             )
         )
         return len(found)
+
+
+def integrate_all(database: Database, roots: FileRoots) -> int:
+    """Move everything that is staged into the tree; return how many entries moved."""
+    moved = 0
+    while not database.is_sqlite and (count := integrate(database, roots)):
+        moved += count
+    return moved
+
+
+def oldest_pending(connection: Connection) -> int | None:
+    """Return since when (Unix seconds) the oldest entry waits for its place; None if none does."""
+    oldest = connection.execute(select(func.min(tables.ledger_pending.c.staged_at))).scalar()
+    return None if oldest is None else int(oldest) // 1_000_000
 
 
 def check_tag(roots: FileRoots, leaf: bytes, body_digest: bytes, tag: bytes) -> None:

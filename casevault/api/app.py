@@ -1,0 +1,98 @@
+"""The application: routes, limits, problem documents and documentation around one vault."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from anyio import to_thread
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from casevault import __version__, logs
+from casevault.api import docs_page, problems
+from casevault.api.deps import needs
+from casevault.api.middleware import BodyGuard, RequestContext
+from casevault.api.routes import auth, cases, health, ledger, staff
+from casevault.bootstrap import Vault, open_vault, read_boot_secret
+from casevault.config import load_settings
+from casevault.domain.access import Permission
+
+_DESCRIPTION = (
+    "Case management in which the key is the permission. Errors are problem documents (RFC 9457);"
+    " changes need If-Match; lists are paged by cursor."
+)
+docs = APIRouter(tags=["docs"])
+
+
+def create_app(vault: Vault) -> FastAPI:
+    """Return the application that serves `vault`; it starts and closes the vault's caretaker."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # As many threads as connections: a thread that waits for a connection helps nobody.
+        to_thread.current_default_thread_limiter().total_tokens = vault.settings.threads
+        vault.caretaker.start()
+        yield
+        await to_thread.run_sync(vault.close)
+
+    app = FastAPI(
+        title="CaseVault",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        # The stock pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.vault = vault
+    for router in (health.router, auth.router, staff.router, cases.router, ledger.router, docs):
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(BodyGuard, limit=vault.settings.body_limit)
+    app.add_middleware(
+        TrustedHostMiddleware,
+        allowed_hosts=list(vault.settings.trusted_hosts),
+        www_redirect=False,
+    )
+    app.add_middleware(RequestContext)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """Return the application of one worker process (what the server's factory calls)."""
+    settings = load_settings()
+    logs.configure(settings.log_level)
+    return create_app(open_vault(settings, read_boot_secret(settings)))
+
+
+@docs.get("/openapi.json", operation_id="read_openapi", openapi_extra=needs(Permission.DOCS_READ))
+def read_openapi(request: Request) -> JSONResponse:
+    """Return this interface as OpenAPI."""
+    return JSONResponse(request.app.openapi())
+
+
+@docs.get(
+    "/docs",
+    operation_id="read_docs",
+    response_class=HTMLResponse,
+    openapi_extra=needs(Permission.DOCS_READ),
+)
+def read_docs(request: Request) -> HTMLResponse:
+    """Return this interface as a page for people."""
+    page = docs_page.render(request.app.openapi())
+    return HTMLResponse(page, headers={"Content-Security-Policy": docs_page.CSP})
+
+
+@docs.get(
+    "/docs/style.css",
+    operation_id="read_docs_style",
+    response_class=Response,
+    openapi_extra=needs(Permission.DOCS_READ),
+)
+def read_docs_style() -> Response:
+    """Return the page's style sheet."""
+    return Response(docs_page.STYLE, media_type="text/css")

@@ -1,0 +1,99 @@
+"""What routes need from a request: the vault, the caller with their keys, conditions and cursors.
+
+A permission is declared once per operation (`needs`) and decided in the use case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Query, Request
+from fastapi.security import HTTPBearer
+
+from casevault.bootstrap import Vault
+from casevault.crypto import macs
+from casevault.domain.access import Permission
+from casevault.errors import Invalid
+from casevault.store.caller import Caller
+from casevault.store.idempotency import Repeat
+
+_ETAG = re.compile(r'"v([0-9]{1,9})"')
+_IDEMPOTENCY = r"^[A-Za-z0-9_-]{8,64}$"
+bearer = HTTPBearer(
+    auto_error=False, scheme_name="session", description="The token from signing in."
+)
+
+
+def needs(permission: Permission) -> dict[str, Any]:
+    """Return what an operation says about the one permission that it needs."""
+    return {"x-permission": permission.value}
+
+
+def vault_of(request: Request) -> Vault:
+    """Return the vault that this application serves."""
+    vault: Vault = request.app.state.vault
+    return vault
+
+
+def request_id_of(request: Request) -> str | None:
+    """Return the id under which this request is logged and answered."""
+    found = getattr(request.state, "request_id", None)
+    return None if found is None else str(found)
+
+
+def token_of(request: Request) -> str | None:
+    """Return the bearer token, if there is one."""
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" and value else None
+
+
+def caller_of(request: Request, _documented: Annotated[object, Depends(bearer)]) -> Caller:
+    """Return the signed-in person with their keys; they are gone when the request ends."""
+    vault = vault_of(request)
+    caller = vault.sessions.authenticate(token_of(request), request_id_of(request))
+    request.state.actor = macs.pseudonym(vault.stores.roots.service(), "log-actor", caller.staff)
+    return caller
+
+
+def version_of(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int:
+    """Return the version that the client wants to change; none is 428, a strange one 412."""
+    if if_match is None:
+        raise Invalid(
+            "Send the ETag of the version that you read as If-Match.", code="precondition.required"
+        )
+    match = _ETAG.fullmatch(if_match.strip())
+    # A tag that we never gave names no version that there is: stale, not malformed.
+    return int(match.group(1)) if match else 0
+
+
+def etag(version: int) -> str:
+    """Return the entity tag of a version."""
+    return f'"v{version}"'
+
+
+async def repeat_key(
+    request: Request,
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", pattern=_IDEMPOTENCY)
+    ] = None,
+) -> tuple[str, bytes] | None:
+    """Return the Idempotency-Key with the digest of the request it stands for."""
+    if idempotency_key is None:
+        return None
+    return idempotency_key, hashlib.sha256(await request.body()).digest()
+
+
+def repeat_for(caller: Caller, route: str, key: tuple[str, bytes] | None) -> Repeat | None:
+    """Bind an Idempotency-Key to the person and the route."""
+    return None if key is None else Repeat(caller.staff, route, *key)
+
+
+VaultDep = Annotated[Vault, Depends(vault_of)]
+CallerDep = Annotated[Caller, Depends(caller_of)]
+RequestId = Annotated[str | None, Depends(request_id_of)]
+Token = Annotated[str | None, Depends(token_of)]
+Version = Annotated[int, Depends(version_of)]
+RepeatKey = Annotated[tuple[str, bytes] | None, Depends(repeat_key)]
+Cursor = Annotated[str | None, Query(max_length=400, description="From the page before.")]

@@ -1,0 +1,1 @@
+"""One module per noun; each operation names its permission."""

@@ -1,0 +1,56 @@
+"""Enrolling, signing in, signing out, and looking at oneself."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from casevault.api.deps import CallerDep, RequestId, Token, VaultDep, needs
+from casevault.api.schemas.auth import Enrolment, SessionBegun, SignIn
+from casevault.api.schemas.common import moment
+from casevault.api.schemas.staff import StaffMember
+from casevault.domain.access import Permission
+
+router = APIRouter(prefix="/v1", tags=["auth"])
+
+
+@router.post(
+    "/auth/enrolments",
+    status_code=201,
+    operation_id="complete_enrolment",
+    openapi_extra=needs(Permission.ENROLMENT_COMPLETE),
+)
+def complete_enrolment(vault: VaultDep, request_id: RequestId, body: Enrolment) -> StaffMember:
+    """Use a one-time code up and make your keys under your own passphrase."""
+    return StaffMember.of(vault.accounts.enrol(body.code, body.passphrase, request_id))
+
+
+@router.post(
+    "/auth/sessions",
+    status_code=201,
+    operation_id="create_session",
+    openapi_extra=needs(Permission.SESSION_CREATE),
+)
+def create_session(vault: VaultDep, request_id: RequestId, body: SignIn) -> SessionBegun:
+    """Sign in. The token opens nothing after the service restarts."""
+    begun = vault.sessions.sign_in(body.login, body.passphrase, request_id)
+    expires = moment(begun.expires_at)
+    assert expires is not None  # noqa: S101 - for the type checker: a number gives a moment
+    return SessionBegun(token=begun.token, staff_id=begun.staff, expires_at=expires)
+
+
+@router.delete(
+    "/auth/sessions/current",
+    status_code=204,
+    operation_id="end_session",
+    openapi_extra=needs(Permission.SESSION_END),
+)
+def end_session(vault: VaultDep, caller: CallerDep, token: Token) -> Response:
+    """Sign out, on every worker at once."""
+    vault.sessions.sign_out(caller, token)
+    return Response(status_code=204)
+
+
+@router.get("/me", operation_id="read_me", openapi_extra=needs(Permission.SESSION_READ))
+def read_me(vault: VaultDep, caller: CallerDep) -> StaffMember:
+    """Your own account, with the fingerprint that your supervisor will ask you for."""
+    return StaffMember.of(vault.accounts.me(caller))

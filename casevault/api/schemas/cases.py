@@ -1,0 +1,147 @@
+"""Shapes of cases. Identity and profile follow the data dictionary, field by field."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import Field, WithJsonSchema
+
+from casevault.api.schemas.common import Shape, moment
+from casevault.domain import dictionary
+from casevault.domain.casefile import Compartment, DocumentKind
+from casevault.services.assignments import Explained, Holder
+from casevault.services.casework import CaseView
+
+IdentityContent = Annotated[
+    dict[str, Any], WithJsonSchema(dictionary.json_schema(DocumentKind.IDENTITY))
+]
+ProfileContent = Annotated[
+    dict[str, Any], WithJsonSchema(dictionary.json_schema(DocumentKind.PROFILE))
+]
+
+
+class NewCase(Shape):
+    """A case to be opened: the two first documents."""
+
+    identity: IdentityContent
+    profile: ProfileContent = Field(default_factory=dict)
+    retention_class: str = Field(default="standard", max_length=32)
+    team: UUID | None = Field(default=None, strict=False)
+
+
+class Case(Shape):
+    """The plain metadata of a case, and what the caller can open of it."""
+
+    id: UUID
+    reference: str
+    team: UUID
+    status: str
+    retention_class: str
+    opened_month: str
+    next_review: str
+    due: dict[str, str]
+    hold: bool
+    restriction: bool
+    version: int
+    open_compartments: list[str]
+    display_name: str | None = None
+
+    @classmethod
+    def of(cls, view: CaseView) -> Self:
+        """Return the shape of a case."""
+        case = view.case
+        return cls(
+            id=case.id,
+            reference=case.reference,
+            team=case.team,
+            status=case.status.value,
+            retention_class=case.retention_class,
+            opened_month=case.opened_month,
+            next_review=case.next_review,
+            due={
+                "identity": case.due_identity,
+                "narrative": case.due_narrative,
+                "facts": case.due_facts,
+            },
+            hold=case.hold,
+            restriction=case.restriction,
+            version=case.version,
+            open_compartments=list(view.open_compartments),
+            display_name=view.display_name,
+        )
+
+
+class CasePage(Shape):
+    """A page of the caller's caseload; there is never a total."""
+
+    items: list[Case]
+    cursor: str | None
+
+
+class Compartmented(Shape):
+    """Whether the caller can open a compartment, and by which rule."""
+
+    compartment: str
+    open: bool
+    rule: str
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, explained: Explained) -> Self:
+        """Return the shape of an explanation."""
+        return cls(
+            compartment=explained.compartment,
+            open=explained.is_open,
+            rule=explained.rule,
+            expires_at=moment(explained.expires_at),
+        )
+
+
+class Access(Shape):
+    """Why the caller can open what."""
+
+    items: list[Compartmented]
+
+
+class NewGrant(Shape):
+    """An assignment: to whom, which compartments, until when."""
+
+    staff_id: UUID = Field(strict=False)
+    compartments: list[Compartment] = Field(
+        default=[Compartment.IDENTITY, Compartment.NARRATIVE],
+        min_length=1,
+        max_length=3,
+        strict=False,
+    )
+    expires_at: datetime | None = Field(default=None, strict=False)
+
+
+class Grant(Shape):
+    """Somebody who holds keys of the case."""
+
+    principal: UUID
+    kind: str
+    compartments: list[str]
+    granted_by: UUID
+    issued_at: datetime | None
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, holder: Holder) -> Self:
+        """Return the shape of a holder."""
+        return cls(
+            principal=holder.principal,
+            kind=holder.kind,
+            compartments=list(holder.compartments),
+            granted_by=holder.granted_by,
+            issued_at=moment(holder.issued_at),
+            expires_at=moment(holder.expires_at),
+        )
+
+
+class GrantList(Shape):
+    """Everybody who holds keys of the case."""
+
+    items: list[Grant]

@@ -1,0 +1,200 @@
+"""The composition root: Settings become a Vault whose parts know each other.
+
+Decides what must hold before anything starts: schema at head, durable databases, the right and
+newest keyring, the pinned root. Nothing else constructs stores or services.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from casevault.clock import Clock, SystemClock
+from casevault.config import Settings
+from casevault.crypto import principals as crypto_principals
+from casevault.crypto.credentials import PROFILES, PassphraseKdf
+from casevault.crypto.roots import FileRoots, write_private
+from casevault.errors import Misconfigured
+from casevault.services.accounts import Accounts
+from casevault.services.assignments import Assignments
+from casevault.services.caretaker import Caretaker
+from casevault.services.casework import Casework
+from casevault.services.ceremony import Ceremony, Outcome, Plan, Progress, check_plan
+from casevault.services.oversight import Oversight
+from casevault.services.readiness import Readiness
+from casevault.services.sessions import Limits, Sessions
+from casevault.store import identity, migrate, tree
+from casevault.store.caller import Gate
+from casevault.store.checkpoints import Checkpoints
+from casevault.store.database import Database
+from casevault.store.keyring import Keyring
+from casevault.store.ledger import SERVICE, Act, Ledger
+from casevault.store.months import Months
+from casevault.store.stores import Stores
+from casevault.store.trust import Trust
+from casevault.store.unit_of_work import unit_of_work
+
+BOOT_SECRET = "boot-secret"  # noqa: S105 - the name of a file
+_BOOT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """A running vault: its stores and its use cases."""
+
+    settings: Settings
+    stores: Stores
+    sessions: Sessions
+    accounts: Accounts
+    casework: Casework
+    assignments: Assignments
+    oversight: Oversight
+    readiness: Readiness
+    checkpoints: Checkpoints
+    caretaker: Caretaker
+
+    def close(self) -> None:
+        """Stop the caretaker, end the ledger's writer, close all connections."""
+        self.caretaker.stop()
+        self.stores.close()
+
+
+def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
+    """Open both stores after every check that start-up owes."""
+    crypto_principals.self_test()
+    if settings.organisation_id is None or settings.root_fingerprint is None:
+        raise Misconfigured(
+            "The configuration names no organisation and no root. Run `casevault init` first.",
+            code="config.uninitialised",
+        )
+    at = clock or SystemClock()
+    roots = FileRoots(settings.keys_dir)
+    data, keyring_database = databases(settings)
+    for database, branch in ((data, "data"), (keyring_database, "keyring")):
+        migrate.require_head(database, branch)
+        database.check_durability()
+    organisation: UUID = settings.organisation_id
+    identity.check(data, keyring_database, roots, organisation)
+    keyring = Keyring(keyring_database, roots, organisation)
+    trust = Trust(settings.root_fingerprint, at)
+    with keyring.reading() as tx:
+        trust.check_root(tx)
+    months = Months(keyring, trust, at)
+    ledger = Ledger(data, months, roots, at)
+    return Stores(organisation, data, keyring, ledger, months, trust, roots, at)
+
+
+def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = None) -> Vault:
+    """Open a vault for one process. The caller closes it, and starts the caretaker if it serves."""
+    stores = open_stores(settings, clock)
+    gate = Gate(stores, settings.minimum_assurance)
+    kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
+    limits = Limits(settings.idle_minutes * 60, settings.absolute_hours * 3600)
+    signer = checkpoints(settings, stores)
+    return Vault(
+        settings=settings,
+        stores=stores,
+        sessions=Sessions(stores, kdf, limits, boot_secret),
+        accounts=Accounts(stores, gate, kdf),
+        casework=Casework(stores, gate),
+        assignments=Assignments(stores, gate),
+        oversight=Oversight(stores, gate),
+        readiness=Readiness(stores),
+        checkpoints=signer,
+        caretaker=Caretaker(stores, signer),
+    )
+
+
+def checkpoints(settings: Settings, stores: Stores) -> Checkpoints:
+    """Return the signer of the configured origin."""
+    return Checkpoints(stores.data, stores.roots, settings.ledger_origin, settings.keys_dir)
+
+
+def databases(settings: Settings, *, migrator: bool = False) -> tuple[Database, Database]:
+    """Return data store and keyring store, as the application or as the migrator."""
+    data, keyring = settings.data_url, settings.keyring_url
+    if migrator:
+        data = settings.data_migrator_url or data
+        keyring = settings.keyring_migrator_url or keyring
+    return Database(data, settings.threads), Database(keyring, settings.threads)
+
+
+def new_boot_secret(settings: Settings) -> bytes:
+    """Make the secret without which no session of this host opens; memory-backed, mode 0600."""
+    folder: Path = settings.runtime_dir
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    secret = secrets.token_bytes(_BOOT_BYTES)
+    write_private(folder / BOOT_SECRET, secret)
+    return secret
+
+
+def read_boot_secret(settings: Settings) -> bytes:
+    """Return the boot secret that the service's parent process made."""
+    try:
+        secret = (settings.runtime_dir / BOOT_SECRET).read_bytes()
+    except OSError:
+        secret = b""
+    if len(secret) != _BOOT_BYTES:
+        raise Misconfigured(
+            "The service's boot secret is missing. Start it with `casevault serve`.",
+            code="boot.secret",
+        )
+    return secret
+
+
+def hold_ceremony(
+    settings: Settings, organisation: UUID, plan: Plan, progress: Progress = lambda _: None
+) -> Outcome:
+    """Set up an empty vault: schema, root material, keyring, first people, first ledger entry."""
+    crypto_principals.self_test()
+    check_plan(plan)
+    clock = SystemClock()
+    for database, branch, url in zip(
+        databases(settings, migrator=True),
+        ("data", "keyring"),
+        (settings.data_url, settings.keyring_url),
+        strict=True,
+    ):
+        progress(f"schema of the {branch} store")
+        migrate.upgrade(database, branch, url)
+        database.close()
+    data, keyring = databases(settings)
+    identity.require_empty(data, keyring)
+    roots = FileRoots.create(settings.keys_dir, uuid4())
+    kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
+    outcome = Ceremony(data, keyring, roots, clock).hold(organisation, plan, kdf, progress)
+    store = Keyring(keyring, roots, organisation)
+    trust = Trust(outcome.root_pin, clock)
+    ledger = Ledger(data, Months(store, trust, clock), roots, clock)
+    ledger.record(Act("system.init", SERVICE, rule="permit:ceremony", count=len(plan.people)))
+    tree.integrate_all(data, roots)
+    ledger.close()
+    data.close()
+    keyring.close()
+    return outcome
+
+
+def begin_service(settings: Settings) -> None:
+    """Do once per start what every worker relies on: generation, boot secret, ended writers."""
+    stores = open_stores(settings)
+    try:
+        identity.advance(stores.data, stores.keyring.database)
+        new_boot_secret(settings)
+        for writer in stores.ledger.crashed_writers():
+            with unit_of_work(stores.data, stores.ledger) as uow:
+                count = stores.ledger.close_writer(uow.connection, writer)
+                links = (("writer", writer),)
+                uow.record(Act("system.crash", SERVICE, count=count, links=links))
+                uow.commit()
+        stores.ledger.record(Act("system.start", SERVICE))
+        settle(stores)
+    finally:
+        stores.close()
+
+
+def settle(stores: Stores) -> None:
+    """Bring every staged entry into the tree."""
+    tree.integrate_all(stores.data, stores.roots)

@@ -1,0 +1,65 @@
+"""The command line: nouns and verbs, three kinds of command, honest exit codes.
+
+offline: needs no vault · operator: acts as the service, opens no content · personal: acts as one
+person with what that person can open. Exit codes: 0 ok, 1 failure, 2 usage, 3 partial, 4 tamper.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from casevault import __version__
+from casevault.cli import config, db, demo, init, keys, ledger, serve
+from casevault.cli.output import fail
+from casevault.errors import CaseVaultError, Tampered
+
+EXIT_FAILURE, EXIT_TAMPERED = 1, 4
+_HELP = """Case management in which the key is the permission.
+
+Example: casevault init --config /etc/casevault/casevault.toml && casevault serve
+
+Each command says what kind it is: offline (no vault needed), operator (acts as the service, opens
+no content) or personal (asks for your passphrase and opens what you can open).
+"""
+
+app = typer.Typer(
+    help=_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    # Local variables of a crash are the last thing that belongs on a terminal.
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command(name="init")(init.init)
+app.command(name="serve")(serve.serve)
+app.command(name="demo")(demo.demo)
+app.add_typer(config.app, name="config")
+app.add_typer(db.app, name="db")
+app.add_typer(keys.app, name="keys")
+app.add_typer(ledger.app, name="ledger")
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Take the options that stand before the noun."""
+
+
+def main() -> None:
+    """Run the command line; an error of ours becomes one sentence and an exit code."""
+    try:
+        app()
+    except CaseVaultError as error:
+        fail(error)
+        sys.exit(EXIT_TAMPERED if isinstance(error, Tampered) else EXIT_FAILURE)

@@ -1,0 +1,25 @@
+"""``casevault config``: what is set, and whether it is safe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from casevault.cli.output import ConfigOption, JsonOption, emit, settings_from, table
+from casevault.config import describe
+
+app = typer.Typer(help="Example: casevault config check", no_args_is_help=True)
+
+
+@app.command()
+def check(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> None:
+    """Example: casevault config check --json
+
+    Print every setting, or refuse with what to change. (offline)
+    """
+    rows = describe(settings_from(config))
+    if as_json:
+        emit(dict(rows))
+    else:
+        table("Settings", ("setting", "value"), rows)

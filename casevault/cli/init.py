@@ -1,0 +1,203 @@
+"""``casevault init``: the key ceremony, at a prompt or from a file of answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tomllib
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import typer
+
+from casevault import bootstrap
+from casevault.cli.output import say
+from casevault.config import DEFAULT_FILE, load_settings
+from casevault.crypto.macs import words
+from casevault.domain import vocabulary
+from casevault.domain.access import Role
+from casevault.errors import Invalid, Misconfigured
+from casevault.services.ceremony import FirstPerson, Outcome, Plan
+
+GENERATED_WORDS = 6
+_PROMPTED = (
+    (Role.SUPERVISOR, "first supervisor"),
+    (Role.DPO, "data protection officer"),
+    (Role.AUDITOR, "auditor"),
+    (Role.ADMINISTRATOR, "administrator"),
+)
+
+
+def init(
+    config: Path = typer.Option(  # noqa: B008 - typer's way
+        Path(DEFAULT_FILE), "--config", "-c", help="The configuration file to write."
+    ),
+    answers: Path | None = typer.Option(  # noqa: B008
+        None, "--answers", help="TOML with organisation, origin and [[people]]; else prompts."
+    ),
+    passphrases_fd: int | None = typer.Option(
+        None, "--passphrases-fd", help="File descriptor with a JSON object: login → passphrase."
+    ),
+    shares_file: Path | None = typer.Option(  # noqa: B008
+        None, "--shares-file", help="Write the recovery shares here (0600) instead of printing."
+    ),
+    threshold: int = typer.Option(3, min=2, max=16, help="Shares that recover."),
+    shares: int = typer.Option(5, min=2, max=16, help="Shares that are made."),
+) -> None:
+    """Example: casevault init --config /etc/casevault/casevault.toml
+
+    Hold the key ceremony: root, recovery shares, first people. Needs them in the room, and paper.
+    (operator)
+    """
+    found = _answers(answers) if answers is not None else _prompted()
+    given = _passphrases(passphrases_fd)
+    people = tuple(_person(raw, given) for raw in found["people"])
+    organisation = uuid4()
+    written = _write_config(config, found, organisation)
+    try:
+        settings = load_settings(config)
+        outcome = bootstrap.hold_ceremony(
+            settings, organisation, Plan(people, threshold, shares), say
+        )
+    except BaseException:
+        if written:
+            config.unlink(missing_ok=True)
+        raise
+    _pin(config, outcome)
+    _report(outcome, shares_file)
+
+
+def _answers(path: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        raise Invalid("The answers cannot be read as TOML.", code="init.answers") from None
+    if not isinstance(found.get("people"), list):
+        raise Invalid("The answers need a [[people]] section each.", code="init.people")
+    return found
+
+
+def _prompted() -> dict[str, Any]:
+    say("This is the key ceremony. The people below should be in the room, with pen and paper.")
+    found: dict[str, Any] = {
+        "organisation": typer.prompt("Organisation"),
+        "ledger_origin": typer.prompt("Name of the access log, like example.org/casevault/2026a"),
+        "people": [],
+    }
+    for role, title in _PROMPTED:
+        person = {
+            "name": typer.prompt(f"Name of the {title}"),
+            "login": typer.prompt("  login"),
+            "roles": [role.value],
+        }
+        if role is Role.SUPERVISOR:
+            person["team"] = typer.prompt("  team")
+            if typer.confirm("  Does this supervisor also work cases?", default=False):
+                person["roles"].append(Role.CASEWORKER.value)
+        found["people"].append(person)
+    return found
+
+
+def _passphrases(descriptor: int | None) -> dict[str, str]:
+    if descriptor is None:
+        return {}
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            found = json.loads(file.read())
+        except ValueError:
+            found = None
+    if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+        raise Invalid("Passphrases come as a JSON object: login → passphrase.", code="init.fd")
+    return found
+
+
+def _person(raw: dict[str, Any], given: dict[str, str]) -> FirstPerson:
+    try:
+        login = str(raw["login"])
+        roles = frozenset(Role(role) for role in raw["roles"])
+        name, team = str(raw["name"]), raw.get("team")
+    except (KeyError, ValueError, TypeError):
+        raise Invalid("Each person needs name, login and roles.", code="init.person") from None
+    return FirstPerson(name, login, roles, team, given.get(login) or _ask(name))
+
+
+def _ask(name: str) -> str:
+    generated = words(vocabulary.passphrase_words(), GENERATED_WORDS)
+    typed: str = typer.prompt(
+        f"{name}, your passphrase (empty: make six words)",
+        hide_input=True,
+        default="",
+        show_default=False,
+        err=True,
+    )
+    if typed:
+        typer.prompt(
+            "  again",
+            hide_input=True,
+            err=True,
+            value_proc=lambda again: _same(typed, again),
+        )
+        return typed
+    say(
+        f"  {generated}\n  Only {name} should see this. Learn it or write it down; it is shown once."
+    )
+    typer.prompt("  Enter when noted", default="", show_default=False, err=True)
+    return generated
+
+
+def _same(first: str, again: str) -> str:
+    if not secrets.compare_digest(first.encode(), again.encode()):
+        raise typer.BadParameter("The two are not the same.")
+    return again
+
+
+def _write_config(path: Path, found: dict[str, Any], organisation: UUID) -> bool:
+    if path.exists():
+        raise Misconfigured(
+            "There is a configuration file already. Choose another place with --config.",
+            code="init.exists",
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        "# Written by `casevault init`. The first four lines decide who is believed: keep them.",
+        f'organisation_id = "{organisation}"',
+        f"organisation_name = {json.dumps(str(found.get('organisation', '')))}",
+        f"ledger_origin = {json.dumps(str(found.get('ledger_origin', 'localhost/casevault/1')))}",
+    ]
+    for name in ("data_url", "keyring_url", "keys_dir", "runtime_dir", "kdf_profile", "port"):
+        if name in found:
+            lines.append(f"{name} = {json.dumps(found[name])}")
+    path.write_text("\n".join(lines) + "\n")
+    path.chmod(0o600)
+    return True
+
+
+def _pin(path: Path, outcome: Outcome) -> None:
+    lines = path.read_text().splitlines()
+    lines.insert(2, f'root_fingerprint = "{outcome.root_pin}"')
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _report(outcome: Outcome, shares_file: Path | None) -> None:
+    say(f"Root fingerprint (also in the configuration file): {outcome.root_fingerprint}")
+    pages = [
+        f"Recovery share {number} of {len(outcome.shares)}; any {outcome.threshold} recover."
+        f"\n{share}\n"
+        for number, share in enumerate(outcome.shares, start=1)
+    ]
+    if shares_file is not None:
+        descriptor = os.open(shares_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write("\n".join(pages))
+        say("Shares written. Print them, give one to each custodian, then destroy the file.")
+    else:
+        print("\n".join(pages))
+    if outcome.held_alone:
+        say(
+            "One person alone holds: "
+            + ", ".join(outcome.held_alone)
+            + ". If they are lost, only the recovery shares help."
+        )
+    say("Next: casevault serve. Then the administrator adds caseworkers with POST /v1/staff.")

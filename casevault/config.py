@@ -1,0 +1,231 @@
+"""Settings: one frozen object from a TOML file and `CASEVAULT_*`, refused when unsafe.
+
+What decides who is believed (root fingerprint, organisation, KDF profile, kept epochs, ledger
+origin) is taken from the file only: whoever can set an environment variable of the service must
+not be able to weaken it. There is no default secret, and no setting is one. A refusal says what to
+do and never echoes a value that could hold a password.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from casevault.errors import Misconfigured
+
+PREFIX = "CASEVAULT_"
+CONFIG_VARIABLE = "CASEVAULT_CONFIG"
+DEFAULT_FILE = "casevault.toml"
+FILE_ONLY = frozenset(
+    {
+        "organisation_id",
+        "organisation_name",
+        "root_fingerprint",
+        "kdf_profile",
+        "epochs_kept",
+        "ledger_origin",
+    }
+)
+_URL_FIELDS = ("data_url", "keyring_url", "data_migrator_url", "keyring_migrator_url")
+_PATH_FIELDS = ("keys_dir", "runtime_dir")
+_SQLITE = "sqlite:///"
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+_ORIGIN = re.compile(r"[a-z0-9.-]+(/[A-Za-z0-9._-]+)+")
+_WHAT_TO_DO = {
+    "idle_minutes": "Choose 1 to 15 minutes: sessions can be made shorter, not longer.",
+    "absolute_hours": "Choose 1 to 10 hours: sessions can be made shorter, not longer.",
+    "kdf_profile": "Choose 'standard' or, for small machines, 'small'.",
+    "minimum_assurance": "Choose 'passphrase' or 'second_factor'.",
+    "root_fingerprint": "Give the 64 hexadecimal digits that `casevault init` printed.",
+    "organisation_id": "Give the UUID that `casevault init` wrote.",
+    "body_limit": "Choose 65,536 to 16,777,216 bytes.",
+}
+
+
+def _runtime_dir() -> Path:
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(base) / "casevault" if base else Path(f"/dev/shm/casevault-{os.getuid()}")  # noqa: S108
+
+
+class Settings(BaseModel):
+    """Everything that can be set. Paths are absolute or relative to the configuration file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    organisation_id: UUID | None = None
+    organisation_name: str = Field(default="", max_length=120)
+    root_fingerprint: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    kdf_profile: Literal["standard", "small"] = "standard"
+    epochs_kept: int = Field(default=1, ge=0, le=3)
+    ledger_origin: str = Field(default="localhost/casevault/1", max_length=120)
+
+    data_url: str = "sqlite:///var/casevault.db"
+    keyring_url: str = "sqlite:///keyring/keyring.db"
+    data_migrator_url: str | None = None
+    keyring_migrator_url: str | None = None
+    keys_dir: Path = Path("keys")
+    runtime_dir: Path = Field(default_factory=_runtime_dir)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65_535)
+    workers: int = Field(default=2, ge=1, le=64)
+    threads: int = Field(default=16, ge=1, le=64)
+    behind_proxy: bool = False
+    trusted_hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
+    body_limit: int = Field(default=1 << 20, ge=1 << 16, le=1 << 24)
+    idle_minutes: int = Field(default=15, ge=1, le=15)
+    absolute_hours: int = Field(default=10, ge=1, le=10)
+    argon2_concurrency: int = Field(default=2, ge=1, le=16)
+    minimum_assurance: Literal["passphrase", "second_factor"] = "passphrase"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read file and environment (which wins, where it may); every problem is listed at once."""
+    env = os.environ if environ is None else environ
+    chosen = path or Path(env.get(CONFIG_VARIABLE, DEFAULT_FILE))
+    problems: list[str] = []
+    values = _from_file(chosen, problems, required=path is not None or CONFIG_VARIABLE in env)
+    values |= _from_environment(env, problems)
+    _resolve(values, chosen.resolve().parent)
+    settings = None
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        # Only names of fields: the values could be passwords.
+        problems += [_sentence(e["loc"]) for e in error.errors(include_input=False)]
+    if settings is not None:
+        problems += list(_unsafe(settings))
+    if problems or settings is None:
+        raise Misconfigured(" ".join(problems), code="config.refused")
+    return settings
+
+
+def describe(settings: Settings) -> list[tuple[str, str]]:
+    """Return name and value of every setting; passwords in URLs are left out."""
+    rows = []
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        text = without_password(value) if name in _URL_FIELDS and value else str(value)
+        rows.append((name, "–" if value is None else text))
+    return rows
+
+
+def without_password(url: str) -> str:
+    """Return a database URL with its password replaced by dots."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return parts._replace(netloc=f"{parts.username}:…@{host}{port}").geturl()
+
+
+def sqlite_path(url: str) -> Path | None:
+    """Return the file of a SQLite URL, None for other databases."""
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
+
+
+def _from_file(path: Path, problems: list[str], *, required: bool) -> dict[str, Any]:
+    try:
+        mode = path.stat().st_mode
+        found = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        if required:
+            problems.append("There is no configuration file at the place that was named.")
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        problems.append("The configuration file cannot be read as TOML.")
+        return {}
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        problems.append(
+            "Other accounts can write the configuration file: run `chmod go-w` on it, since it"
+            " pins the root fingerprint."
+        )
+    return found
+
+
+def _from_environment(env: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for variable, value in env.items():
+        name = variable.removeprefix(PREFIX).lower()
+        # Variables of the tests and of make are not settings.
+        if not variable.startswith(PREFIX) or variable == CONFIG_VARIABLE or name[:5] == "test_":
+            continue
+        if name not in Settings.model_fields:
+            problems.append(f"{PREFIX}* names an unknown setting; check the spelling.")
+        elif name in FILE_ONLY:
+            problems.append(
+                f"{variable} is refused: {name} is taken from the configuration file only."
+            )
+        else:
+            values[name] = tuple(value.split(",")) if name == "trusted_hosts" else value
+    return values
+
+
+def _resolve(values: dict[str, Any], base: Path) -> None:
+    for name in _PATH_FIELDS:
+        if name in Settings.model_fields and (name in values or name == "keys_dir"):
+            values[name] = base / Path(str(values.get(name, "keys")))
+    for name in _URL_FIELDS:
+        url = values.get(name, Settings.model_fields[name].default)
+        if isinstance(url, str) and url.startswith(_SQLITE):
+            values[name] = f"{_SQLITE}{base / url.removeprefix(_SQLITE)}"
+
+
+def _sentence(location: tuple[int | str, ...]) -> str:
+    name = str(location[0]) if location else ""
+    if name not in Settings.model_fields:
+        return "The configuration file has an unknown setting; check the spelling."
+    return f"{name} is not a value that can be used. {_WHAT_TO_DO.get(name, '')}".strip()
+
+
+def _unsafe(settings: Settings) -> list[str]:
+    found = [
+        f"{name} must begin with postgresql+psycopg:// or {_SQLITE}."
+        for name in _URL_FIELDS
+        if (url := getattr(settings, name))
+        and not url.startswith((_SQLITE, "postgresql+psycopg://"))
+    ]
+    if settings.data_url == settings.keyring_url:
+        found.append(
+            "data_url and keyring_url are the same database: erasure would not be real. Use two."
+        )
+    if settings.host not in _LOCAL_HOSTS and not settings.behind_proxy:
+        found.append(
+            "host is not a loopback address. Put a TLS proxy in front and set behind_proxy = true."
+        )
+    if not _ORIGIN.fullmatch(settings.ledger_origin):
+        found.append("ledger_origin looks like example.org/casevault/2026a.")
+    return found + _mixed_folders(settings)
+
+
+def _mixed_folders(settings: Settings) -> list[str]:
+    files = [sqlite_path(settings.data_url), sqlite_path(settings.keyring_url)]
+    folders = [None if file is None else file.parent for file in files]
+    keys = settings.keys_dir
+    named = [("data", folders[0]), ("keyring", folders[1])]
+    found = [
+        f"keys_dir and the folder of the {name} store lie in one another: a backup of one would"
+        " hold both. Use three separate folders."
+        for name, folder in named
+        if folder is not None and (_within(keys, folder) or _within(folder, keys))
+    ]
+    if folders[0] is not None and folders[0] == folders[1]:
+        found.append(
+            "data and keyring lie in one folder: an old backup would hold both. Use two folders."
+        )
+    return found
+
+
+def _within(inner: Path, outer: Path) -> bool:
+    return inner == outer or outer in inner.parents

@@ -1,0 +1,81 @@
+"""Code lists as data: HTCDS, CTDC and the lists that practice adds, with their licences.
+
+Codes are literal; nothing here translates or maps them silently.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+_FOLDER = "casevault.domain.vocabulary"
+
+# Where each list that a field names stands in codelists.json; later paths add to earlier ones.
+_PLACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "gender": (("htcds", "person", "Gender"),),
+    "trafficking_status": (("htcds", "victim", "TraffickingStatus"),),
+    "relationship_to_trafficker": (("htcds", "victim", "RelationshipToTrafficker"),),
+    "method_of_recruitment": (("htcds", "victim", "MethodOfRecruitment"),),
+    "methods_of_control": (
+        ("htcds", "victim", "MethodsOfControl"),
+        ("added", "MethodsOfControl"),
+    ),
+    "type_of_exploitation": (
+        ("htcds", "victim", "TypeOfExploitation"),
+        ("added", "TypeOfExploitation"),
+    ),
+    "type_of_sex_exploitation": (("htcds", "victim", "TypeOfSexExploitation"),),
+    "labour_industry": (("htcds", "victim", "ForcedLabourIndustry"),),
+    "event_type": (("htcds", "event", "Type"),),
+    "perpetrator_role": (("htcds", "perpetrator", "RoleInProcess"),),
+    "support_type": (("htcds", "support_plan", "Type"),),
+    "service_type": (("primero", "service_type"),),
+    "risk_level": (("primero", "risk_level"),),
+}
+
+# Short lists of our own, for what no standard settles.
+_OWN: Mapping[str, tuple[str, ...]] = {
+    "contact_method": ("call", "message", "through_a_person", "in_person_only", "never"),
+    "contact_time": ("morning", "afternoon", "evening", "weekdays", "weekends"),
+    "age_band": ("under_18", "18_to_24", "25_to_34", "35_to_49", "50_and_over"),
+    "washington_group_answer": ("no", "some", "a_lot", "cannot"),
+    "goal_state": ("open", "reached", "dropped"),
+}
+
+
+def code_list(name: str) -> tuple[str, ...]:
+    """Return the codes of a list, in the order of its source."""
+    if name in _OWN:
+        return _OWN[name]
+    return tuple(code for path in _PLACES[name] for code in _at(path))
+
+
+def list_names() -> tuple[str, ...]:
+    """Return the names of all lists."""
+    return (*_PLACES, *_OWN)
+
+
+def passphrase_words() -> tuple[str, ...]:
+    """Return the 7,776 words of the EFF's large list."""
+    return tuple(_text("passphrase_words.txt").split())
+
+
+def _at(path: tuple[str, ...]) -> list[str]:
+    found: Any = _source()
+    for step in path:
+        found = found[step]
+    codes: list[str] = found
+    return codes
+
+
+@cache
+def _source() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_text("codelists.json"))
+    return found
+
+
+def _text(name: str) -> str:
+    return resources.files(_FOLDER).joinpath(name).read_text("utf-8")
