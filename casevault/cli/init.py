@@ -140,9 +140,8 @@ def _ask(name: str) -> str:
             value_proc=lambda again: _same(typed, again),
         )
         return typed
-    say(
-        f"  {generated}\n  Only {name} should see this. Learn it or write it down; it is shown once."
-    )
+    say(f"  {generated}")
+    say(f"  Only {name} should see this. Learn it or write it down; it is shown once.")
     typer.prompt("  Enter when noted", default="", show_default=False, err=True)
     return generated
 

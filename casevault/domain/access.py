@@ -27,8 +27,9 @@ class Role(StrEnum):
     REFERRER = "referrer"
 
 
-# Pairs of roles that one person may hold together; every other pair is refused.
-_TOGETHER = frozenset(
+# Pairs of roles that one person may hold together; every other pair is refused. The DPO holds no
+# other role: they review what supervisors and reporters do, and nobody reviews their own act.
+COMPATIBLE = frozenset(
     {
         frozenset({Role.CASEWORKER, Role.SUPERVISOR}),
         frozenset({Role.ADMINISTRATOR, Role.REPORTER}),
@@ -157,7 +158,7 @@ def decide(
 def check_roles(roles: frozenset[Role]) -> None:
     """Refuse a set of roles that one person must not hold together, and the empty set."""
     pairs = {frozenset({a, b}) for a in roles for b in roles if a != b}
-    if not roles or not pairs <= _TOGETHER:
+    if not roles or not pairs <= COMPATIBLE:
         raise Invalid(
             "One person cannot hold these roles together: auditors hold no other role, and the"
             " administrator is neither supervisor, DPO nor auditor.",

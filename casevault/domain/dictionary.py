@@ -25,6 +25,9 @@ _LONG = 20_000
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
+# Control characters, surrogates, private use, line and paragraph separators.
+_HOSTILE = frozenset({"Cc", "Cs", "Co", "Zl", "Zp"})
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
@@ -83,7 +86,7 @@ _PAPERS = (
     Field("number", purpose="To have it replaced"),
     Field("issued_by", _T.COUNTRY, "To have it replaced"),
     Field("expires", _T.DATE, "To renew it in time"),
-    Field("withheld", _T.YES_NO, "A sign of control, and a task", htcds="WithholdsDocuments"),
+    Field("withheld", _T.YES_NO, "A sign of control, and a task"),
 )
 
 IDENTITY = (
@@ -242,7 +245,8 @@ def _check_one(
         faults.append(FieldError(at, "field.group"))
         return None
     if isinstance(value, str):
-        value = unicodedata.normalize("NFC", value).strip()
+        # Forms filled in on Windows bring \r\n; one kind of line end is enough.
+        value = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
     fault = _fault(field, value)
     if fault is not None:
         faults.append(FieldError(at, "field." + fault))
@@ -254,8 +258,9 @@ def _fault(field: Field, value: object) -> str | None:
     if field.type is Type.YES_NO:
         return None if isinstance(value, bool) else "yes-no"
     if field.type is Type.INTEGER:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return None if whole and field.low <= int(str(value)) <= field.high else "range"
+        if not isinstance(value, int) or isinstance(value, bool):
+            return "integer"
+        return None if field.low <= value <= field.high else "range"
     if not isinstance(value, str) or not value:
         return "text"
     return _text_fault(field, value)
@@ -277,9 +282,15 @@ def _text_fault(field: Field, text: str) -> str | None:
     if len(text) > (_LONG if field.type is Type.LONG else _TEXT):
         return "too-long"
     allowed = "\n\t" if field.type is Type.LONG else ""
-    if any(unicodedata.category(c) == "Cc" and c not in allowed for c in text):
+    if any(_is_hostile(c) and c not in allowed for c in text):
         return "control-character"
-    return None
+    return None if any(unicodedata.category(c)[0] in "LNPS" for c in text) else "text"
+
+
+def _is_hostile(character: str) -> bool:
+    """Say whether a character could hide, reverse or break text rather than be read."""
+    # Joiners are letters' companions in Arabic, Persian and Indic scripts: they stay.
+    return unicodedata.category(character) in _HOSTILE or character in _REORDERING
 
 
 def _is_date(text: str) -> bool:

@@ -109,11 +109,8 @@ class NewGrant(Shape):
     """An assignment: to whom, which compartments, until when."""
 
     staff_id: UUID = Field(strict=False)
-    compartments: list[Compartment] = Field(
-        default=[Compartment.IDENTITY, Compartment.NARRATIVE],
-        min_length=1,
-        max_length=3,
-        strict=False,
+    compartments: list[Annotated[Compartment, Field(strict=False)]] = Field(
+        default=[Compartment.IDENTITY, Compartment.NARRATIVE], min_length=1, max_length=3
     )
     expires_at: datetime | None = Field(default=None, strict=False)
 

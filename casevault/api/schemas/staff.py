@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field
@@ -18,7 +18,7 @@ class NewStaff(Shape):
     name: str = Field(min_length=1, max_length=120, examples=["Cara Caseworker (made up)"])
     login: str = Field(pattern=r"^[A-Za-z0-9._-]{2,60}$", examples=["cara.caseworker"])
     # JSON has no enumerations, so strict mode would refuse every role.
-    roles: list[Role] = Field(min_length=1, max_length=4, strict=False)
+    roles: list[Annotated[Role, Field(strict=False)]] = Field(min_length=1, max_length=4)
     team: UUID | None = Field(default=None, strict=False)
 
 

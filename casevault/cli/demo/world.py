@@ -1,0 +1,179 @@
+"""The demo's vault: a temporary folder, a real ceremony, a real server, a plain HTTP client."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+from uuid import uuid4
+
+from casevault import bootstrap
+from casevault.config import load_settings
+from casevault.crypto.macs import words
+from casevault.domain import vocabulary
+from casevault.domain.access import Role
+from casevault.errors import Busy, Refused
+from casevault.services.ceremony import FirstPerson, Outcome, Plan
+
+TEAM = "Riverside team (made up)"
+FIRST = (
+    ("sam", "Sam Samphire-Madeup", Role.SUPERVISOR, TEAM),
+    ("dora", "Dora Dragonfruit-Madeup", Role.DPO, None),
+    ("ada", "Ada Allspice-Madeup", Role.AUDITOR, None),
+    ("adi", "Adi Aubergine-Madeup", Role.ADMINISTRATOR, None),
+)
+_START_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any = field(repr=False)
+
+
+class World:
+    """A vault that lives as long as the demo."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.passphrases = {login: self.new_passphrase() for login, *_ in FIRST}
+        self.log = folder / "server.log"
+        self._config = folder / "casevault.toml"
+        self._server: subprocess.Popen[bytes] | None = None
+        self.outcome = self._hold_ceremony()
+        self.settings = load_settings(self._config, {})
+        self.url = f"http://127.0.0.1:{self.settings.port}"
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._server is not None:
+            self._server.terminate()
+            self._server.wait(timeout=15)
+
+    @staticmethod
+    def new_passphrase() -> str:
+        """Return six random words."""
+        return words(vocabulary.passphrase_words(), 6)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """Send one request over loopback HTTP; every status is an answer."""
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            sent["Content-Type"] = "application/json"
+        # The address is our own: loopback, and made by us.
+        request = Request(self.url + path, data, sent, method=method)  # noqa: S310
+        try:
+            with urlopen(request, timeout=20) as answer:  # noqa: S310
+                return _answer(answer.status, dict(answer.headers), answer.read())
+        except HTTPError as error:
+            with error:
+                return _answer(error.code, dict(error.headers), error.read())
+
+    def ok(self, method: str, path: str, body: object, token: str | None = None) -> Any:  # noqa: ANN401
+        """Send a request that must succeed; return its body."""
+        answer = self.call(method, path, body, token)
+        if answer.status >= 400:
+            raise Refused(f"{method} {path}: {answer.status}", code=answer.body["code"])
+        return answer.body
+
+    def sign_in(self, login: str) -> str:
+        """Return a token for one of the made-up people."""
+        body = {"login": login, "passphrase": self.passphrases[login]}
+        return str(self.ok("POST", "/v1/auth/sessions", body)["token"])
+
+    def wait(self) -> None:
+        """Return when the server ends or somebody presses Ctrl-C."""
+        if self._server is not None:
+            try:
+                self._server.wait()
+            except KeyboardInterrupt:
+                return
+
+    def _hold_ceremony(self) -> Outcome:
+        lines = [
+            'organisation_name = "Example Red Cross (made up)"',
+            'ledger_origin = "example.org/casevault/demo"',
+            'kdf_profile = "small"',
+            'runtime_dir = "run"',
+            f"port = {_free_port()}",
+        ]
+        self._write(lines)
+        organisation = uuid4()
+        first = tuple(
+            FirstPerson(name, login, frozenset({role}), team, self.passphrases[login])
+            for login, name, role, team in FIRST
+        )
+        settings = load_settings(self._config, {})
+        outcome = bootstrap.hold_ceremony(settings, organisation, Plan(first))
+        pinned = [
+            f'organisation_id = "{organisation}"',
+            f'root_fingerprint = "{outcome.root_pin}"',
+        ]
+        self._write(pinned + lines)
+        return outcome
+
+    def _write(self, lines: list[str]) -> None:
+        self._config.write_text("\n".join(lines) + "\n")
+        self._config.chmod(0o600)
+
+    def _start(self) -> None:
+        command = [sys.executable, "-m", "casevault", "serve", "--workers", "2"]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("CASEVAULT_")}
+        with self.log.open("wb") as log:
+            self._server = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [*command, "--config", str(self._config)],
+                stdout=log,
+                stderr=log,
+                env=environment,
+            )
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until and self._server.poll() is None:
+            try:
+                if self.call("GET", "/readyz").status == 200:
+                    return
+            except (URLError, ConnectionError):
+                pass
+            time.sleep(0.1)
+        raise Busy("The demo's server did not start.", code="demo.server")
+
+
+def _answer(status: int, headers: dict[str, str], raw: bytes) -> Answer:
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return Answer(status, lowered, json.loads(raw) if raw else None)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,268 @@
+"""Builders: a vault after its ceremony, on either database, with the people who were in the room.
+
+Everything is real (migrations, ceremony, key files, both stores); only the clock is ours, and the
+passphrases are derived with the SMALL profile so that a vault costs well under a second.
+
+    vault = a_vault(database, tmp_path)
+    worker = vault.enrolled("amal", {"caseworker"}, vault.team)
+    with vault.stores.keyring.reading() as tx:
+        vault.holder("salma").open(tx, target)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from uuid import UUID
+
+from casevault.clock import FixedClock
+from casevault.crypto import recovery
+from casevault.crypto.credentials import SMALL, PassphraseKdf
+from casevault.crypto.principals import PrincipalSecret
+from casevault.crypto.roots import FileRoots
+from casevault.domain.access import Role
+from casevault.domain.granting import PrincipalKind
+from casevault.ids import new_id
+from casevault.services.ceremony import Ceremony, FirstPerson, Outcome, Plan
+from casevault.store import ledger_reading, migrate, people, principals, teams, tree
+from casevault.store.checkpoints import Checkpoints
+from casevault.store.database import Database
+from casevault.store.grants import Granter
+from casevault.store.keyholder import KeyHolder
+from casevault.store.keyring import Keyring, KeyringTransaction
+from casevault.store.ledger import Act, Actor, Ledger
+from casevault.store.ledger_reading import Entry
+from casevault.store.months import Months
+from casevault.store.people import StaffMember
+from casevault.store.principals import Principal
+from casevault.store.stores import Stores
+from casevault.store.trust import Trust
+from tests.conftest import Databases
+
+NOON = datetime(2026, 11, 15, 12, tzinfo=UTC)
+ORIGIN = "example.org/casevault/test"
+PASSPHRASE = "seven violet herons drink slowly"
+DAY = 86_400
+YEAR = 365 * DAY
+
+# Who is in the room: login → roles and team.
+SUPERVISOR, DPO, AUDITOR, ADMINISTRATOR = "salma", "dana", "aude", "adam"
+TEAM = "Harbour"
+FIRST_PEOPLE: tuple[FirstPerson, ...] = (
+    FirstPerson("Salma S.", SUPERVISOR, frozenset({Role.SUPERVISOR}), TEAM, PASSPHRASE),
+    FirstPerson("Dana D.", DPO, frozenset({Role.DPO}), None, PASSPHRASE),
+    FirstPerson("Aude A.", AUDITOR, frozenset({Role.AUDITOR}), None, PASSPHRASE),
+    FirstPerson("Adam A.", ADMINISTRATOR, frozenset({Role.ADMINISTRATOR}), None, PASSPHRASE),
+)
+PLAN = Plan(FIRST_PEOPLE, threshold=2, shares=3)
+
+
+def a_clock(at: datetime = NOON) -> FixedClock:
+    """Return a clock that stands still at noon of 15 November 2026."""
+    return FixedClock(at)
+
+
+def migrated(databases: Databases, connections: int = 16) -> tuple[Database, Database]:
+    """Return data store and keyring store, empty and at head."""
+    data = Database(databases.data_url, connections)
+    keyring = Database(databases.keyring_url, connections)
+    migrate.upgrade(data, "data")
+    migrate.upgrade(keyring, "keyring")
+    return data, keyring
+
+
+def an_act(code: str = "staff.list", **changes: object) -> Act:
+    """Return something that was done, for the ledger."""
+    values: dict[str, object] = {"actor": Actor(roles=("service",)), "rule": "permit:role"}
+    return Act(code, **(values | changes))  # type: ignore[arg-type]
+
+
+@dataclass
+class AVault:
+    """A vault after its ceremony."""
+
+    databases: Databases
+    keys_dir: Path
+    clock: FixedClock
+    outcome: Outcome
+    stores: Stores
+    kdf: PassphraseKdf
+    _others: list[Stores] = field(default_factory=list)
+    _secrets: dict[str, PrincipalSecret] = field(default_factory=dict)
+
+    @property
+    def team(self) -> UUID:
+        """The team that was made in the ceremony."""
+        return self.outcome.teams[TEAM]
+
+    @property
+    def now(self) -> int:
+        """The present moment in Unix seconds."""
+        return self.stores.now()
+
+    @cached_property
+    def seed(self) -> bytes:
+        """The seed of recovery and root, put together from the shares."""
+        return recovery.combine(self.outcome.shares[: self.outcome.threshold])
+
+    def staff(self, login: str) -> UUID:
+        """Return a person's id."""
+        return self.outcome.staff[login]
+
+    def secret(self, login: str) -> PrincipalSecret:
+        """Return a person's secret, as their sign-in would."""
+        if login not in self._secrets:
+            with self.stores.keyring.reading() as tx:
+                envelope = people.envelope_of(tx, self.staff(login))
+            assert envelope is not None
+            self._secrets[login] = self.kdf.open(
+                self.stores.organisation,
+                self.staff(login),
+                envelope,
+                PASSPHRASE,
+                self.stores.roots.pepper(),
+            )
+        return self._secrets[login]
+
+    def granter(self, login: str) -> Granter:
+        """Return a person as a signer of grants and vouches."""
+        return Granter(self.staff(login), self.secret(login))
+
+    def root(self) -> Granter:
+        """Return the organisation root, as only a quorum can."""
+        with self.stores.keyring.reading() as tx:
+            (row,) = principals.groups(tx, PrincipalKind.ROOT)
+        return Granter(row.id, recovery.root_principal(self.seed))
+
+    def holder(self, login: str) -> KeyHolder:
+        """Return a person's key ring for one request."""
+        return KeyHolder(self.staff(login), self.secret(login), self.stores.trust)
+
+    def group(self, kind: PrincipalKind, team: UUID | None = None) -> Principal:
+        """Return the only group of a kind."""
+        with self.stores.keyring.reading() as tx:
+            (row,) = principals.groups(tx, kind, team)
+        return row
+
+    def appear(self, tx: KeyringTransaction, login: str) -> Granter:
+        """Add a person with keys of their own for whom nobody vouches."""
+        staff, secret = new_id(), PrincipalSecret.generate()
+        teams.add_person(tx, staff, secret)
+        self.outcome.staff[login] = staff
+        self._secrets[login] = secret
+        return Granter(staff, secret)
+
+    def enrolled(
+        self,
+        login: str,
+        roles: Iterable[str] = ("caseworker",),
+        team: UUID | None = None,
+        by: str = SUPERVISOR,
+        seconds: int = YEAR,
+    ) -> Granter:
+        """Add a person with an envelope, vouched for by `by` for `seconds` from now."""
+        with self.stores.keyring.writing() as tx:
+            person = self.appear(tx, login)
+            member = StaffMember(
+                person.id, login.title(), login, tuple(sorted(roles)), team, enrolled=True
+            )
+            people.add_staff(tx, member)
+            envelope = self.kdf.close(
+                tx.organisation, person.id, person.secret, PASSPHRASE, tx.roots.pepper()
+            )
+            people.put_envelope(tx, person.id, envelope)
+            self.vouched(tx, self.granter(by), person, roles, team, seconds=seconds)
+        self.stores.trust.forget()
+        return person
+
+    def vouched(
+        self,
+        tx: KeyringTransaction,
+        issuer: Granter,
+        subject: Granter,
+        roles: Iterable[str] = ("caseworker",),
+        team: UUID | None = None,
+        *,
+        start: int | None = None,
+        seconds: int = YEAR,
+    ) -> UUID:
+        """Keep a vouch of anybody for anybody; return its serial."""
+        valid_from = self.now if start is None else start
+        return teams.vouch(
+            tx,
+            issuer,
+            subject.id,
+            subject.secret.public,
+            PrincipalKind.STAFF,
+            roles=roles,
+            team=team,
+            valid_from=valid_from,
+            valid_until=valid_from + seconds,
+        )
+
+    def another_process(self) -> Stores:
+        """Return stores over the same databases and key files, with nothing remembered."""
+        data = Database(self.databases.data_url)
+        keyring = Database(self.databases.keyring_url)
+        roots = FileRoots(self.keys_dir)
+        stores = _stores(data, keyring, roots, self.outcome, self.clock)
+        self._others.append(stores)
+        return stores
+
+    def checkpoints(self, origin: str = ORIGIN) -> Checkpoints:
+        """Return the signer of this vault's ledger."""
+        return Checkpoints(self.stores.data, self.stores.roots, origin, self.keys_dir)
+
+    def integrate(self) -> int:
+        """Move what is staged into the tree (PostgreSQL); return how many entries moved."""
+        moved = 0
+        if not self.stores.data.is_sqlite:
+            while count := tree.integrate(self.stores.data, self.stores.roots):
+                moved += count
+        return moved
+
+    def entries(self, stores: Stores | None = None) -> list[Entry]:
+        """Return every entry of the present month, oldest first, each checked."""
+        chosen = stores or self.stores
+        self.integrate()
+        with chosen.data.reading() as connection:
+            found = ledger_reading.entries(
+                connection,
+                chosen.roots,
+                chosen.organisation,
+                chosen.months.current(),
+                limit=100_000,
+            )
+        return found[::-1]
+
+    def close(self) -> None:
+        """Close all connections."""
+        for stores in (*self._others, self.stores):
+            stores.close()
+
+
+def a_vault(
+    databases: Databases, tmp_path: Path, clock: FixedClock | None = None, plan: Plan = PLAN
+) -> AVault:
+    """Return a vault whose ceremony was just held. The caller closes it."""
+    at = clock or a_clock()
+    data, keyring = migrated(databases)
+    keys_dir = tmp_path / "keys"
+    roots = FileRoots.create(keys_dir, new_id())
+    kdf = PassphraseKdf(SMALL, 4)
+    outcome = Ceremony(data, keyring, roots, at).hold(new_id(), plan, kdf)
+    stores = _stores(data, keyring, roots, outcome, at)
+    return AVault(databases, keys_dir, at, outcome, stores, kdf)
+
+
+def _stores(
+    data: Database, database: Database, roots: FileRoots, outcome: Outcome, clock: FixedClock
+) -> Stores:
+    keyring = Keyring(database, roots, outcome.organisation)
+    trust = Trust(outcome.root_pin, clock)
+    months = Months(keyring, trust, clock)
+    ledger = Ledger(data, months, roots, clock)
+    return Stores(outcome.organisation, data, keyring, ledger, months, trust, roots, clock)

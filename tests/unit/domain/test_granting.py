@@ -1,0 +1,63 @@
+"""Whose signature makes a grant count."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from casevault.domain.granting import GROUP_MEMBERS, ObjectKind, PrincipalKind, may_grant
+from casevault.domain.vouching import Scope
+from casevault.ids import TeamId
+
+NORTH, SOUTH = TeamId(UUID(int=10)), TeamId(UUID(int=11))
+CASE, GROUP, MONTH = ObjectKind.CASE, ObjectKind.GROUP, ObjectKind.MONTH
+ROOT = Scope("root", (), None)
+SERVICE = Scope("service", (), None)
+
+
+def staff(role: str, team: TeamId | None = None) -> Scope:
+    return Scope("staff", (role,), team)
+
+
+@pytest.mark.parametrize(
+    ("scope", "kind", "team", "group", "allowed"),
+    [
+        (ROOT, GROUP, None, PrincipalKind.DPO, True),
+        (ROOT, CASE, NORTH, None, False),
+        (ROOT, MONTH, None, None, False),
+        (SERVICE, MONTH, None, None, True),
+        (SERVICE, CASE, NORTH, None, False),
+        (SERVICE, GROUP, NORTH, PrincipalKind.OVERSIGHT, False),
+        (staff("auditor"), MONTH, None, None, True),
+        (staff("supervisor", NORTH), MONTH, None, None, False),
+        (staff("caseworker", NORTH), CASE, NORTH, None, True),
+        (staff("supervisor", NORTH), CASE, NORTH, None, True),
+        (staff("caseworker", SOUTH), CASE, NORTH, None, False),
+        (staff("dpo"), CASE, NORTH, None, False),
+        (staff("administrator"), CASE, None, None, False),
+        (staff("auditor"), GROUP, None, PrincipalKind.AUDITORS, True),
+        (staff("dpo"), GROUP, None, PrincipalKind.DPO, True),
+        (staff("dpo"), GROUP, None, PrincipalKind.AUDITORS, False),
+        (staff("supervisor", NORTH), GROUP, NORTH, PrincipalKind.OVERSIGHT, True),
+        (staff("supervisor", SOUTH), GROUP, NORTH, PrincipalKind.OVERSIGHT, False),
+        (staff("caseworker", NORTH), GROUP, NORTH, PrincipalKind.DIRECTORY, False),
+        (staff("supervisor"), GROUP, None, PrincipalKind.OVERSIGHT, False),
+    ],
+)
+def test_grants_of_the_table(scope, kind, team, group, allowed):
+    """Who may grant what, line by line."""
+    assert may_grant([scope], kind, team, group) is allowed
+
+
+def test_one_scope_of_several_is_enough_and_none_is_not():
+    """Scopes add up; a person without vouches grants nothing."""
+    assert may_grant([staff("dpo"), staff("caseworker", NORTH)], CASE, NORTH)
+    assert not may_grant([], CASE, NORTH)
+
+
+def test_no_role_is_in_both_the_auditors_and_a_team():
+    """Whoever reads the ledger is in no group that opens content."""
+    auditors = GROUP_MEMBERS[PrincipalKind.AUDITORS]
+    for group, roles in GROUP_MEMBERS.items():
+        assert group is PrincipalKind.AUDITORS or not roles & auditors
