@@ -6,6 +6,9 @@ newest keyring, the pinned root. Nothing else constructs stores or services.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import resource
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +28,7 @@ from casevault.services.ceremony import Ceremony, Outcome, Plan, Progress, check
 from casevault.services.oversight import Oversight
 from casevault.services.readiness import Readiness
 from casevault.services.sessions import Limits, Sessions
-from casevault.store import identity, migrate, tree
+from casevault.store import identity, intents, migrate, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
@@ -38,6 +41,7 @@ from casevault.store.unit_of_work import unit_of_work
 
 BOOT_SECRET = "boot-secret"  # noqa: S105 - the name of a file
 _BOOT_BYTES = 32
+_PR_SET_DUMPABLE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +127,32 @@ def databases(settings: Settings, *, migrator: bool = False) -> tuple[Database, 
 
 def new_boot_secret(settings: Settings) -> bytes:
     """Make the secret without which no session of this host opens; memory-backed, mode 0600."""
-    folder: Path = settings.runtime_dir
+    folder = _runtime_folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _is_memory_backed(folder):
+        raise Misconfigured(
+            "runtime_dir lies on a disk, where a stolen machine would keep the boot secret. Choose"
+            " a folder in memory, such as one below /dev/shm or /run.",
+            code="boot.disk",
+        )
     folder.chmod(0o700)
     secret = secrets.token_bytes(_BOOT_BYTES)
     write_private(folder / BOOT_SECRET, secret)
     return secret
 
 
+def drop_boot_secret(settings: Settings) -> None:
+    """Remove the boot secret: every session of this host is over."""
+    folder = _runtime_folder(settings)
+    (folder / BOOT_SECRET).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
 def read_boot_secret(settings: Settings) -> bytes:
     """Return the boot secret that the service's parent process made."""
     try:
-        secret = (settings.runtime_dir / BOOT_SECRET).read_bytes()
+        secret = (_runtime_folder(settings) / BOOT_SECRET).read_bytes()
     except OSError:
         secret = b""
     if len(secret) != _BOOT_BYTES:
@@ -189,6 +207,7 @@ def begin_service(settings: Settings) -> None:
                 links = (("writer", writer),)
                 uow.record(Act("system.crash", SERVICE, count=count, links=links))
                 uow.commit()
+        intents.finish_all(stores)
         stores.ledger.record(Act("system.start", SERVICE))
         settle(stores)
     finally:
@@ -198,3 +217,25 @@ def begin_service(settings: Settings) -> None:
 def settle(stores: Stores) -> None:
     """Bring every staged entry into the tree."""
     tree.integrate_all(stores.data, stores.roots)
+
+
+def harden_process() -> None:
+    """No core dumps, and no other process of this account may read our memory."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _runtime_folder(settings: Settings) -> Path:
+    # Two vaults of one account must not end each other's sessions.
+    return settings.runtime_dir / str(settings.organisation_id)
+
+
+def _is_memory_backed(folder: Path) -> bool:
+    best, kind = Path("/"), ""
+    for line in Path("/proc/mounts").read_text().splitlines():
+        _, mounted, found, *_ = line.split(" ")
+        point = Path(mounted.replace("\\040", " "))
+        if (folder == point or point in folder.parents) and len(point.parts) >= len(best.parts):
+            best, kind = point, found
+    return kind in ("tmpfs", "ramfs")

@@ -15,7 +15,7 @@ from casevault.api import docs_page, problems
 from casevault.api.deps import needs
 from casevault.api.middleware import BodyGuard, RequestContext
 from casevault.api.routes import auth, cases, health, ledger, staff
-from casevault.bootstrap import Vault, open_vault, read_boot_secret
+from casevault.bootstrap import Vault, harden_process, open_vault, read_boot_secret
 from casevault.config import load_settings
 from casevault.domain.access import Permission
 
@@ -66,6 +66,7 @@ def from_environment() -> FastAPI:
     """Return the application of one worker process (what the server's factory calls)."""
     settings = load_settings()
     logs.configure(settings.log_level)
+    harden_process()
     return create_app(open_vault(settings, read_boot_secret(settings)))
 
 

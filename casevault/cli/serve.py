@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 from pathlib import Path
 
 import typer
@@ -12,6 +11,8 @@ import uvicorn
 from casevault import bootstrap, logs
 from casevault.cli.output import ConfigOption, say, settings_from
 from casevault.config import CONFIG_VARIABLE, DEFAULT_FILE
+
+_REQUESTS_PER_WORKER = 100_000
 
 
 def serve(
@@ -25,31 +26,33 @@ def serve(
     """
     settings = settings_from(config)
     logs.configure(settings.log_level)
-    _no_core_dumps()
+    bootstrap.harden_process()
     bootstrap.begin_service(settings)
     # The workers are fresh processes and read the same file.
     os.environ[CONFIG_VARIABLE] = str(
         (config or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_FILE))).resolve()
     )
-    chosen = port or settings.port
+    chosen, count = port or settings.port, workers or settings.workers
     say(f"CaseVault on http://{settings.host}:{chosen}, documentation under /docs")
-    uvicorn.run(
-        "casevault.api.app:from_environment",
-        factory=True,
-        host=settings.host,
-        port=chosen,
-        workers=workers or settings.workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=10,
-        limit_concurrency=512,
-        h11_max_incomplete_event_size=16_384,
-    )
-
-
-def _no_core_dumps() -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        uvicorn.run(
+            "casevault.api.app:from_environment",
+            factory=True,
+            host=settings.host,
+            port=chosen,
+            workers=count,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=10,
+            limit_concurrency=512,
+            # Memory cannot be wiped in CPython; a worker that ends gives it back.
+            limit_max_requests=_REQUESTS_PER_WORKER if count > 1 else None,
+            limit_max_requests_jitter=_REQUESTS_PER_WORKER // 10,
+            h11_max_incomplete_event_size=16_384,
+        )
+    finally:
+        bootstrap.drop_boot_secret(settings)

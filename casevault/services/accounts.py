@@ -108,7 +108,6 @@ class Accounts:
             teams.add_person(tx, staff, secret)
             people.change_staff(tx, replace(member, enrolled=True))
             colleague = self._colleague(tx, member, secret.public)
-        stores.trust.forget()
         return colleague
 
     def me(self, caller: Caller) -> Colleague:
@@ -162,7 +161,6 @@ class Accounts:
         act = Act("key.vouch", caller.on_ledger, rule="permit:vouch", touched=touched)
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
             self._write_vouch(tx, caller, member, public)
-        stores.trust.forget()
         with stores.keyring.reading() as tx:
             return self._colleague(tx, member, public)
 

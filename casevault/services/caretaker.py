@@ -1,4 +1,4 @@
-"""What a running service does on the side: integrate staged entries, sign checkpoints.
+"""What a running service does on the side: integrate, sign checkpoints, finish what was begun.
 
 One thread per worker; any worker may do the work, and the database decides which one does.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
 from casevault.errors import CaseVaultError, Tampered
 from casevault.logs import get_logger
-from casevault.store import tree
+from casevault.store import intents, tree
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.ledger import FAILED, SERVICE, Act
 from casevault.store.stores import Stores
@@ -40,13 +42,9 @@ class Caretaker:
             self._thread.join(timeout=5)
         self.integrate()
 
-    def integrate(self) -> int:
-        """Move everything that is staged into the tree; return how many entries moved."""
-        try:
-            return tree.integrate_all(self._stores.data, self._stores.roots)
-        except CaseVaultError as error:
-            self._alarm(error)
-            return 0
+    def integrate(self) -> None:
+        """Move everything that is staged into the tree."""
+        self._guarded(partial(tree.integrate_all, self._stores.data, self._stores.roots))
 
     def _run(self) -> None:
         next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
@@ -54,11 +52,12 @@ class Caretaker:
             self.integrate()
             if time.monotonic() >= next_checkpoint:
                 next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
-                self._guarded_checkpoint()
+                self._guarded(self._checkpoints.sign)
+                self._guarded(partial(intents.finish_all, self._stores))
 
-    def _guarded_checkpoint(self) -> None:
+    def _guarded(self, act: Callable[[], object]) -> None:
         try:
-            self._checkpoints.sign()
+            act()
         except CaseVaultError as error:
             self._alarm(error)
 

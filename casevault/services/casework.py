@@ -16,7 +16,7 @@ from casevault.domain import casefile, dictionary
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.errors import CaseVaultError, NotFound, Tampered
+from casevault.errors import Conflict, NotFound, Tampered
 from casevault.ids import CaseId, TeamId, new_id, new_reference
 from casevault.store import case_keys, cases, grants, idempotency, principals, stamps
 from casevault.store.caller import Caller, Gate
@@ -82,11 +82,8 @@ class Casework:
             DocumentKind.IDENTITY: dictionary.validate(DocumentKind.IDENTITY, identity),
             DocumentKind.PROFILE: dictionary.validate(DocumentKind.PROFILE, profile),
         }
-        if repeat is not None:
-            with stores.data.reading() as connection:
-                earlier = idempotency.find(connection, stores.roots, repeat, stores.now())
-            if earlier is not None:
-                return self.read_case(caller, earlier)
+        if (earlier := self._repeated(caller, repeat)) is not None:
+            return earlier
         case = casefile.new_case(
             case_id=CaseId(new_id()),
             reference=new_reference(),
@@ -95,38 +92,61 @@ class Casework:
             opened=stores.clock.now().date(),
         )
         facts = {"case": case.id.hex, "pid": new_id().hex}
+        contents = _by_compartment({**documents, DocumentKind.FACTS: facts})
         keys = {name: Key.random() for name in sorted(_ALL)}
         with stores.keyring.writing() as tx:
             case_keys.add(tx, case.id, keys)
             self._grant_at_birth(tx, caller, case, keys)
-        contents: dict[str, dict[str, Any]] = {name: {} for name in sorted(_ALL)}
-        for kind, content in documents.items():
-            contents[casefile.compartment_of(kind)][kind.value] = content
-        contents[Compartment.FACTS][DocumentKind.FACTS.value] = facts
+        fields = tuple(f"{k.value}.{name}" for k, c in documents.items() for name in sorted(c))
+        try:
+            self._insert(caller, case, keys, contents, fields, repeat)
+        except Conflict:
+            # The same request came twice at once: the other one made the case.
+            earlier = self._repeated(caller, repeat)
+            if earlier is None:
+                raise
+            return earlier
+        return CaseView(case, tuple(sorted(_ALL)))
+
+    def _repeated(self, caller: Caller, repeat: idempotency.Repeat | None) -> CaseView | None:
+        if repeat is None:
+            return None
+        stores = self._stores
+        with stores.data.reading() as connection:
+            earlier = idempotency.find(connection, stores.roots, repeat, stores.now())
+        return None if earlier is None else self.read_case(caller, earlier)
+
+    def _insert(
+        self,
+        caller: Caller,
+        case: CaseMetadata,
+        keys: Mapping[str, Key],
+        contents: Mapping[str, Mapping[str, Mapping[str, Any]]],
+        fields: tuple[str, ...],
+        repeat: idempotency.Repeat | None,
+    ) -> None:
+        stores = self._stores
+        # Sealed before the write lock is taken: the lock is everybody's.
+        sealed = [
+            cases.seal_compartment(stores.organisation, case, name, keys[name], inside)
+            for name, inside in contents.items()
+        ]
+        versions = tuple((one.manifest.compartment, one.manifest.revision) for one in sealed)
         with unit_of_work(stores.data, stores.ledger) as uow:
-            cases.insert_case(uow.connection, stores.roots, case)
-            versions = []
-            for name, inside in contents.items():
-                manifest = cases.insert_compartment(
-                    uow.connection, stores.organisation, case, name, keys[name], inside
-                )
-                versions.append((name, manifest.revision))
+            cases.insert_case(uow.connection, stores.roots, case, sealed)
             if repeat is not None:
                 idempotency.keep(uow.connection, stores.roots, repeat, case.id, stores.now())
-            touched = Touched("case", case.id, tuple(versions))
-            fields = tuple(f"{k.value}.{name}" for k, c in documents.items() for name in sorted(c))
             uow.record(
                 Act(
                     "case.open",
                     caller.on_ledger,
                     rule="permit:team",
                     purpose="treatment",
-                    touched=(touched,),
+                    touched=(Touched("case", case.id, versions),),
                     fields=fields,
                 )
             )
             uow.commit()
-        return CaseView(case, tuple(sorted(_ALL)))
 
     def list_cases(self, caller: Caller, cursor: str | None = None) -> Page:
         """Return a page of the caller's caseload in the order of random ids. Never a total."""
@@ -170,12 +190,9 @@ class Casework:
         compartment = casefile.compartment_of(kind).value
         with stores.data.reading() as connection:
             held = self._desk.hold(caller, connection, case_id, Permission.CASE_READ, compartment)
-            try:
+            with self._desk.recording_failure(caller, case_id):
                 manifest = held.manifest(connection, compartment)
                 found = held.documents(connection, manifest, [kind.value])
-            except CaseVaultError as error:
-                self._desk.record_failure(caller, case_id, error)
-                raise
         if not found:
             raise NotFound(code="document")
         document = found[0]
@@ -195,10 +212,13 @@ class Casework:
         stores = self._stores
         compartment = casefile.compartment_of(kind).value
         checked = dictionary.validate(kind, content)
-        with unit_of_work(stores.data, stores.ledger) as uow:
-            held = self._desk.hold(
-                caller, uow.connection, case_id, Permission.CASE_AMEND, compartment, lock=True
-            )
+        with stores.data.reading() as connection:
+            held = self._desk.hold(caller, connection, case_id, Permission.CASE_AMEND, compartment)
+        with (
+            self._desk.recording_failure(caller, case_id),
+            unit_of_work(stores.data, stores.ledger) as uow,
+        ):
+            held = self._desk.locked(held, uow.connection)
             manifest = held.manifest(uow.connection, compartment)
             grown = cases.amend_document(
                 uow.connection,
@@ -270,6 +290,15 @@ class Casework:
                 fields=fields,
             )
         )
+
+
+def _by_compartment(
+    documents: Mapping[DocumentKind, Mapping[str, Any]],
+) -> dict[str, dict[str, Mapping[str, Any]]]:
+    contents: dict[str, dict[str, Mapping[str, Any]]] = {name: {} for name in sorted(_ALL)}
+    for kind, content in documents.items():
+        contents[casefile.compartment_of(kind)][kind.value] = content
+    return contents
 
 
 def _team_of(caller: Caller, team: UUID | None) -> TeamId:

@@ -16,10 +16,10 @@ from casevault.crypto.tokens import Token
 from casevault.domain.access import Actor, Role
 from casevault.errors import Busy, Conflict, Tampered, Unauthenticated
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.store import ledger, people
+from casevault.store import intents, ledger, people
 from casevault.store.caller import Caller
 from casevault.store.keyholder import KeyHolder
-from casevault.store.ledger import Act
+from casevault.store.ledger import Act, Touched
 from casevault.store.people import Session
 from casevault.store.stores import Stores
 
@@ -103,9 +103,13 @@ class Sessions:
     def sign_out(self, caller: Caller, text: str | None) -> None:
         """End the session at once on every worker, then record it."""
         token = self._parse(text)
-        with self._stores.keyring.writing() as tx:
-            people.end_session(tx, token)
-        self._stores.ledger.record(Act("auth.logout", caller.on_ledger))
+        act = Act(
+            "auth.logout",
+            caller.on_ledger,
+            rule="permit:signed-in",
+            touched=(Touched("session", caller.session),),
+        )
+        intents.taking(self._stores, act, lambda tx: people.end_session(tx, token))
 
     def _begin(self, staff: UUID, secret: PrincipalSecret, request: str | None) -> SignedIn:
         now, token = self._stores.now(), Token.new(self._host_tag)

@@ -73,9 +73,31 @@ class Anchor:
     commitment: bytes
 
 
-def insert_case(connection: Connection, roots: FileRoots, case: CaseMetadata) -> None:
-    """Insert the plain row of a new case."""
+@dataclass(frozen=True, slots=True)
+class SealedCompartment:
+    """A compartment ready to be inserted: rows of documents, and the manifest over them."""
+
+    manifest: Manifest
+    sealed_manifest: bytes = field(repr=False)
+    documents: tuple[tuple[UUID, bytes], ...] = field(repr=False)
+
+
+def insert_case(
+    connection: Connection,
+    roots: FileRoots,
+    case: CaseMetadata,
+    compartments: Iterable[SealedCompartment],
+) -> None:
+    """Insert a new case: its plain row, documents and manifests."""
     connection.execute(insert(tables.case_file).values(**_columns(roots, case)))
+    manifests: list[dict[str, Any]] = []
+    documents: list[dict[str, Any]] = []
+    for one in compartments:
+        at = {"case_id": case.id, "compartment": one.manifest.compartment}
+        manifests.append({**at, "sealed": one.sealed_manifest})
+        documents += [{**at, "id": row, "sealed": sealed} for row, sealed in one.documents]
+    connection.execute(insert(tables.document), documents)
+    connection.execute(insert(tables.manifest), manifests)
 
 
 def change_case(connection: Connection, roots: FileRoots, case: CaseMetadata) -> None:
@@ -113,31 +135,24 @@ def cases_after(
     return sorted(found, key=lambda c: c.id)
 
 
-def insert_compartment(
-    connection: Connection,
+def seal_compartment(
     organisation: UUID,
     case: CaseMetadata,
     compartment: str,
     key: Key,
     documents: Mapping[str, Mapping[str, Any]],
-) -> Manifest:
+) -> SealedCompartment:
     """Seal the first documents of a compartment (kind → content) and its manifest."""
     listed: list[Listed] = []
+    rows: list[tuple[UUID, bytes]] = []
     for kind, content in documents.items():
         row = new_id()
         sealed = _seal_document(organisation, case.id, compartment, key, row, kind, content, 1)
-        connection.execute(
-            insert(tables.document).values(
-                id=row, case_id=case.id, compartment=compartment, sealed=sealed
-            )
-        )
+        rows.append((row, sealed))
         listed.append(Listed(row, kind, 1, _commitment(sealed), 1))
     manifest = Manifest(compartment, case.team, case.retention_class, tuple(listed), 1)
     sealed = _seal_manifest(organisation, case.id, key, manifest)
-    connection.execute(
-        insert(tables.manifest).values(case_id=case.id, compartment=compartment, sealed=sealed)
-    )
-    return replace(manifest, commitment=_commitment(sealed))
+    return SealedCompartment(replace(manifest, commitment=_commitment(sealed)), sealed, tuple(rows))
 
 
 def load_manifest(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -189,14 +189,3 @@ def _harden_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - 
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("casevault_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def retried(act: Callable[[], None], attempts: int = 3) -> bool:
-    """Run `act` until it does not raise `Busy`; return whether it succeeded."""
-    for _ in range(attempts):
-        try:
-            act()
-        except Busy:
-            continue
-        return True
-    return False

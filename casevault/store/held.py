@@ -7,8 +7,9 @@ and give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -17,7 +18,7 @@ from casevault.crypto.sealing import Key
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import ObjectKind
-from casevault.errors import CaseVaultError, KeyUnavailable, NotFound, Tampered
+from casevault.errors import Conflict, KeyUnavailable, NotFound, Tampered
 from casevault.ids import TeamId
 from casevault.store import case_keys, cases
 from casevault.store.caller import Caller, Gate
@@ -86,21 +87,16 @@ class Desk:
         case_id: UUID,
         permission: Permission,
         compartment: str | None = None,
-        *,
-        lock: bool = False,
     ) -> HeldCase:
         """Return a case with the caller's keys, or answer as if there were no such case."""
         stores = self._stores
         touched = (Touched("case", case_id),)
-        try:
-            case = cases.find_case(connection, stores.roots, case_id, lock=lock)
+        with self.recording_failure(caller, case_id):
+            case = cases.find_case(connection, stores.roots, case_id)
             team = _NO_TEAM if case is None else case.team
             with stores.keyring.reading() as tx:
                 keys = caller.keys.open(tx, Object(ObjectKind.CASE, case_id, team))
                 rows = case_keys.newest(tx, case_id)
-        except Tampered as error:
-            self.record_failure(caller, case_id, error)
-            raise
         holds = bool(keys) if compartment is None else compartment in keys
         subject = Subject(kind="case", team=team, holds_grant=holds and case is not None)
         self._gate.require(caller, permission, subject, touched, hide=True)
@@ -127,14 +123,31 @@ class Desk:
         found = held.documents(connection, manifest, [DocumentKind.IDENTITY.value])
         return held, next(iter(found), None)
 
-    def record_failure(self, caller: Caller, case_id: UUID, error: CaseVaultError) -> None:
-        """Record that something stored did not open: outcome 8, and the rule says what kind."""
-        self._stores.ledger.record(
-            Act(
-                "case.read",
-                caller.on_ledger,
-                rule="failed:" + error.slug,
-                outcome=FAILED,
-                touched=(Touched("case", case_id),),
+    def locked(self, held: HeldCase, connection: Connection) -> HeldCase:
+        """Return the case as it is now, its row locked for the caller's write transaction."""
+        case = cases.find_case(connection, self._stores.roots, held.case.id, lock=True)
+        if case is None:
+            raise NotFound()
+        if case.key_version != held.case.key_version or case.team != held.case.team:
+            raise Conflict("The case got new keys meanwhile. Try again.", code="case.rekeyed")
+        return replace(held, case=case)
+
+    @contextmanager
+    def recording_failure(self, caller: Caller, case_id: UUID) -> Iterator[None]:
+        """Record that something stored did not open: outcome 8, and an alarm.
+
+        Enter it before a unit of work: the entry needs a transaction of its own.
+        """
+        try:
+            yield
+        except Tampered as error:
+            self._stores.ledger.record(
+                Act(
+                    "case.read",
+                    caller.on_ledger,
+                    rule="failed:" + error.slug,
+                    outcome=FAILED,
+                    touched=(Touched("case", case_id),),
+                )
             )
-        )
+            raise

@@ -22,7 +22,7 @@ def begin_keyring(database: Database, keyring_id: UUID) -> None:
     with database.writing() as connection:
         connection.execute(
             insert(keyring_tables.keyring_identity).values(
-                id=1, keyring_id=keyring_id, generation=1, epoch=1
+                id=1, keyring_id=keyring_id, generation=1, epoch=1, trust_version=1
             )
         )
 

@@ -75,6 +75,7 @@ class KeyringTransaction:
         self._keyring = keyring
         self._connection = connection
         self._epoch = epoch
+        self._trust_version: int | None = None
         self.organisation = keyring.organisation
         self.roots = keyring.roots
 
@@ -118,13 +119,6 @@ class KeyringTransaction:
             raise ValueError("a deletion names its rows")
         return self._connection.execute(delete(table).where(_matches(table, where))).rowcount
 
-    def remove_expired(self, table: Table, column: str, before: int) -> int:
-        """Delete rows whose `column` is a Unix time in 1…`before`; needs no key."""
-        expires = table.c[column]
-        return self._connection.execute(
-            delete(table).where(and_(expires > 0, expires <= before))
-        ).rowcount
-
     def lookups(self, table: Table, **where: Any) -> list[Lookup]:  # noqa: ANN401
         """Return the plain columns of such rows without opening anything."""
         names = _lookup_names(table)
@@ -132,6 +126,22 @@ class KeyringTransaction:
             select(*(table.c[name] for name in names)).where(_matches(table, where))
         )
         return [dict(row) for row in found.mappings()]
+
+    def trust_version(self) -> int:
+        """Return the number that rises whenever somebody's keys or vouches change."""
+        if self._trust_version is None:
+            identity = tables.keyring_identity
+            row = self._connection.execute(select(identity.c.trust_version)).scalar_one()
+            self._trust_version = int(row)
+        return self._trust_version
+
+    def raise_trust_version(self) -> None:
+        """Make every process check vouches and grants anew."""
+        identity = tables.keyring_identity
+        self._connection.execute(
+            update(identity).values(trust_version=identity.c.trust_version + 1)
+        )
+        self._trust_version = None
 
     def rows_by_epoch(self) -> dict[tuple[str, int], int]:
         """Return how many rows of each table lie under each epoch."""
@@ -162,18 +172,6 @@ class KeyringTransaction:
         return Place(
             self.organisation, "keyring/" + table.name, UUID(bytes=digest[:16]), None, digest.hex()
         )
-
-
-def resealed(transaction: KeyringTransaction, table: Table, limit: int) -> int:
-    """Re-seal up to `limit` rows of older epochs under the current one; return how many."""
-    connection, epoch = transaction._connection, transaction._epoch
-    if epoch is None:
-        raise RuntimeError("this transaction only reads")
-    old = connection.execute(select(table).where(table.c.epoch < epoch).limit(limit)).mappings()
-    rows = [transaction._open(table, row) for row in old]
-    for row in rows:
-        transaction.replace(table, row.content, **row.lookup)
-    return len(rows)
 
 
 def sealed_tables() -> tuple[Table, ...]:

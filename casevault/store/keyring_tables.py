@@ -36,6 +36,9 @@ keyring_identity = Table(
     Column("keyring_id", Uuid, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("epoch", Integer, nullable=False),
+    # Rises with every vouch, revocation and key pair: what a process remembers of trust is void
+    # when it has risen.
+    Column("trust_version", BigInteger, nullable=False),
 )
 
 principal = Table(

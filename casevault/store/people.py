@@ -185,9 +185,9 @@ def touch_session(tx: KeyringTransaction, token: tokens.Token, now: int) -> None
         )
 
 
-def end_session(tx: KeyringTransaction, token: tokens.Token) -> bool:
-    """Delete one session; say whether it was there."""
-    return tx.remove(tables.session, sid=token.sid_digest) == 1
+def end_session(tx: KeyringTransaction, token: tokens.Token) -> None:
+    """Delete one session; one that is gone already is fine."""
+    tx.remove(tables.session, sid=token.sid_digest)
 
 
 def drop_oldest_sessions(tx: KeyringTransaction, staff: UUID, keep: int) -> None:
@@ -196,11 +196,6 @@ def drop_oldest_sessions(tx: KeyringTransaction, staff: UUID, keep: int) -> None
     rows.sort(key=lambda row: _session(row).created_at, reverse=True)
     for row in rows[keep:]:
         tx.remove(tables.session, sid=row.lookup["sid"])
-
-
-def end_sessions_of(tx: KeyringTransaction, staff: UUID) -> int:
-    """Delete all sessions of a person; return how many."""
-    return tx.remove(tables.session, staff_id=staff)
 
 
 def _staff_content(tx: KeyringTransaction, member: StaffMember) -> bytes:

@@ -32,6 +32,7 @@ class Principal:
 
 def add_principal(tx: KeyringTransaction, principal: Principal) -> None:
     """Insert a principal; one with that id already is a `Conflict`."""
+    tx.raise_trust_version()
     tx.add(
         tables.principal,
         canonical.encode(*principal.public.parts, principal.sealed_secret),
@@ -90,6 +91,7 @@ def groups(
 
 def add_vouch(tx: KeyringTransaction, vouch: Vouch) -> None:
     """Keep a vouch."""
+    tx.raise_trust_version()
     statement = vouch.statement
     tx.add(tables.vouch, vouch.encode(), serial=statement.serial, subject_id=statement.subject)
 
@@ -107,6 +109,7 @@ def vouches_for(tx: KeyringTransaction, subject: UUID) -> list[Vouch]:
 
 def add_revocation(tx: KeyringTransaction, serial: UUID, revoked_at: int) -> None:
     """Revoke a vouch from `revoked_at` (Unix seconds) on."""
+    tx.raise_trust_version()
     tx.add(tables.revocation, canonical.encode(revoked_at), serial=serial)
 
 

@@ -1,7 +1,8 @@
 """Whom the keyring's statements may be believed: vouch chains down to the pinned root.
 
 Decides which scopes (kind, roles, team) a principal holds at a moment and whether a grant counts.
-Results of checks, never keys, are remembered per process for 60 seconds.
+Results of checks, never keys, are remembered per process for 60 seconds, and only while nobody's
+keys or vouches have changed.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Trust:
         self._root_pin = root_pin
         self._clock = clock
         self._lock = threading.Lock()
+        self._version = 0
         self._believed: dict[UUID, tuple[int, tuple[Believed, ...]]] = {}
         self._grants: dict[bytes, int] = {}
 
@@ -61,12 +63,6 @@ class Trust:
                 code="root.fingerprint",
             )
 
-    def forget(self) -> None:
-        """Drop what is remembered (after a vouch or a revocation)."""
-        with self._lock:
-            self._believed.clear()
-            self._grants.clear()
-
     def scopes(self, tx: KeyringTransaction, subject: UUID, at: int | None = None) -> list[Scope]:
         """Return the scopes that a principal holds at `at` (now by default; Unix seconds)."""
         moment = unix_seconds(self._clock.now()) if at is None else at
@@ -75,6 +71,7 @@ class Trust:
     def believed(self, tx: KeyringTransaction, subject: UUID) -> tuple[Believed, ...]:
         """Return every vouch for a principal whose chain holds, in force or not."""
         now = unix_seconds(self._clock.now())
+        self._forget_if_changed(tx)
         with self._lock:
             until, found = self._believed.get(subject, (0, ()))
         if until > now:
@@ -110,6 +107,7 @@ class Trust:
         if terms.expires_at is not None and terms.expires_at <= now:
             raise Refused("This grant has expired.", code="grant.expired")
         digest = grant.digest
+        self._forget_if_changed(tx)
         with self._lock:
             if self._grants.get(digest, 0) > now:
                 return
@@ -118,6 +116,14 @@ class Trust:
             if len(self._grants) > _MAX_REMEMBERED:
                 self._grants.clear()
             self._grants[digest] = now + REMEMBERED_SECONDS
+
+    def _forget_if_changed(self, tx: KeyringTransaction) -> None:
+        version = tx.trust_version()
+        with self._lock:
+            if version != self._version:
+                self._version = version
+                self._believed.clear()
+                self._grants.clear()
 
     def _check_granter(self, tx: KeyringTransaction, grant: Grant) -> None:
         terms = grant.terms

@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("keyring_id", sa.Uuid, nullable=False),
         sa.Column("generation", sa.BigInteger, nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
+        sa.Column("trust_version", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keyring_identity")),
         sa.CheckConstraint("id = 1", name=op.f("ck_keyring_identity_single")),
     )

@@ -125,7 +125,6 @@ class World:
             'organisation_name = "Example Red Cross (made up)"',
             'ledger_origin = "example.org/casevault/demo"',
             'kdf_profile = "small"',
-            'runtime_dir = "run"',
             f"port = {_free_port()}",
         ]
         self._write(lines)
