@@ -164,6 +164,7 @@ class AVault:
         seconds: int = YEAR,
     ) -> Granter:
         """Add a person with an envelope, vouched for by `by` for `seconds` from now."""
+        issuer = self.granter(by)
         with self.stores.keyring.writing() as tx:
             person = self.appear(tx, login)
             member = StaffMember(
@@ -174,8 +175,7 @@ class AVault:
                 tx.organisation, person.id, person.secret, PASSPHRASE, tx.roots.pepper()
             )
             people.put_envelope(tx, person.id, envelope)
-            self.vouched(tx, self.granter(by), person, roles, team, seconds=seconds)
-        self.stores.trust.forget()
+            self.vouched(tx, issuer, person, roles, team, seconds=seconds)
         return person
 
     def vouched(
