@@ -90,13 +90,13 @@ def document(
         "type": f"/problems/{shown.slug}",
         "title": title_of(shown.slug, language),
         "status": status,
-        "detail": shown.detail or title_of(shown.slug, language),
+        "detail": sentence(shown.detail, language) or title_of(shown.slug, language),
         "code": shown.code,
     }
     if request_id:
         found["instance"] = f"urn:uuid:{request_id}"
     if shown.hint:
-        found["hint"] = shown.hint
+        found["hint"] = sentence(shown.hint, language)
     if shown.errors:
         found["errors"] = [{"pointer": e.pointer, "code": e.code} for e in shown.errors]
     return found
@@ -137,10 +137,25 @@ def language_of(accept: str | None) -> str:
     return "en"
 
 
+def sentence(english: str, language: str) -> str:
+    """Return one of our sentences in a language; English where nobody translated it yet."""
+    return sentences().get(english, {}).get(language, english)
+
+
+@cache
+def sentences() -> Mapping[str, Mapping[str, str]]:
+    """Return the translations of details and hints by their English text."""
+    return _packaged("sentences.json")
+
+
 @cache
 def titles() -> Mapping[str, Mapping[str, str]]:
     """Return the titles by slug and language."""
-    text = resources.files("casevault.api").joinpath("titles.json").read_text("utf-8")
+    return _packaged("titles.json")
+
+
+def _packaged(name: str) -> Mapping[str, Mapping[str, str]]:
+    text = resources.files("casevault.api").joinpath(name).read_text("utf-8")
     found: dict[str, dict[str, str]] = json.loads(text)
     return found
 
