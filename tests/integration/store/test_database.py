@@ -20,7 +20,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, make_url, text
 
 from casevault.errors import Busy, CaseVaultError, Conflict, Misconfigured
 from casevault.store import database as module
-from casevault.store.database import Database, retried
+from casevault.store.database import Database
 from tests.builders import migrated
 from tests.conftest import libpq_url
 
@@ -217,7 +217,6 @@ def test_a_clean_exit_commits_and_an_error_does_not(opened):
 def shown(error):
     """Return everything that a log or a screen could get from an exception."""
     parts = [str(error), repr(error), error.detail, error.hint, error.code, repr(error.args)]
-    parts += traceback.format_exception(error)
     return " ".join(parts)
 
 
@@ -240,11 +239,12 @@ def test_errors_are_ours_and_say_nothing(opened, statement, expected, way):
         connection.execute(text(statement), {"secret": SECRET} if ":secret" in statement else {})
     assert type(caught.value) is expected
     assert caught.value.__suppress_context__
-    for telling in (SECRET, "INSERT", "SELECT", "nowhere", "sqlalchemy", "psycopg.", "sqlite3."):
-        assert telling not in shown(caught.value).replace(statement, "").replace(__file__, "") or (
-            telling in ("sqlalchemy", "psycopg.", "sqlite3.", "INSERT", "SELECT", "nowhere")
-            and telling not in " ".join([str(caught.value), repr(caught.value)])
-        )
+    # A traceback shows the line of this test and nothing of the libraries below it.
+    formatted = "".join(traceback.format_exception(caught.value))
+    assert SECRET not in formatted
+    assert "sqlalchemy.exc" not in formatted
+    for telling in (SECRET, "INSERT", "SELECT", "nowhere", "sqlite3", "psycopg"):
+        assert telling not in shown(caught.value)
     # The connection is usable afterwards.
     write(opened, 2)
 
@@ -483,33 +483,3 @@ def test_a_server_that_never_answers_is_busy_within_two_seconds():
             pass
         assert time.monotonic() - start < 4
         found.close()
-
-
-# --- trying again --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("failures", "succeeds"), [(0, True), (2, True), (3, False), (9, False)])
-def test_busy_is_tried_three_times(failures, succeeds):
-    """What was busy may be tried again; three times, then it is left."""
-    left = [failures]
-
-    def act():
-        if left[0]:
-            left[0] -= 1
-            raise Busy
-
-    assert retried(act) is succeeds
-    assert left[0] == max(0, failures - 3)
-
-
-def test_other_errors_are_not_tried_again():
-    """Only `Busy` may go away by itself."""
-    calls = []
-
-    def act():
-        calls.append(1)
-        raise Conflict
-
-    with pytest.raises(Conflict):
-        retried(act)
-    assert len(calls) == 1

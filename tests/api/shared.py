@@ -1,0 +1,81 @@
+"""Fixtures that the API tests and the structural tests share: one world per database and process.
+
+Two conftest files import them, so the worlds are kept per process; whoever made them closes them,
+before the PostgreSQL server that they stand on is stopped.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.api.world import World, build
+from tests.conftest import DRIVER, Databases, libpq_url
+
+KINDS = ("sqlite", "postgresql")
+MakeDatabases = Callable[[str], Databases]
+_made: dict[str, World] = {}
+
+
+@pytest.fixture(scope="session")
+def make_databases(pg_url: str, tmp_path_factory: pytest.TempPathFactory) -> MakeDatabases:
+    """Make a fresh pair of databases of a kind; they go with the server or the folder."""
+
+    def make(kind: str) -> Databases:
+        if kind == "sqlite":
+            folder = tmp_path_factory.mktemp("sqlite")
+            return Databases(
+                kind,
+                f"sqlite:///{folder / 'var' / 'casevault.db'}",
+                f"sqlite:///{folder / 'keyring' / 'keyring.db'}",
+            )
+        mark = secrets.token_hex(8)
+        urls = []
+        with psycopg.connect(libpq_url(pg_url), autocommit=True) as connection:
+            for name in (f"cv_data_{mark}", f"cv_keyring_{mark}"):
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                urls.append(_database_url(pg_url, name))
+        return Databases(kind, *urls)
+
+    return make
+
+
+def _database_url(url: str, name: str) -> str:
+    from urllib.parse import urlsplit
+
+    return urlsplit(url)._replace(scheme=DRIVER, path=f"/{name}").geturl()
+
+
+@pytest.fixture(scope="session")
+def worlds(
+    make_databases: MakeDatabases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], World]]:
+    """Give the shared world of a kind of database, made when first asked for."""
+    mine: list[str] = []
+
+    def get(kind: str) -> World:
+        if kind not in _made:
+            _made[kind] = build(make_databases(kind), Path(tmp_path_factory.mktemp("vault")))
+            mine.append(kind)
+        return _made[kind]
+
+    yield get
+    for kind in mine:
+        _made.pop(kind).close()
+
+
+@pytest.fixture(params=KINDS)
+def world(request: pytest.FixtureRequest, worlds: Callable[[str], World]) -> World:
+    """Give the shared world, first on SQLite and then on PostgreSQL."""
+    return worlds(request.param)
+
+
+@pytest.fixture
+def sqlite_world(worlds: Callable[[str], World]) -> World:
+    """Give the shared world on SQLite, for what does not depend on the database."""
+    return worlds("sqlite")

@@ -1,0 +1,277 @@
+"""A vault with staff of every role behind the real application, one per database and process.
+
+Tests share a world: they open cases and add people of their own and put back what they break.
+Nothing is simulated but time, which `World.later` moves and puts back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+from starlette.testclient import TestClient
+
+from casevault import bootstrap
+from casevault.api.app import create_app
+from casevault.bootstrap import Vault
+from casevault.config import Settings
+from casevault.domain.access import Role
+from casevault.services.ceremony import FirstPerson, Outcome, Plan
+from tests.conftest import Databases
+
+ORIGIN = "http://localhost"
+NORTH, SOUTH = "North team (made up)", "South team (made up)"
+# Enrolled in the ceremony: login → role and team.
+FIRST: Mapping[str, tuple[Role, str | None]] = {
+    "sue": (Role.SUPERVISOR, NORTH),
+    "sid": (Role.SUPERVISOR, SOUTH),
+    "dora": (Role.DPO, None),
+    "ada": (Role.AUDITOR, None),
+    "adi": (Role.ADMINISTRATOR, None),
+}
+# Enrolled afterwards: login → team and the supervisor who vouches, if anybody does.
+LATER: Mapping[str, tuple[str, str | None]] = {
+    "cara": (NORTH, "sue"),
+    "colin": (NORTH, "sue"),
+    "stra": (NORTH, "sue"),
+    "sofia": (SOUTH, "sid"),
+    "uma": (NORTH, None),
+}
+EVERYBODY = (*FIRST, *LATER)
+_numbers = itertools.count(1)
+
+
+class ShiftedClock:
+    """The system's time plus a shift that tests may change."""
+
+    def __init__(self) -> None:
+        self.shift = timedelta()
+
+    def now(self) -> datetime:
+        """Return the shifted present."""
+        return datetime.now(UTC) + self.shift
+
+
+def an_identity(name: str = "Ondine Obvious-Madeup", **fields: Any) -> dict[str, Any]:
+    """Return a small identity."""
+    return {"name_to_use": name, "phones": ["+390000000001"], **fields}
+
+
+def a_passphrase() -> str:
+    """Return a passphrase that nobody else has."""
+    return f"made up words {secrets.token_hex(8)} for a test"
+
+
+def a_login(stem: str = "temp") -> str:
+    """Return a login that is free."""
+    return f"{stem}.{next(_numbers)}.{secrets.token_hex(3)}"
+
+
+@dataclass
+class World:
+    """One vault, its application and its people."""
+
+    kind: str
+    folder: Path
+    databases: Databases
+    settings: Settings
+    outcome: Outcome
+    clock: ShiftedClock
+    vault: Vault
+    client: TestClient
+    boot_secret: bytes
+    staff: dict[str, str] = field(default_factory=dict)
+    passphrases: dict[str, str] = field(default_factory=dict)
+    _tokens: dict[str, str] = field(default_factory=dict)
+    _shared: str | None = None
+
+    # --- requests --------------------------------------------------------------------------------
+
+    def call(
+        self, method: str, path: str, by: str | None = None, body: object = None, **kwargs: Any
+    ) -> httpx2.Response:
+        """Send one request as somebody (a login, or None for nobody)."""
+        headers = dict(kwargs.pop("headers", None) or {})
+        if by is not None:
+            headers.setdefault("Authorization", f"Bearer {self.token(by)}")
+        if body is not None:
+            kwargs["json"] = body
+        answer: httpx2.Response = self.client.request(method, path, headers=headers, **kwargs)
+        return answer
+
+    def get(self, path: str, by: str | None = None, **kwargs: Any) -> httpx2.Response:
+        """Send a GET."""
+        return self.call("GET", path, by, **kwargs)
+
+    def post(self, path: str, by: str | None, body: object, **kwargs: Any) -> httpx2.Response:
+        """Send a POST with a JSON body."""
+        return self.call("POST", path, by, body, **kwargs)
+
+    def put(self, path: str, by: str | None, body: object, etag: str | None) -> httpx2.Response:
+        """Send a PUT with If-Match (None: without)."""
+        headers = {} if etag is None else {"If-Match": etag}
+        return self.call("PUT", path, by, body, headers=headers)
+
+    # --- people ----------------------------------------------------------------------------------
+
+    def token(self, login: str) -> str:
+        """Return a token of a person who stays signed in."""
+        if login not in self._tokens:
+            self._tokens[login] = self.sign_in(login)
+        return self._tokens[login]
+
+    def sign_in(self, login: str) -> str:
+        """Begin a new session."""
+        body = {"login": login, "passphrase": self.passphrases[login]}
+        answer = self.client.post("/v1/auth/sessions", json=body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["token"])
+
+    def team(self, name: str = NORTH) -> str:
+        """Return a team's id."""
+        return str(self.outcome.teams[name])
+
+    def add(
+        self, login: str, roles: tuple[str, ...] = ("caseworker",), team: str | None = NORTH
+    ) -> str:
+        """Make an account; return its one-time code."""
+        body = {
+            "name": f"{login.title()} Madeup",
+            "login": login,
+            "roles": list(roles),
+            "team": None if team is None else self.team(team),
+        }
+        answer = self.post("/v1/staff", "adi", body)
+        assert answer.status_code == 201, answer.text
+        self.staff[login] = answer.json()["id"]
+        return str(answer.json()["code"])
+
+    def enrol(self, login: str, code: str) -> None:
+        """Use a one-time code."""
+        self.passphrases[login] = a_passphrase()
+        body = {"code": code, "passphrase": self.passphrases[login]}
+        answer = self.client.post("/v1/auth/enrolments", json=body)
+        assert answer.status_code == 201, answer.text
+
+    def vouch(self, login: str, by: str) -> httpx2.Response:
+        """Vouch for a person with the fingerprint that they see themselves."""
+        fingerprint = self.get("/v1/me", login).json()["fingerprint"]
+        body = {"staff_id": self.staff[login], "fingerprint": fingerprint}
+        return self.post("/v1/vouches", by, body)
+
+    def person(
+        self,
+        login: str | None = None,
+        roles: tuple[str, ...] = ("caseworker",),
+        team: str | None = NORTH,
+        by: str | None = "sue",
+    ) -> str:
+        """Add, enrol and (with `by`) vouch for a new person; return the login."""
+        chosen = login or a_login()
+        self.enrol(chosen, self.add(chosen, roles, team))
+        if by is not None:
+            answer = self.vouch(chosen, by)
+            assert answer.status_code == 201, answer.text
+        return chosen
+
+    # --- cases -----------------------------------------------------------------------------------
+
+    def open(
+        self, by: str = "cara", identity: object = None, profile: object = None, **extra: Any
+    ) -> str:
+        """Open a case; return its id."""
+        body = {"identity": identity or an_identity(), "profile": profile or {}, **extra}
+        answer = self.post("/v1/cases", by, body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def assign(self, case: str, to: str, by: str = "sue", **extra: Any) -> httpx2.Response:
+        """Assign a case to a person."""
+        return self.post(f"/v1/cases/{case}/grants", by, {"staff_id": self.staff[to], **extra})
+
+    @property
+    def case(self) -> str:
+        """A case opened by cara and assigned to colin that no test changes."""
+        if self._shared is None:
+            self._shared = self.open("cara", an_identity(), {"risk_level": None})
+            assert self.assign(self._shared, "colin").status_code == 204
+        return self._shared
+
+    # --- time, ledger ----------------------------------------------------------------------------
+
+    @contextmanager
+    def later(self, **by: float) -> Iterator[None]:
+        """Move the vault's clock for a while."""
+        before = self.clock.shift
+        self.clock.shift = before + timedelta(**by)
+        try:
+            yield
+        finally:
+            self.clock.shift = before
+
+    def entries(self, by: str = "ada", **filters: str) -> list[dict[str, Any]]:
+        """Return the newest page of ledger entries that fit, as an auditor sees it."""
+        self.vault.caretaker.integrate()
+        answer = self.get("/v1/ledger/entries", by, params=filters)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["items"]
+        return found
+
+    def close(self) -> None:
+        """Stop the application and close the vault."""
+        self.client.__exit__(None, None, None)
+
+
+def build(databases: Databases, folder: Path, **changes: Any) -> World:
+    """Hold the ceremony and bring everybody in."""
+    passphrases = {login: a_passphrase() for login in FIRST}
+    settings = Settings(
+        organisation_name="Example Red Cross (made up)",
+        ledger_origin="example.org/casevault/test",
+        kdf_profile="small",
+        data_url=databases.data_url,
+        keyring_url=databases.keyring_url,
+        keys_dir=folder / "keys",
+        runtime_dir=folder / "run",
+        **changes,
+    )
+    organisation = uuid4()
+    first = tuple(
+        FirstPerson(f"{login.title()} Madeup", login, frozenset({role}), team, passphrases[login])
+        for login, (role, team) in FIRST.items()
+    )
+    outcome = bootstrap.hold_ceremony(settings, organisation, Plan(first))
+    settings = settings.model_copy(
+        update={"organisation_id": organisation, "root_fingerprint": outcome.root_pin}
+    )
+    clock, boot_secret = ShiftedClock(), secrets.token_bytes(32)
+    vault = bootstrap.open_vault(settings, boot_secret, clock)
+    client = started(vault)
+    world = World(
+        databases.kind, folder, databases, settings, outcome, clock, vault, client, boot_secret
+    )
+    world.staff = {login: str(found) for login, found in outcome.staff.items()}
+    world.passphrases = passphrases
+    for login, (team, by) in LATER.items():
+        world.person(login, team=team, by=by)
+    return world
+
+
+def started(vault: Vault) -> TestClient:
+    """Return a client of a running application; `__exit__` stops it and closes the vault."""
+    client = TestClient(create_app(vault), base_url=ORIGIN, raise_server_exceptions=False)
+    client.__enter__()
+    return client
+
+
+def unknown_id() -> str:
+    """Return an id that nothing has."""
+    return str(UUID(bytes=secrets.token_bytes(16), version=4))

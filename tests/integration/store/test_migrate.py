@@ -1,0 +1,269 @@
+"""Migrations: both stores reach their head, equal the tables in code, and guard themselves."""
+
+from __future__ import annotations
+
+import secrets
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import inspect, make_url, text
+from sqlalchemy.exc import IntegrityError
+
+from casevault.errors import Conflict, Misconfigured
+from casevault.ids import new_id
+from casevault.store import keyring_tables, migrate, tables
+from casevault.store.database import Database
+from casevault.store.keyring import sealed_tables
+from tests.builders import a_vault, an_act
+from tests.conftest import libpq_url
+
+BRANCHES = ("data", "keyring")
+
+
+def stores(database):
+    return {"data": Database(database.data_url), "keyring": Database(database.keyring_url)}
+
+
+@pytest.fixture
+def opened(database):
+    """Give both stores, empty and without a schema."""
+    found = stores(database)
+    yield found
+    for one in found.values():
+        one.close()
+
+
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_an_empty_store_reaches_the_head(opened, branch):
+    """Up, down to nothing and up again, each time exactly the tables in code."""
+    store = opened[branch]
+    assert migrate.current(store, branch) is None
+    with pytest.raises(Misconfigured) as caught:
+        migrate.require_head(store, branch)
+    assert caught.value.code == "store.schema"
+    assert migrate.differences(store, branch) > 0
+    for _ in range(2):
+        migrate.upgrade(store, branch)
+        assert migrate.current(store, branch) == migrate.head(branch)
+        assert migrate.at_head(store, branch)
+        migrate.require_head(store, branch)
+        assert migrate.differences(store, branch) == 0
+        migrate.downgrade(store, branch, "base")
+        with store.reading() as connection:
+            names = set(inspect(connection).get_table_names())
+        assert names <= {f"alembic_version_{branch}"}
+    migrate.upgrade(store, branch)
+    migrate.upgrade(store, branch)
+    assert migrate.differences(store, branch) == 0
+
+
+def test_the_stores_do_not_share_a_history(opened):
+    """Each branch has its own version table, so one database never passes for the other."""
+    migrate.upgrade(opened["data"], "data")
+    assert not migrate.at_head(opened["data"], "keyring")
+    assert migrate.differences(opened["data"], "keyring") > 0
+
+
+def test_upgrading_a_vault_in_use_keeps_its_data(database, tmp_path):
+    """At head, `upgrade` changes nothing: entries and keys are as they were."""
+    vault = a_vault(database, tmp_path)
+    vault.stores.ledger.record(an_act())
+    before = [entry.id for entry in vault.entries()]
+    for branch, store in (("data", vault.stores.data), ("keyring", vault.stores.keyring.database)):
+        migrate.upgrade(store, branch)
+        assert migrate.differences(store, branch) == 0
+    assert [entry.id for entry in vault.entries(vault.another_process())] == before
+    vault.close()
+
+
+def test_every_index_in_code_is_in_the_database(opened):
+    """Alembic's comparison is not asked alone: index and unique columns are listed."""
+    for branch, metadata in (("data", tables.data), ("keyring", keyring_tables.keyring)):
+        migrate.upgrade(opened[branch], branch)
+        with opened[branch].reading() as connection:
+            inspector = inspect(connection)
+            for table in metadata.sorted_tables:
+                indexed = {
+                    tuple(index["column_names"]) for index in inspector.get_indexes(table.name)
+                }
+                assert {tuple(i.columns.keys()) for i in table.indexes} <= indexed, table.name
+
+
+SEALED_MAGIC = b"CV\x01\x01"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"Amal, in the clear",
+        b"x" * 356,
+        b"CV\x02\x01" + bytes(352),
+        SEALED_MAGIC,
+        SEALED_MAGIC + bytes(351),
+    ],
+)
+def test_the_database_refuses_what_does_not_look_sealed(empty, content):
+    """Wrong magic and short content never reach a sealed column, whoever writes them."""
+    data, keyring = empty
+    for store, found in (
+        (keyring, sealed_tables()),
+        (data, (tables.document, tables.manifest, tables.ledger_body)),
+    ):
+        for table in found:
+            with pytest.raises(Conflict), store.writing() as connection:
+                if store is data:
+                    parents(connection)
+                connection.execute(table.insert().values(**a_row(table, content)))
+
+
+def test_the_database_takes_what_looks_sealed(empty):
+    """The counterpart: the checks above fail for the content and not for the row."""
+    data, keyring = empty
+    content = SEALED_MAGIC + bytes(352)
+    for table in sealed_tables():
+        with keyring.writing() as connection:
+            connection.execute(table.insert().values(**a_row(table, content)))
+    with data.writing() as connection:
+        parents(connection)
+        for table in (tables.document, tables.manifest, tables.ledger_body):
+            connection.execute(table.insert().values(**a_row(table, content)))
+
+
+PARENT = new_id()
+
+
+def parents(connection):
+    """Insert the rows that foreign keys ask for."""
+    for table in (tables.case_file, tables.ledger_entry):
+        row = a_row(table, b"")
+        row.update({"mac": bytes(36)} if "mac" in row else {"tag": bytes(36)})
+        connection.execute(table.insert().values(**row))
+
+
+def a_row(table, content):
+    """Return any values for a table, with `content` in its sealed column."""
+    made = {"Uuid": PARENT, "String": "x", "Integer": 1, "BigInteger": 1, "Boolean": False}
+    row = {
+        column.name: made.get(type(column.type).__name__, bytes(32)) for column in table.columns
+    }
+    return row | ({"sealed": content} if "sealed" in row else {})
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "length"),
+    [
+        ("ledger_entry", "tag", 36),
+        ("case_file", "mac", 36),
+        ("ledger_leaf", "hash", 32),
+        ("ledger_tile", "hashes", 8192),
+        ("idempotency", "key", 32),
+    ],
+)
+def test_stamps_and_hashes_have_their_length(empty, table, column, length):
+    """A short MAC is refused by the database itself."""
+    data, _ = empty
+    found = tables.data.tables[table]
+    for wrong in (length - 1, length + 1, 0):
+        with pytest.raises(Conflict), data.writing() as connection:
+            if table == "ledger_leaf":
+                parents(connection)
+            connection.execute(found.insert().values(**a_row(found, b"") | {column: bytes(wrong)}))
+
+
+def test_there_is_one_identity_and_one_head(empty):
+    """Tables of one row take no second."""
+    data, keyring = empty
+    for store, table in (
+        (data, tables.store_identity),
+        (data, tables.ledger_head),
+        (keyring, keyring_tables.keyring_identity),
+    ):
+        with pytest.raises(Conflict), store.writing() as connection:
+            connection.execute(table.insert().values(**a_row(table, b"") | {"id": 2}))
+
+
+@pytest.fixture
+def role(pg_url):
+    """Give the name of a PostgreSQL role without any right."""
+    name = f"cv_app_{secrets.token_hex(6)}"
+    with psycopg.connect(libpq_url(pg_url), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+    return name
+
+
+@pytest.fixture
+def application(pg_databases, role):
+    """Give both URLs after a migration that named the application's role; drop its rights."""
+    for branch, url in (("data", pg_databases.data_url), ("keyring", pg_databases.keyring_url)):
+        store = Database(url)
+        as_role = make_url(url).set(username=role, password="unused")
+        migrate.upgrade(store, branch, as_role.render_as_string(hide_password=False))
+        store.close()
+    yield {"data": pg_databases.data_url, "keyring": pg_databases.keyring_url}
+    for url in (pg_databases.data_url, pg_databases.keyring_url):
+        with psycopg.connect(libpq_url(url), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
+    with psycopg.connect(libpq_url(pg_databases.data_url), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+
+def allowed(url, role, statement):
+    """Say whether PostgreSQL lets the role do this."""
+    with psycopg.connect(libpq_url(url), autocommit=True) as connection:
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+        try:
+            connection.execute(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            return False
+        except psycopg.errors.IntegrityError:
+            return True
+        return True
+
+
+@pytest.mark.parametrize("table", ["ledger_entry", "ledger_leaf", "ledger_tile"])
+def test_the_application_cannot_rewrite_the_ledger(application, role, table):
+    """Its role inserts and reads; it can neither change nor delete nor truncate."""
+    column = {"ledger_entry": "counter", "ledger_leaf": "position", "ledger_tile": "number"}[table]
+    data = application["data"]
+    assert allowed(data, role, f"SELECT * FROM {table}")
+    assert allowed(data, role, f"INSERT INTO {table} ({column}) VALUES (1)")
+    assert not allowed(data, role, f"UPDATE {table} SET {column} = 2")
+    assert not allowed(data, role, f"DELETE FROM {table}")
+    assert not allowed(data, role, f"TRUNCATE {table}")
+    assert not allowed(data, role, f"ALTER TABLE {table} ADD COLUMN x int")
+
+
+def test_the_application_does_its_work_and_no_more(application, role):
+    """Everything else it may write; schema and versions it may not."""
+    for branch, metadata in (("data", tables.data), ("keyring", keyring_tables.keyring)):
+        url = application[branch]
+        for table in metadata.sorted_tables:
+            assert allowed(url, role, f"SELECT * FROM {table.name}")
+            if table.name not in ("ledger_entry", "ledger_leaf", "ledger_tile"):
+                assert allowed(url, role, f"DELETE FROM {table.name}")
+        version = f"alembic_version_{branch}"
+        assert allowed(url, role, f"SELECT * FROM {version}")
+        assert not allowed(url, role, f"UPDATE {version} SET version_num = 'x'")
+        assert not allowed(url, role, "CREATE TABLE x (y int)")
+        assert not allowed(url, role, "DROP TABLE " + metadata.sorted_tables[0].name)
+
+
+def test_the_owner_needs_no_rights(database):
+    """An application URL of the migrator itself, or of nobody, changes nothing."""
+    store = Database(database.data_url)
+    for url in (database.data_url, "postgresql+psycopg:///vault", None):
+        migrate.upgrade(store, "data", url)
+    assert migrate.at_head(store, "data")
+    store.close()
+
+
+def test_raw_sql_is_refused_too(empty):
+    """The checks are the database's: text written by hand fails as well."""
+    _, keyring = empty
+    with keyring.engine.connect() as connection, pytest.raises(IntegrityError):
+        connection.execute(
+            text("INSERT INTO team (id, epoch, sealed) VALUES (:id, 1, :sealed)"),
+            {"id": new_id().hex, "sealed": b"in the clear"},
+        )
