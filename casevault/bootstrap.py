@@ -180,7 +180,6 @@ def hold_ceremony(
         migrate.upgrade(database, branch, url)
         database.close()
     data, keyring = databases(settings)
-    identity.require_empty(data, keyring)
     roots = FileRoots.create(settings.keys_dir, uuid4())
     kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
     outcome = Ceremony(data, keyring, roots, clock).hold(organisation, plan, kdf, progress)

@@ -1,4 +1,4 @@
-"""Alembic environment of the data store. Run through `casevault db`, which brings the connection."""
+"""Alembic environment of the data store; `casevault db` brings the connection."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Alembic environment of the keyring store. Run through `casevault db`, which brings the connection."""
+"""Alembic environment of the keyring store; `casevault db` brings the connection."""
 
 from alembic import context
 

@@ -26,6 +26,7 @@ from casevault.errors import Busy, FieldError, Invalid, Tampered
 MIN_CHARACTERS = 15
 MAX_CHARACTERS = 256
 _ARGON2_BYTES = 64
+_SALT_BYTES = 16
 _WAIT_SECONDS = 10.0
 
 
@@ -37,9 +38,13 @@ class KdfProfile:
     passes: int
     lanes: int
 
-    def at_least(self, floor: KdfProfile) -> bool:
-        """Say whether no cost is below the floor's."""
-        return self.memory >= floor.memory and self.passes >= floor.passes
+    def is_acceptable(self) -> bool:
+        """Say whether no cost is below the floor or beyond what we ever chose."""
+        return (
+            FLOOR.memory <= self.memory <= _CEILING.memory
+            and FLOOR.passes <= self.passes <= _CEILING.passes
+            and FLOOR.lanes <= self.lanes <= _CEILING.lanes
+        )
 
 
 STANDARD = KdfProfile(memory=64 * 1024, passes=3, lanes=4)
@@ -47,6 +52,8 @@ STANDARD = KdfProfile(memory=64 * 1024, passes=3, lanes=4)
 SMALL = KdfProfile(memory=19 * 1024, passes=2, lanes=1)
 PROFILES = MappingProxyType({"standard": STANDARD, "small": SMALL})
 FLOOR = SMALL
+# A changed row must not make one sign-in cost a machine its memory either.
+_CEILING = KdfProfile(memory=1024 * 1024, passes=16, lanes=16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ class PassphraseKdf:
         self, organisation: UUID, staff: UUID, secret: PrincipalSecret, passphrase: str, pepper: Key
     ) -> Envelope:
         """Seal a person's secret under a new passphrase."""
-        salt = secrets.token_bytes(16)
+        salt = secrets.token_bytes(_SALT_BYTES)
         key = self._kek(self.profile, passphrase, salt, staff, pepper)
         place = _place(organisation, staff, self.profile, pepper.version)
         return Envelope(self.profile, salt, pepper.version, seal(key, place, secret.seed))
@@ -96,7 +103,11 @@ class PassphraseKdf:
     ) -> PrincipalSecret:
         """Return the secret; a wrong passphrase and a changed envelope are both `Tampered`."""
         # A weakened row must not make guessing cheap, so the floor is checked before use.
-        if not envelope.profile.at_least(FLOOR) or envelope.pepper_version != pepper.version:
+        if (
+            not envelope.profile.is_acceptable()
+            or envelope.pepper_version != pepper.version
+            or len(envelope.salt) != _SALT_BYTES
+        ):
             raise Tampered(code="envelope")
         key = self._kek(envelope.profile, passphrase, envelope.salt, staff, pepper)
         place = _place(organisation, staff, envelope.profile, envelope.pepper_version)
@@ -104,7 +115,7 @@ class PassphraseKdf:
 
     def waste(self, passphrase: str, pepper: Key) -> None:
         """Spend what `open` spends, for a name that does not exist."""
-        self._kek(self.profile, passphrase, bytes(16), UUID(int=0), pepper)
+        self._kek(self.profile, passphrase, bytes(_SALT_BYTES), UUID(int=0), pepper)
 
     def _kek(
         self, profile: KdfProfile, passphrase: str, salt: bytes, staff: UUID, pepper: Key
@@ -113,7 +124,8 @@ class PassphraseKdf:
             raise Busy("Too many people are signing in at this moment.", code="busy.sign-in")
         try:
             raw = hash_secret_raw(
-                normalise(passphrase).encode(),
+                # A lone surrogate is no text; it is as wrong as any other wrong passphrase.
+                normalise(passphrase).encode(errors="replace"),
                 salt,
                 time_cost=profile.passes,
                 memory_cost=profile.memory,
@@ -141,6 +153,8 @@ def check_strength(passphrase: str, pointer: str = "/passphrase") -> None:
         code = "passphrase.long"
     elif len(set(text.casefold())) < 6:
         code = "passphrase.simple"
+    elif any("\ud800" <= character <= "\udfff" for character in text):
+        code = "passphrase.text"
     else:
         return
     raise Invalid(

@@ -118,7 +118,7 @@ class Grant:
         reader = Reader.of(data)
         terms = GrantTerms.decode(reader.bytes_())
         ciphertext = reader.bytes_()
-        digests = tuple(part for part in reader.list_() if isinstance(part, bytes))
+        digests = tuple(Reader((part,)).bytes_() for part in reader.list_())
         signature = reader.bytes_()
         reader.end()
         if len(digests) != len(terms.carried):

@@ -115,7 +115,11 @@ class PrincipalSecret:
 
 def wrap(public: PublicKeys, plain: bytes, info: bytes) -> bytes:
     """HPKE base mode (RFC 9180) to `public`; 1,168 bytes for a 32-byte key."""
-    return _SUITE.encrypt(plain, _kem_public(public.kem), info=info)
+    try:
+        return _SUITE.encrypt(plain, _kem_public(public.kem), info=info)
+    except ValueError:
+        # A public key of small order would give a secret that anybody knows.
+        raise Tampered(code="principal") from None
 
 
 def verify(public: PublicKeys, context: str, message: bytes, signature: bytes) -> None:

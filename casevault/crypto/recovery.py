@@ -49,9 +49,16 @@ def combine(shares: Sequence[str]) -> bytes:
             [" ".join(s.split()).lower() for s in shares], b""
         )
     except (MnemonicError, ValueError):
-        raise Invalid(
-            "These shares do not fit together. Check the words and bring exactly as many shares"
-            " as the sheet names.",
-            code="recovery.shares",
-        ) from None
+        raise _do_not_fit() from None
+    # Shares of another secret (a wallet's, say) can be valid and still not be a vault's.
+    if len(seed) != KEY_BYTES:
+        raise _do_not_fit()
     return seed
+
+
+def _do_not_fit() -> Invalid:
+    return Invalid(
+        "These shares do not fit together. Check the words and bring exactly as many shares as"
+        " the sheet names.",
+        code="recovery.shares",
+    )

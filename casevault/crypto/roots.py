@@ -7,6 +7,7 @@ Must never be in a backup or a machine snapshot. Nothing here knows what the key
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -15,12 +16,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 from casevault.crypto.macs import b64, unb64
 from casevault.crypto.principals import SECRET_BYTES, PrincipalSecret
 from casevault.crypto.sealing import Key
 from casevault.errors import KeyUnavailable, Misconfigured, Tampered
+
+T = TypeVar("T")
 
 _FILE = "root.json"
 _FORMAT = 1
@@ -98,22 +102,25 @@ class FileRoots:
     def new_epoch(self) -> int:
         """Make the next epoch key, durable before it is used; return its number."""
 
-        def add(material: RootMaterial) -> None:
-            material.epochs[max(material.epochs) + 1] = secrets.token_bytes(32)
+        def add(material: RootMaterial) -> int:
+            number = max(material.epochs) + 1
+            material.epochs[number] = secrets.token_bytes(32)
+            return number
 
-        self._change(add)
-        return max(self._material.epochs)
+        return self._change(add)
 
     def destroy_epochs_before(self, number: int) -> tuple[int, ...]:
-        """Destroy the keys of all epochs below `number`; return which."""
-        gone = tuple(n for n in self.epochs() if n < number)
+        """Destroy the keys of all epochs below `number`, never the newest; return which."""
 
-        def drop(material: RootMaterial) -> None:
+        def drop(material: RootMaterial) -> tuple[int, ...]:
+            if number > max(material.epochs):
+                raise ValueError("the newest epoch is in use")
+            gone = tuple(sorted(n for n in material.epochs if n < number))
             for old in gone:
-                material.epochs.pop(old, None)
+                del material.epochs[old]
+            return gone
 
-        self._change(drop)
-        return gone
+        return self._change(drop)
 
     def pepper(self, version: int | None = None) -> Key:
         """Return the pepper (the current one by default)."""
@@ -132,12 +139,19 @@ class FileRoots:
         with self._lock:
             self._material = _read(self._path)
 
-    def _change(self, act: Callable[[RootMaterial], None]) -> None:
-        with self._lock:
-            material = _read(self._path)
-            act(material)
-            _write(self._path, material)
-            self._material = material
+    def _change(self, act: Callable[[RootMaterial], T]) -> T:
+        # Two processes that change the file at once must not overwrite each other's keys.
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            with self._lock:
+                material = _read(self._path)
+                outcome = act(material)
+                _write(self._path, material)
+                self._material = material
+                return outcome
+        finally:
+            os.close(folder)
 
 
 def host_id() -> str:

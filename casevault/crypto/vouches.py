@@ -82,7 +82,7 @@ def _decode_statement(data: bytes) -> VouchStatement:
     if reader.text() != _CONTEXT:
         raise Tampered(code="vouch")
     subject, kind = PrincipalId(reader.uuid()), reader.text()
-    roles = tuple(str(role) for role in reader.list_())
+    roles = tuple(Reader((role,)).text() for role in reader.list_())
     team = reader.optional_uuid()
     statement = VouchStatement(
         subject=subject,

@@ -14,7 +14,14 @@ from casevault.crypto.principals import PrincipalSecret, PublicKeys
 from casevault.domain.access import Permission, Role, Subject, check_roles
 from casevault.domain.granting import PrincipalKind
 from casevault.domain.vouching import Scope, may_vouch
-from casevault.errors import Conflict, FieldError, Invalid, NotFound, Refused
+from casevault.errors import (
+    Conflict,
+    FieldError,
+    Invalid,
+    NotFound,
+    Refused,
+    Unauthenticated,
+)
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.store import ledger, people, principals, teams
 from casevault.store.caller import Caller, Gate
@@ -91,8 +98,15 @@ class Accounts:
         """Use a one-time code up: make the person's keys, sealed under their own passphrase."""
         check_strength(passphrase)
         stores = self._stores
-        with stores.keyring.reading() as tx:
-            staff = people.enrolment_of(tx, code, stores.now())
+        try:
+            with stores.keyring.reading() as tx:
+                staff = people.enrolment_of(tx, code, stores.now())
+        except Unauthenticated:
+            actor = ledger.Actor(request=request)
+            stores.ledger.record(
+                Act("auth.enrol_failed", actor, rule="deny:code", outcome=ledger.REFUSED)
+            )
+            raise
         secret = PrincipalSecret.generate()
         pepper = stores.roots.pepper()
         envelope = self._kdf.close(stores.organisation, staff, secret, passphrase, pepper)
@@ -153,6 +167,7 @@ class Accounts:
                 hint="Supervisors vouch for their team, the DPO for everybody else.",
             )
         if "".join(fingerprint.lower().split()) != "".join(public.fingerprint.split()):
+            self._gate.deny(caller, Permission.VOUCH_ISSUE, "deny:fingerprint", touched)
             raise Refused(
                 "This is not the fingerprint of this person's keys. Compare it with what they see"
                 " under `me`, by voice or in person.",

@@ -90,9 +90,9 @@ class Ceremony:
         check_plan(plan)
         now = unix_seconds(self._clock.now())
         seed = recovery.new_seed()
-        identity.begin_keyring(self._database, self._roots.keyring_id)
         keyring = Keyring(self._database, self._roots, organisation)
-        with keyring.writing() as tx:
+        identity.require_empty(self._data, self._database)
+        with keyring.founding(self._roots.keyring_id) as tx:
             room = _Room(tx, kdf, now, seed)
             progress("root, recovery and service keys")
             room.set_up_groups()

@@ -9,7 +9,7 @@ from uuid import UUID
 from casevault.crypto import canonical
 from casevault.crypto.canonical import Reader
 from casevault.crypto.sealing import Key
-from casevault.errors import Tampered
+from casevault.errors import Conflict, Tampered
 from casevault.store import keyring_tables as tables
 from casevault.store.cases import Anchor, Manifest
 from casevault.store.keyring import KeyringTransaction, Row
@@ -56,9 +56,13 @@ def newest(tx: KeyringTransaction, case: UUID) -> dict[str, CaseKeyRow]:
 
 
 def raise_anchor(tx: KeyringTransaction, row: CaseKeyRow, manifest: Manifest) -> None:
-    """Remember a manifest's state; an anchor is never lowered."""
-    if manifest.revision > row.anchor.revision:
-        anchored = replace(row, anchor=Anchor(manifest.revision, manifest.commitment))
+    """Remember a manifest's state; an anchor is never lowered, whoever else writes."""
+    raw = tx.one(tables.case_key, lock=True, **_lookup(row))
+    if raw is None:
+        raise Conflict(code="case-key.gone")
+    present = _row(raw)
+    if manifest.revision > present.anchor.revision:
+        anchored = replace(present, anchor=Anchor(manifest.revision, manifest.commitment))
         tx.replace(tables.case_key, anchored.encode(), **_lookup(row))
 
 

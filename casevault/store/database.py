@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,12 +115,27 @@ class _FileLock:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                _flock(descriptor)
                 yield
             finally:
                 os.close(descriptor)
         finally:
             self._threads.release()
+
+
+def _flock(descriptor: int) -> None:
+    until = time.monotonic() + _WAIT_SECONDS * 5
+    pause = 0.0005
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise Busy("The database is busy.", code="store.busy") from None
+            time.sleep(pause)
+            pause = min(pause * 2, 0.01)
+        else:
+            return
 
 
 @contextmanager

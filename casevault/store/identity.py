@@ -17,16 +17,6 @@ from casevault.store import keyring_tables, tables, tree
 from casevault.store.database import Database
 
 
-def begin_keyring(database: Database, keyring_id: UUID) -> None:
-    """Write the identity of a new keyring (one that has an identity is a `Conflict`)."""
-    with database.writing() as connection:
-        connection.execute(
-            insert(keyring_tables.keyring_identity).values(
-                id=1, keyring_id=keyring_id, generation=1, epoch=1, trust_version=1
-            )
-        )
-
-
 def require_empty(data: Database, keyring: Database) -> None:
     """Refuse a ceremony on stores that hold a vault."""
     for database, table in (

@@ -51,6 +51,15 @@ class Keyring:
             yield KeyringTransaction(self, connection, None)
 
     @contextmanager
+    def founding(self, keyring_id: UUID) -> Iterator[KeyringTransaction]:
+        """As `writing`, on an empty keyring, whose identity is part of the same transaction."""
+        with self.database.writing() as connection:
+            identity = {"id": 1, "keyring_id": keyring_id, "generation": 1, "epoch": 1}
+            connection.execute(insert(tables.keyring_identity).values(**identity))
+            connection.execute(insert(tables.keyring_trust).values(id=1, version=1))
+            yield KeyringTransaction(self, connection, 1)
+
+    @contextmanager
     def writing(self) -> Iterator[KeyringTransaction]:
         """Give a transaction that commits on a clean exit."""
         with self.database.writing() as connection:
@@ -76,6 +85,7 @@ class KeyringTransaction:
         self._connection = connection
         self._epoch = epoch
         self._trust_version: int | None = None
+        self.writes = epoch is not None
         self.organisation = keyring.organisation
         self.roots = keyring.roots
 
@@ -101,14 +111,18 @@ class KeyringTransaction:
         if done.rowcount != 1:
             raise Conflict(code="keyring.row")
 
-    def find(self, table: Table, **where: Any) -> list[Row]:  # noqa: ANN401
-        """Return the rows whose columns equal (or, given a list, are among) these values."""
-        found = self._connection.execute(select(table).where(_matches(table, where)))
+    def find(self, table: Table, *, lock: bool = False, **where: Any) -> list[Row]:  # noqa: ANN401
+        """Return the rows whose columns equal (or, given a list, are among) these values.
+
+        `lock` keeps others from changing them until this transaction ends.
+        """
+        query = select(table).where(_matches(table, where))
+        found = self._connection.execute(query.with_for_update() if lock else query)
         return [self._open(table, row) for row in found.mappings()]
 
-    def one(self, table: Table, **where: Any) -> Row | None:  # noqa: ANN401
+    def one(self, table: Table, *, lock: bool = False, **where: Any) -> Row | None:  # noqa: ANN401
         """Return the only such row, or None."""
-        rows = self.find(table, **where)
+        rows = self.find(table, lock=lock, **where)
         if len(rows) > 1:
             raise Tampered(code="keyring.row")
         return rows[0] if rows else None
@@ -130,17 +144,14 @@ class KeyringTransaction:
     def trust_version(self) -> int:
         """Return the number that rises whenever somebody's keys or vouches change."""
         if self._trust_version is None:
-            identity = tables.keyring_identity
-            row = self._connection.execute(select(identity.c.trust_version)).scalar_one()
+            row = self._connection.execute(select(tables.keyring_trust.c.version)).scalar_one()
             self._trust_version = int(row)
         return self._trust_version
 
     def raise_trust_version(self) -> None:
         """Make every process check vouches and grants anew."""
-        identity = tables.keyring_identity
-        self._connection.execute(
-            update(identity).values(trust_version=identity.c.trust_version + 1)
-        )
+        trust = tables.keyring_trust
+        self._connection.execute(update(trust).values(version=trust.c.version + 1))
         self._trust_version = None
 
     def rows_by_epoch(self) -> dict[tuple[str, int], int]:

@@ -5,6 +5,8 @@ Plain columns are only those by which a row is found; `SealedTable` binds them t
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -22,6 +24,10 @@ from casevault.store.tables import data
 keyring = MetaData(naming_convention=data.naming_convention)
 
 
+# SQLite would keep the order in which rows were made.
+_NO_ROWIDS: dict[str, Any] = {"sqlite_with_rowid": False}
+
+
 def _content() -> tuple[Column[int], Column[bytes]]:
     return (
         Column("epoch", Integer, nullable=False, index=True),
@@ -36,9 +42,15 @@ keyring_identity = Table(
     Column("keyring_id", Uuid, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("epoch", Integer, nullable=False),
-    # Rises with every vouch, revocation and key pair: what a process remembers of trust is void
-    # when it has risen.
-    Column("trust_version", BigInteger, nullable=False),
+)
+
+# Rises with every vouch, revocation and key pair: what a process remembers of trust is void when
+# it has risen. A table of its own, because every writer holds a shared lock on the identity.
+keyring_trust = Table(
+    "keyring_trust",
+    keyring,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
 )
 
 principal = Table(
@@ -48,9 +60,12 @@ principal = Table(
     Column("kind", String(16), nullable=False),
     Column("team_id", Uuid, nullable=True),
     *_content(),
+    **_NO_ROWIDS,
 )
 
-team = Table("team", keyring, Column("id", Uuid, primary_key=True), *_content())
+team = Table(
+    "team", keyring, Column("id", Uuid, primary_key=True), *_content(), sqlite_with_rowid=False
+)
 
 staff = Table(
     "staff",
@@ -58,9 +73,16 @@ staff = Table(
     Column("id", Uuid, primary_key=True),
     Column("login", LargeBinary(32), nullable=False, unique=True),
     *_content(),
+    **_NO_ROWIDS,
 )
 
-envelope = Table("envelope", keyring, Column("staff_id", Uuid, primary_key=True), *_content())
+envelope = Table(
+    "envelope",
+    keyring,
+    Column("staff_id", Uuid, primary_key=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
 
 enrolment = Table(
     "enrolment",
@@ -68,6 +90,7 @@ enrolment = Table(
     Column("code", LargeBinary(32), primary_key=True),
     Column("staff_id", Uuid, nullable=False),
     *_content(),
+    **_NO_ROWIDS,
 )
 
 session = Table(
@@ -76,6 +99,7 @@ session = Table(
     Column("sid", LargeBinary(32), primary_key=True),
     Column("staff_id", Uuid, nullable=False, index=True),
     *_content(),
+    **_NO_ROWIDS,
 )
 
 vouch = Table(
@@ -84,9 +108,16 @@ vouch = Table(
     Column("serial", Uuid, primary_key=True),
     Column("subject_id", Uuid, nullable=False, index=True),
     *_content(),
+    **_NO_ROWIDS,
 )
 
-revocation = Table("revocation", keyring, Column("serial", Uuid, primary_key=True), *_content())
+revocation = Table(
+    "revocation",
+    keyring,
+    Column("serial", Uuid, primary_key=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
 
 case_key = Table(
     "case_key",
@@ -95,6 +126,7 @@ case_key = Table(
     Column("compartment", String(16), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     *_content(),
+    **_NO_ROWIDS,
 )
 
 grant = Table(
@@ -109,6 +141,7 @@ grant = Table(
     *_content(),
     Index("ix_access_grant_object", "object_id", "grantee_id"),
     Index("ix_access_grant_grantee", "grantee_id", "object_kind", "object_id"),
+    **_NO_ROWIDS,
 )
 
 grant_key = Table(
@@ -117,6 +150,7 @@ grant_key = Table(
     Column("grant_id", Uuid, primary_key=True),
     Column("compartment", String(16), primary_key=True),
     *_content(),
+    **_NO_ROWIDS,
 )
 
 month_key = Table(
@@ -124,6 +158,7 @@ month_key = Table(
     keyring,
     Column("month", String(7), primary_key=True),
     *_content(),
+    **_NO_ROWIDS,
 )
 
 # What was begun and must be finished: taking power, erasing, re-keying.
@@ -134,7 +169,14 @@ intent = Table(
     Column("kind", String(32), nullable=False),
     Column("object_id", Uuid, nullable=False),
     *_content(),
+    **_NO_ROWIDS,
 )
 
 # What must never come back, whatever backup is restored.
-tombstone = Table("tombstone", keyring, Column("object_id", Uuid, primary_key=True), *_content())
+tombstone = Table(
+    "tombstone",
+    keyring,
+    Column("object_id", Uuid, primary_key=True),
+    *_content(),
+    **_NO_ROWIDS,
+)

@@ -29,6 +29,8 @@ from casevault.store.database import Database
 from casevault.store.months import MonthKey, Months
 
 _GROUP = 250
+# How many rolled-back numbers one entry names; the rest wait for the next.
+_NAMED = 500
 FAILED = 8
 REFUSED = 4
 
@@ -158,7 +160,8 @@ class Ledger:
         try:
             for act in acts:
                 counter, skipped = self._take()
-                taken.append(counter)
+                # Whoever gives this number back gives back what its entry would have named.
+                taken += [*skipped, counter]
                 entries.append(self._write(connection, month, act, counter, skipped))
             if self._database.is_sqlite:
                 tree.append(connection, entries)
@@ -210,6 +213,17 @@ class Ledger:
         return 0 if last is None else int(last) + 1
 
     def _commit(self, batch: list[_Waiting]) -> None:
+        error = self._try_commit(batch)
+        if error is not None and len(batch) > 1:
+            # One act that cannot be written must not cost its neighbours theirs.
+            for waiting in batch:
+                waiting.error = self._try_commit([waiting])
+        elif error is not None:
+            batch[0].error = error
+        for waiting in batch:
+            waiting.done = True
+
+    def _try_commit(self, batch: list[_Waiting]) -> CaseVaultError | None:
         taken: list[int] = []
         try:
             month = self.prepare()
@@ -219,21 +233,19 @@ class Ledger:
                 connection.commit()
         except CaseVaultError as error:
             self.rolled_back(taken)
-            for waiting in batch:
-                waiting.error = error
+            return error
         except BaseException:
             self.rolled_back(taken)
             for waiting in batch:
-                waiting.error = Unrecorded()
+                waiting.error, waiting.done = Unrecorded(), True
             raise
-        finally:
-            for waiting in batch:
-                waiting.done = True
+        return None
 
     def _take(self) -> tuple[int, tuple[int, ...]]:
         with self._counter_lock:
             number, self._counter = self._counter, self._counter + 1
-            skipped, self._skipped = tuple(self._skipped), []
+            skipped = tuple(self._skipped[:_NAMED])
+            del self._skipped[:_NAMED]
         return number, skipped
 
     def _write(
@@ -244,32 +256,27 @@ class Ledger:
         counter: int,
         skipped: tuple[int, ...],
     ) -> tuple[UUID, bytes]:
-        try:
-            body = self._body(month, act, skipped)
-            salt = macs.salt()
-            leaf = encode_leaf(
-                make_leaf(body, salt, writer=self.writer, counter=counter, key_month=month.month)
+        body = self._body(month, act, skipped)
+        salt = macs.salt()
+        leaf = encode_leaf(
+            make_leaf(body, salt, writer=self.writer, counter=counter, key_month=month.month)
+        )
+        place = Place(self._months.organisation, "ledger-body", act.id)
+        sealed = seal(month.body, place, salt + encode_body(body))
+        tag = stamps.stamp(self._roots, tree.TAG_PURPOSE, ledger_entry.tag_input(leaf, sealed))
+        connection.execute(
+            insert(tables.ledger_entry).values(
+                id=act.id,
+                leaf=leaf,
+                body_digest=macs.sha256(sealed),
+                tag=tag,
+                month=month.month,
+                writer=self.writer,
+                counter=counter,
             )
-            place = Place(self._months.organisation, "ledger-body", act.id)
-            sealed = seal(month.body, place, salt + encode_body(body))
-            tag = stamps.stamp(self._roots, tree.TAG_PURPOSE, ledger_entry.tag_input(leaf, sealed))
-            connection.execute(
-                insert(tables.ledger_entry).values(
-                    id=act.id,
-                    leaf=leaf,
-                    body_digest=macs.sha256(sealed),
-                    tag=tag,
-                    month=month.month,
-                    writer=self.writer,
-                    counter=counter,
-                )
-            )
-            connection.execute(insert(tables.ledger_body).values(entry_id=act.id, sealed=sealed))
-            self._index(connection, act.id, body)
-        except BaseException:
-            # What this entry would have named must be named by the next one.
-            self.rolled_back(skipped)
-            raise
+        )
+        connection.execute(insert(tables.ledger_body).values(entry_id=act.id, sealed=sealed))
+        self._index(connection, act.id, body)
         return act.id, leaf
 
     def _body(self, month: MonthKey, act: Act, skipped: tuple[int, ...]) -> Body:

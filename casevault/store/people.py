@@ -120,14 +120,16 @@ def add_enrolment(tx: KeyringTransaction, staff: UUID, code: str, expires_at: in
 def use_enrolment(tx: KeyringTransaction, code: str, now: int) -> None:
     """Use a one-time code up; a second use is refused like a wrong code."""
     enrolment_of(tx, code, now)
-    tx.remove(tables.enrolment, code=tokens.code_digest(code))
+    # Of two at once, the one whose deletion finds nothing came second.
+    if tx.remove(tables.enrolment, code=tokens.code_digest(code)) != 1:
+        raise _no_such_code()
 
 
 def enrolment_of(tx: KeyringTransaction, code: str, now: int) -> UUID:
     """Return whose one-time code this is; wrong, used and old codes look the same."""
     row = tx.one(tables.enrolment, code=tokens.code_digest(code))
     if row is None or Reader.of(row.content).number() <= now:
-        raise Unauthenticated("This code is not valid (any more).", code="enrolment.code")
+        raise _no_such_code()
     staff: UUID = row.lookup["staff_id"]
     return staff
 
@@ -196,6 +198,10 @@ def drop_oldest_sessions(tx: KeyringTransaction, staff: UUID, keep: int) -> None
     rows.sort(key=lambda row: _session(row).created_at, reverse=True)
     for row in rows[keep:]:
         tx.remove(tables.session, sid=row.lookup["sid"])
+
+
+def _no_such_code() -> Unauthenticated:
+    return Unauthenticated("This code is not valid (any more).", code="enrolment.code")
 
 
 def _staff_content(tx: KeyringTransaction, member: StaffMember) -> bytes:

@@ -77,6 +77,9 @@ class Trust:
         if until > now:
             return found
         found = self._follow(tx, subject, MAX_CHAIN)
+        if tx.writes:
+            # It may be rolled back: nothing of it is remembered.
+            return found
         with self._lock:
             if len(self._believed) > _MAX_REMEMBERED:
                 self._believed.clear()
@@ -112,6 +115,8 @@ class Trust:
             if self._grants.get(digest, 0) > now:
                 return
         self._check_granter(tx, grant)
+        if tx.writes:
+            return
         with self._lock:
             if len(self._grants) > _MAX_REMEMBERED:
                 self._grants.clear()
@@ -127,6 +132,8 @@ class Trust:
 
     def _check_granter(self, tx: KeyringTransaction, grant: Grant) -> None:
         terms = grant.terms
+        if terms.object_kind not in {kind.value for kind in ObjectKind}:
+            raise Tampered(code="grant")
         kind = ObjectKind(terms.object_kind)
         group = None
         if kind is ObjectKind.GROUP:
@@ -171,6 +178,8 @@ class Trust:
         self, tx: KeyringTransaction, vouch: Vouch, revoked_at: int | None, depth: int
     ) -> Believed | None:
         statement = vouch.statement
+        if statement.issuer == statement.subject:
+            return None
         scope = Scope(kind=statement.kind, roles=statement.roles, team=statement.team)
         for issuer in self._follow(tx, statement.issuer, depth - 1):
             if not issuer.holds(statement.valid_from) or not may_vouch(issuer.scope, scope):
@@ -180,7 +189,9 @@ class Trust:
                 crypto_vouches.check_signature(vouch, issuer.public)
             except CaseVaultError:
                 continue
-            until = min(statement.valid_until, revoked_at or statement.valid_until)
+            until = statement.valid_until
+            if revoked_at is not None:
+                until = min(until, revoked_at)
             return Believed(
                 scope, statement.serial, vouch.subject_keys, statement.valid_from, until
             )

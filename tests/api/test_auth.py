@@ -69,9 +69,7 @@ def test_a_one_time_code_ends_after_seven_days(world: World) -> None:
     ("passphrase", "code"),
     [("short", "passphrase.short"), ("a" * 40, "passphrase.simple")],
 )
-def test_a_weak_passphrase_leaves_the_code_usable(
-    world: World, passphrase: str, code: str
-) -> None:
+def test_a_weak_passphrase_leaves_the_code_usable(world: World, passphrase: str, code: str) -> None:
     """A refused passphrase uses nothing up."""
     one_time = world.add(a_login())
     refused = _enrol(world, one_time, passphrase)

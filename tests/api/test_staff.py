@@ -19,9 +19,7 @@ def _add(world: World, by: str, roles: list[str], team: str | None, login: str |
 
 def _vouch(world: World, by: str, login: str, fingerprint: str | None = None):
     shown = fingerprint or world.get("/v1/me", login).json()["fingerprint"]
-    return world.post(
-        "/v1/vouches", by, {"staff_id": world.staff[login], "fingerprint": shown}
-    )
+    return world.post("/v1/vouches", by, {"staff_id": world.staff[login], "fingerprint": shown})
 
 
 def test_an_administrator_adds_people(world: World) -> None:
@@ -141,9 +139,7 @@ def test_another_teams_supervisor_cannot_vouch(world: World) -> None:
     answer = _vouch(world, "sid", login)
     assert answer.status_code == 403
     assert answer.json()["code"] == "vouch.scope"
-    assert any(
-        e["rule"] == "deny:vouch-scope" for e in world.entries(actor=world.staff["sid"])
-    )
+    assert any(e["rule"] == "deny:vouch-scope" for e in world.entries(actor=world.staff["sid"]))
 
 
 @pytest.mark.parametrize("by", ["adi", "ada", "cara", "uma"])

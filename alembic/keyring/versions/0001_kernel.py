@@ -92,9 +92,15 @@ def upgrade() -> None:
         sa.Column("keyring_id", sa.Uuid, nullable=False),
         sa.Column("generation", sa.BigInteger, nullable=False),
         sa.Column("epoch", sa.Integer, nullable=False),
-        sa.Column("trust_version", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keyring_identity")),
         sa.CheckConstraint("id = 1", name=op.f("ck_keyring_identity_single")),
+    )
+    op.create_table(
+        "keyring_trust",
+        sa.Column("id", sa.Integer, autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_keyring_trust")),
+        sa.CheckConstraint("id = 1", name=op.f("ck_keyring_trust_single")),
     )
     for name, (columns, key) in _TABLES.items():
         unique = (
@@ -111,6 +117,7 @@ def upgrade() -> None:
             sa.PrimaryKeyConstraint(*key, name=op.f(f"pk_{name}")),
             *unique,
             _sealed_check(name),
+            sqlite_with_rowid=False,
         )
         op.create_index(op.f(f"ix_{name}_epoch"), name, ["epoch"])
     for name, table, columns in _INDEXES:
@@ -118,5 +125,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for name in (*reversed(_TABLES), "keyring_identity"):
+    for name in (*reversed(_TABLES), "keyring_trust", "keyring_identity"):
         op.drop_table(name)

@@ -176,7 +176,9 @@ def test_an_export_verifies_offline(vault, tmp_path):
         target.write_bytes(data)
     key = vault.checkpoints().verifier_key
     report = verify_export(
-        tmp_path / "export", key.name, key.public,
+        tmp_path / "export",
+        key.name,
+        key.public,
         lambda public, signature, message: is_raw_signature(public, signature, message),
         older=older,
     )

@@ -86,8 +86,7 @@ def test_every_pooled_connection_is_hardened(database):
                 }
                 asked = "SHOW {}"
             shown = {
-                name: connection.execute(text(asked.format(name))).scalar_one()
-                for name in expected
+                name: connection.execute(text(asked.format(name))).scalar_one() for name in expected
             }
             assert shown == expected
     found.close()
@@ -149,11 +148,6 @@ def test_tables_about_survivors_keep_no_insertion_order(sqlite_databases):
     keyring.close()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="keyring tables that name cases in plain text keep SQLite's row ids, thus the order in"
-    " which cases were opened",
-)
 def test_tables_of_the_keyring_about_survivors_keep_no_insertion_order(sqlite_databases):
     """The same for the rows that name a case beside its keys."""
     data, keyring = migrated(sqlite_databases)
@@ -326,11 +320,6 @@ def test_a_second_writer_of_one_thread_is_refused_in_time(sqlite_databases, monk
     found.close()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_FileLock waits for flock without a limit: a writer of another process that hangs"
-    " blocks every other process for ever",
-)
 def test_a_writer_of_another_process_is_not_waited_for_without_end(sqlite_databases, monkeypatch):
     """After the limit the answer is `Busy` here too."""
     monkeypatch.setattr(module, "_WAIT_SECONDS", 0.05)

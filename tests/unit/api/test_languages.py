@@ -12,7 +12,15 @@ from casevault.api import problems
 
 ROOT = Path(casevault.__file__).parent
 # Commands, start-up and the ceremony speak to the operator, in English.
-NOT_HTTP = ("cli", "config.py", "bootstrap.py", "ceremony.py", "recovery.py", "ledger")
+NOT_HTTP = (
+    "cli",
+    "config.py",
+    "bootstrap.py",
+    "ceremony.py",
+    "recovery.py",
+    "ledger",
+    "vouching.py",
+)
 OPERATORS = {"Misconfigured"}
 CLASSES = {
     name

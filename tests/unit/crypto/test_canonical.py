@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -87,10 +88,8 @@ def test_every_truncation_is_noticed(value, data):
     """A cut never reads as the whole: fewer parts, or `Tampered`."""
     whole = encode(*value)
     cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
-    try:
+    with contextlib.suppress(Tampered):
         assert len(decode(cut)) < len(value)
-    except Tampered:
-        pass
 
 
 @pytest.mark.parametrize(

@@ -93,10 +93,6 @@ def test_random_words_are_refused(words):
         combine([" ".join(words)])
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="combine returns a 16-byte seed from foreign 20-word shares; the ValueError comes later",
-)
 def test_shares_of_another_length_are_refused():
     """Valid SLIP-39 shares of a 16-byte secret (a wallet's) are no shares of a vault."""
     foreign = shamir_mnemonic.generate_mnemonics(1, [(2, 3)], bytes(16), b"")[0]

@@ -175,10 +175,6 @@ def test_a_destroyed_epoch_is_gone(tmp_path):
     assert roots.new_epoch() == 4
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="destroy_epochs_before chooses from memory: epochs made by another process survive",
-)
 def test_destroying_reaches_epochs_that_another_process_made(tmp_path):
     """What the certificate says is destroyed is destroyed."""
     worker, command = created(tmp_path), FileRoots(tmp_path / "keys")
@@ -188,9 +184,6 @@ def test_destroying_reaches_epochs_that_another_process_made(tmp_path):
     assert FileRoots(tmp_path / "keys").epochs() == (3,)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="destroy_epochs_before destroys the current epoch, and with it every row"
-)
 def test_the_newest_epoch_is_never_destroyed(tmp_path):
     """A wrong number must not cost the vault."""
     roots = created(tmp_path)
@@ -199,11 +192,6 @@ def test_the_newest_epoch_is_never_destroyed(tmp_path):
     assert FileRoots(tmp_path / "keys").epochs() == (1,)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="_change locks threads of one object only: two processes that roll at once overwrite"
-    " each other's epoch, and rows sealed under the lost one never open again",
-)
 def test_two_processes_that_roll_at_once_lose_no_epoch(tmp_path):
     """Every epoch that somebody was given is in the file."""
     created(tmp_path)

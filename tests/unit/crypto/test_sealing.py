@@ -210,7 +210,8 @@ def test_a_swapped_salt_is_tampered():
 
 
 @pytest.mark.parametrize(
-    "sealed", [None, 7, "text", [], b"", MAGIC, b"CV\x02\x01" + SEALED[4:], b"CV\x01\x02" + SEALED[4:]]
+    "sealed",
+    [None, 7, "text", [], b"", MAGIC, b"CV\x02\x01" + SEALED[4:], b"CV\x01\x02" + SEALED[4:]],
 )
 def test_what_was_never_sealed_is_tampered(sealed):
     """Wrong types, other formats and other suites give the same answer."""

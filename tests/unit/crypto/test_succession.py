@@ -65,7 +65,9 @@ def test_a_forged_successor_is_refused(old, new):
         check_succession(old, new, PLACE, STEP)
 
 
-@pytest.mark.parametrize("succession", [b"", bytes(32), STEP.succession[:-1], STEP.succession + b"x"])
+@pytest.mark.parametrize(
+    "succession", [b"", bytes(32), STEP.succession[:-1], STEP.succession + b"x"]
+)
 def test_a_forged_succession_is_refused(succession):
     """Without the old key nobody makes the MAC."""
     forged = dataclasses.replace(STEP, succession=succession)
