@@ -19,11 +19,12 @@ from casevault.bootstrap import Vault, harden_process, open_vault, read_boot_sec
 from casevault.config import load_settings
 from casevault.domain.access import Permission
 
-_DESCRIPTION = (
+DESCRIPTION = (
     "Case management in which the key is the permission. Errors are problem documents (RFC 9457);"
     " changes need If-Match; lists are paged by cursor."
 )
 docs = APIRouter(tags=["docs"])
+ROUTERS = (health.router, auth.router, staff.router, cases.router, ledger.router, docs)
 
 
 def create_app(vault: Vault) -> FastAPI:
@@ -40,7 +41,7 @@ def create_app(vault: Vault) -> FastAPI:
     app = FastAPI(
         title="CaseVault",
         version=__version__,
-        description=_DESCRIPTION,
+        description=DESCRIPTION,
         lifespan=lifespan,
         # The stock pages load scripts from elsewhere.
         docs_url=None,
@@ -49,7 +50,7 @@ def create_app(vault: Vault) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.vault = vault
-    for router in (health.router, auth.router, staff.router, cases.router, ledger.router, docs):
+    for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
     app.add_middleware(BodyGuard, limit=vault.settings.body_limit)
