@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
+import re
 import traceback
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shamir_mnemonic.wordlist import WORDLIST
 
+from casevault.crypto import recovery
 from casevault.crypto.recovery import (
     combine,
     new_seed,
@@ -24,6 +27,7 @@ from .secrecy import assert_silent
 
 SEED = bytes(range(32))
 SHARES = split(SEED, 3, 5)
+OWN_WORDS = set(re.findall(r"[a-z]+", inspect.getsource(recovery).lower()))
 
 
 def assert_refused(shares):
@@ -35,8 +39,9 @@ def assert_refused(shares):
     shown = " ".join([str(error), error.hint, repr(error.errors)])
     shown += "".join(traceback.format_exception_only(error))
     words = {word for share in shares for word in share.lower().split()} & set(WORDLIST)
-    innocent = set(shown.replace(".", " ").lower().split())
-    assert not {word for word in words if word in innocent} - {"exactly", "sheet"}
+    said = set(re.findall(r"[a-z]+", shown.lower()))
+    # A share may by chance hold a word that the module's own sentences use.
+    assert not (words & said) - OWN_WORDS
 
 
 @pytest.mark.parametrize("chosen", list(itertools.combinations(range(5), 3)))

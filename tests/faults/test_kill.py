@@ -1,0 +1,173 @@
+"""``kill -9`` before and after every commit: nothing half-visible, nothing acknowledged lost."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from casevault.clock import SystemClock
+from casevault.crypto.principals import is_raw_signature
+from casevault.domain.casefile import DocumentKind
+from casevault.domain.granting import ObjectKind
+from casevault.ledger.verify import verify_export
+from casevault.services.casework import Casework
+from casevault.store import grants, ledger_reading
+from casevault.store.caller import Gate
+from casevault.store.checkpoints import Checkpoints
+from casevault.store.ledger import pseudonym
+from casevault.store.tree import integrate_all
+from tests.builders import SUPERVISOR, a_vault
+from tests.faults.child import caller_of, stores_of
+
+ROOT = Path(__file__).parents[2]
+KILLS = 60
+ORIGIN = "example.org/casevault/faults"
+
+
+@pytest.fixture
+def plan(database, tmp_path):
+    """Give a vault with one case and a colleague, as a file for child processes."""
+    vault = a_vault(database, tmp_path, SystemClock())
+    colleague = vault.enrolled("amal", {"caseworker"}, vault.team)
+    found = {
+        "data_url": database.data_url,
+        "keyring_url": database.keyring_url,
+        "keys_dir": str(vault.keys_dir),
+        "organisation": str(vault.stores.organisation),
+        "root_pin": vault.outcome.root_pin,
+        "team": str(vault.team),
+        "supervisor": {
+            "id": str(vault.staff(SUPERVISOR)),
+            "role": "supervisor",
+            "seed": vault.secret(SUPERVISOR).seed.hex(),
+        },
+        "colleague": {
+            "id": str(colleague.id),
+            "role": "caseworker",
+            "seed": colleague.secret.seed.hex(),
+        },
+        "file": str(tmp_path / "plan.json"),
+    }
+    casework = Casework(vault.stores, Gate(vault.stores, "passphrase"))
+    caller = caller_of(found, vault.stores)
+    first = casework.open_case(caller, {"name_to_use": "First Testperson"}, {}, "standard")
+    found["case"] = str(first.case.id)
+    Path(found["file"]).write_text(json.dumps(found))
+    vault.close()
+    return found
+
+
+def run(plan, act, number, moment):
+    """Run one act in a child; return whether it was acknowledged and whether it was killed."""
+    command = [sys.executable, "-m", "tests.faults.child", plan["file"], act, str(number), moment]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=60)
+    assert done.returncode in (0, -9), done.stderr.decode()[-400:]
+    return b"ACK" in done.stdout, done.returncode == -9
+
+
+def state(plan, tmp_path):
+    """Reopen the vault, check every invariant, return what is there."""
+    stores = stores_of(plan)
+    try:
+        casework = Casework(stores, Gate(stores, "passphrase"))
+        caller = caller_of(plan, stores)
+        cases = {view.case.id: view for view in casework.list_cases(caller).items}
+        names = {}
+        for case in cases:
+            names[case] = casework.read_document(caller, case, DocumentKind.IDENTITY).content
+            casework.read_document(caller, case, DocumentKind.PROFILE)
+        integrate_all(stores.data, stores.roots)
+        entries = entries_of(stores)
+        month = stores.months.current()
+        for case in cases:
+            mark = pseudonym(month, "subject", case)
+            codes = [e.body.code for e in entries if mark in {x.record for x in e.body.entities}]
+            assert "case.open" in codes, "a case without its entry"
+        colleague = UUID(plan["colleague"]["id"])
+        with stores.keyring.reading() as tx:
+            granted = grants.objects_of(tx, ObjectKind.CASE, [colleague])
+        check_tree(stores, plan, tmp_path)
+        return {
+            "cases": len(cases),
+            "name": names[UUID(plan["case"])]["name_to_use"],
+            "assigned": bool(granted),
+            "recorded": [e.body.code for e in entries],
+        }
+    finally:
+        stores.close()
+
+
+def entries_of(stores):
+    """Return all entries of this month."""
+    with stores.data.reading() as connection:
+        return ledger_reading.entries(
+            connection, stores.roots, stores.organisation, stores.months.current(), limit=100_000
+        )
+
+
+def check_tree(stores, plan, tmp_path):
+    """Export the log and verify every byte of it."""
+    signer = Checkpoints(stores.data, stores.roots, ORIGIN, Path(plan["keys_dir"]))
+    folder = tmp_path / f"export-{random.randrange(1 << 30)}"
+    for relative, content in signer.export():
+        path = folder / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    key = signer.verifier_key
+    assert verify_export(folder, key.name, key.public, is_raw_signature).gaps == ()
+
+
+def check_effect(act, before, after, acknowledged):
+    """Say what an act may have left behind, acknowledged or not."""
+    if act == "open":
+        assert after["cases"] - before["cases"] in ((1,) if acknowledged else (0, 1))
+    elif act == "amend":
+        allowed = {"Amended Testperson"} | (set() if acknowledged else {before["name"]})
+        assert after["name"] in allowed
+        amended = after["recorded"].count("case.amend")
+        assert (after["name"] == "Amended Testperson") == (amended > 0)
+    else:
+        assert after["assigned"] or not acknowledged
+        # What gives power is on the log before it has an effect.
+        assert not after["assigned"] or "case.assign" in after["recorded"]
+
+
+@pytest.mark.parametrize("act", ["open", "amend", "assign"])
+def test_killed_at_every_commit(plan, tmp_path, act):
+    """Each commit of the act, once before and once after it."""
+    number, killed = 1, 0
+    while number < 12:
+        finished = False
+        for moment in ("before", "after"):
+            before = state(plan, tmp_path)
+            acknowledged, died = run(plan, act, number, moment)
+            check_effect(act, before, state(plan, tmp_path), acknowledged)
+            killed += died
+            finished = finished or not died
+        if finished:
+            break
+        number += 1
+    assert killed >= 2
+    assert finished, "the act ends before the commits run out"
+
+
+@pytest.mark.faults
+def test_many_random_kills(plan, tmp_path):
+    """Acts and moments by chance, one after another on the same vault."""
+    chance = random.Random(20261124)
+    for _ in range(KILLS):
+        act = chance.choice(["open", "amend", "assign"])
+        before = state(plan, tmp_path)
+        acknowledged, _ = run(plan, act, chance.randint(1, 5), chance.choice(["before", "after"]))
+        after = state(plan, tmp_path)
+        if act == "open":
+            check_effect(act, before, after, acknowledged)
+        assert after["cases"] <= 25, "the page holds them all"
+        if after["cases"] == 25:
+            break
