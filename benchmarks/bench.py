@@ -131,19 +131,19 @@ def measure(quick: bool) -> list[tuple[str, str, str, str]]:
     rows: list[tuple[str, str, str, str]] = []
     with tempfile.TemporaryDirectory(prefix="casevault-bench-") as name:
         folder = Path(name)
-        twin, twin_port, _ = start_twin(folder)
         vault_folder = folder / "vault"
         vault_folder.mkdir()
-        world = World(vault_folder)
-        began = time.perf_counter()
-        with world:
-            cold = time.perf_counter() - began
-            try:
+        twin, twin_port, _ = start_twin(folder)
+        try:
+            world = World(vault_folder)
+            began = time.perf_counter()
+            with world:
+                cold = time.perf_counter() - began
                 rows = compare(world, twin_port, count)
                 memory = resident(world.server_pid)
-            finally:
-                twin.terminate()
-                twin.wait(timeout=15)
+        finally:
+            twin.terminate()
+            twin.wait(timeout=15)
     rows.append(
         ("crypto of a case of 10 documents", f"{cryptography_ms():.2f} ms", "", "goal 1.5 ms")
     )

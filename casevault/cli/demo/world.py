@@ -70,6 +70,16 @@ class World:
             self._server.terminate()
             self._server.wait(timeout=15)
 
+    @property
+    def server_pid(self) -> int:
+        """Give the process id of the running server.
+
+        :raises RuntimeError: none runs.
+        """
+        if self._server is None:
+            raise RuntimeError("the server is not running")
+        return self._server.pid
+
     @staticmethod
     def new_passphrase() -> str:
         """Return six random words."""
