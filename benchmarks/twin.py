@@ -7,6 +7,7 @@ commit a read; the same framework, server settings, database settings and Argon2
 import json
 import os
 import secrets
+import sys
 import uuid
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from argon2 import PasswordHasher
 from fastapi import Depends, FastAPI, Header, HTTPException, Response
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, Text, insert, select
 
+from casevault.cli.serve import run
 from casevault.store.database import Database
 
 metadata = MetaData()
@@ -102,3 +104,7 @@ def create() -> FastAPI:
 
 def _entry(who: str, what: str, case_id: str) -> Any:  # noqa: ANN401 - a statement
     return insert(audit).values(id=str(uuid.uuid4()), who=who, what=what, case_id=case_id)
+
+
+if __name__ == "__main__":
+    run("benchmarks.twin:create", "127.0.0.1", int(sys.argv[1]), 2)
