@@ -39,7 +39,7 @@ def free_port() -> int:
 
 
 def request(
-    connection: http.client.HTTPConnection, method: str, path: str, token: str, body: Any = None
+    connection: http.client.HTTPConnection, method: str, path: str, token: str, body: object = None
 ) -> Any:
     """Send one request on a kept connection; return the JSON."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -50,7 +50,7 @@ def request(
     return json.loads(content) if content else None
 
 
-def rate(port: int, token: str, method: str, paths: list[str], body: Any, threads: int) -> float:
+def rate(port: int, token: str, method: str, paths: list[str], body: object, threads: int) -> float:
     """Return requests per second of `threads` clients that share the list of paths."""
 
     def work(mine: list[str]) -> None:

@@ -31,33 +31,43 @@ def needs(permission: Permission) -> dict[str, Any]:
     return {"x-permission": permission.value}
 
 
-def vault_of(request: Request) -> Vault:
+async def vault_of(request: Request) -> Vault:
     """Return the vault that this application serves."""
     vault: Vault = request.app.state.vault
     return vault
 
 
-def request_id_of(request: Request) -> str | None:
+async def request_id_of(request: Request) -> str | None:
     """Return the id under which this request is logged and answered."""
     found = getattr(request.state, "request_id", None)
     return None if found is None else str(found)
 
 
-def token_of(request: Request) -> str | None:
+async def token_of(request: Request) -> str | None:
     """Return the bearer token, if there is one."""
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     return value.strip() if scheme.lower() == "bearer" and value else None
 
 
-def caller_of(request: Request, _documented: Annotated[object, Depends(bearer)]) -> Caller:
+VaultDep = Annotated[Vault, Depends(vault_of)]
+RequestId = Annotated[str | None, Depends(request_id_of)]
+Token = Annotated[str | None, Depends(token_of)]
+
+
+def caller_of(
+    request: Request,
+    vault: VaultDep,
+    token: Token,
+    request_id: RequestId,
+    _documented: Annotated[object, Depends(bearer)],
+) -> Caller:
     """Return the signed-in person with their keys; they are gone when the request ends."""
-    vault = vault_of(request)
-    caller = vault.sessions.authenticate(token_of(request), request_id_of(request))
+    caller = vault.sessions.authenticate(token, request_id)
     request.state.actor = macs.pseudonym(vault.stores.roots.service(), "log-actor", caller.staff)
     return caller
 
 
-def version_of(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int:
+async def version_of(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int:
     """Return the version that the client wants to change; none is 428, a strange one 412."""
     if if_match is None:
         raise Invalid(
@@ -90,10 +100,7 @@ def repeat_for(caller: Caller, route: str, key: tuple[str, bytes] | None) -> Rep
     return None if key is None else Repeat(caller.staff, route, *key)
 
 
-VaultDep = Annotated[Vault, Depends(vault_of)]
 CallerDep = Annotated[Caller, Depends(caller_of)]
-RequestId = Annotated[str | None, Depends(request_id_of)]
-Token = Annotated[str | None, Depends(token_of)]
 Version = Annotated[int, Depends(version_of)]
 RepeatKey = Annotated[tuple[str, bytes] | None, Depends(repeat_key)]
 Cursor = Annotated[str | None, Query(max_length=400, description="From the page before.")]

@@ -44,7 +44,7 @@ class PublicKeys:
     @property
     def key_id(self) -> bytes:
         """16 bytes that name this pair of public keys."""
-        return hashlib.sha256(canonical.encode("casevault/1/principal", *self.parts)).digest()[:16]
+        return _key_id(self.kem, self.sign)
 
     @property
     def parts(self) -> tuple[bytes, bytes]:
@@ -165,6 +165,11 @@ def self_test() -> None:
 
 def _to_sign(context: str, message: bytes) -> bytes:
     return canonical.encode("casevault/1/signature", context, message)
+
+
+@functools.lru_cache(maxsize=512)
+def _key_id(kem: bytes, sign: bytes) -> bytes:
+    return hashlib.sha256(canonical.encode("casevault/1/principal", kem, sign)).digest()[:16]
 
 
 # Parsing a hybrid public key costs as much as using it; these hold public values only.

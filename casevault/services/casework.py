@@ -18,7 +18,7 @@ from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.errors import Conflict, NotFound, Tampered
 from casevault.ids import CaseId, TeamId, new_id, new_reference
-from casevault.store import case_keys, cases, grants, idempotency, principals, stamps
+from casevault.store import case_keys, cases, grants, idempotency, stamps
 from casevault.store.caller import Caller, Gate
 from casevault.store.cases import Document
 from casevault.store.grants import Grantee, Object
@@ -254,15 +254,15 @@ class Casework:
         trust = self._stores.trust
         facts = frozenset({Compartment.FACTS.value})
         wanted = [
-            (principals.groups(tx, PrincipalKind.OVERSIGHT, case.team), _ALL),
-            (principals.groups(tx, PrincipalKind.RECOVERY), _ALL),
-            (principals.groups(tx, PrincipalKind.COUNTING), facts),
+            (trust.groups(tx, PrincipalKind.OVERSIGHT, case.team), _ALL),
+            (trust.groups(tx, PrincipalKind.RECOVERY), _ALL),
+            (trust.groups(tx, PrincipalKind.COUNTING), facts),
         ]
         grantees = [(Grantee(caller.staff, caller.keys.secret.public), _ALL)]
-        for rows, names in wanted:
-            if not rows:
+        for groups, names in wanted:
+            if not groups:
                 raise Tampered(code="principal.missing")
-            grantees += [(Grantee(row.id, trust.public_keys(tx, row.id)), names) for row in rows]
+            grantees += [(group, names) for group in groups]
         grants.give(
             tx,
             Object(ObjectKind.CASE, case.id, case.team),

@@ -46,10 +46,15 @@ def add(tx: KeyringTransaction, case: UUID, keys: Mapping[str, Key]) -> None:
     tx.add_many(tables.case_key, [(_lookup(row), row.encode()) for row in rows])
 
 
-def newest(tx: KeyringTransaction, case: UUID) -> dict[str, CaseKeyRow]:
-    """Return the newest version of each compartment's key."""
+def newest(
+    tx: KeyringTransaction, case: UUID, compartment: str | None = None
+) -> dict[str, CaseKeyRow]:
+    """Return the newest version of each compartment's key, or of one compartment's."""
     found: dict[str, CaseKeyRow] = {}
-    for row in (_row(raw) for raw in tx.find(tables.case_key, case_id=case)):
+    where = (
+        {"case_id": case} if compartment is None else {"case_id": case, "compartment": compartment}
+    )
+    for row in (_row(raw) for raw in tx.find(tables.case_key, **where)):
         if row.compartment not in found or found[row.compartment].version < row.version:
             found[row.compartment] = row
     return found

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from casevault.crypto import canonical, macs
 from casevault.crypto.roots import FileRoots
@@ -26,6 +26,21 @@ from casevault.store import stamps, tables
 _SCHEMA = 1
 _STAMP = "case-file"
 _COLUMN = {"team": "team_id"}
+# Made once: building a statement costs as much as running it.
+_ADD_CASE = insert(tables.case_file)
+_ADD_DOCUMENT = insert(tables.document)
+_ADD_MANIFEST = insert(tables.manifest)
+_FIND_CASE = select(tables.case_file).where(tables.case_file.c.id == bindparam("case"))
+_LOCK_CASE = _FIND_CASE.with_for_update()
+_FIND_MANIFEST = select(tables.manifest.c.sealed).where(
+    tables.manifest.c.case_id == bindparam("case"),
+    tables.manifest.c.compartment == bindparam("compartment"),
+)
+_FIND_DOCUMENTS = select(tables.document.c.id, tables.document.c.sealed).where(
+    tables.document.c.id.in_(bindparam("ids", expanding=True)),
+    tables.document.c.case_id == bindparam("case"),
+    tables.document.c.compartment == bindparam("compartment"),
+)
 _FIELD = {column: name for name, column in _COLUMN.items()}
 
 
@@ -89,15 +104,15 @@ def insert_case(
     compartments: Iterable[SealedCompartment],
 ) -> None:
     """Insert a new case: its plain row, documents and manifests."""
-    connection.execute(insert(tables.case_file).values(**_columns(roots, case)))
+    connection.execute(_ADD_CASE, _columns(roots, case))
     manifests: list[dict[str, Any]] = []
     documents: list[dict[str, Any]] = []
     for one in compartments:
         at = {"case_id": case.id, "compartment": one.manifest.compartment}
         manifests.append({**at, "sealed": one.sealed_manifest})
         documents += [{**at, "id": row, "sealed": sealed} for row, sealed in one.documents]
-    connection.execute(insert(tables.document), documents)
-    connection.execute(insert(tables.manifest), manifests)
+    connection.execute(_ADD_DOCUMENT, documents)
+    connection.execute(_ADD_MANIFEST, manifests)
 
 
 def change_case(connection: Connection, roots: FileRoots, case: CaseMetadata) -> None:
@@ -115,10 +130,8 @@ def find_case(
     connection: Connection, roots: FileRoots, case_id: UUID, *, lock: bool = False
 ) -> CaseMetadata | None:
     """Return the plain row of a case, its stamp checked; None if there is none."""
-    query = select(tables.case_file).where(tables.case_file.c.id == case_id)
-    if lock:
-        query = query.with_for_update()
-    row = connection.execute(query).mappings().one_or_none()
+    query = _LOCK_CASE if lock else _FIND_CASE
+    row = connection.execute(query, {"case": case_id}).mappings().one_or_none()
     return None if row is None else _case(roots, dict(row))
 
 
@@ -164,9 +177,8 @@ def load_manifest(
     anchor: Anchor | None = None,
 ) -> Manifest:
     """Return a compartment's manifest; one older than its anchor is `Tampered`."""
-    table = tables.manifest
     sealed = connection.execute(
-        select(table.c.sealed).where(table.c.case_id == case.id, table.c.compartment == compartment)
+        _FIND_MANIFEST, {"case": case.id, "compartment": compartment}
     ).scalar_one_or_none()
     if sealed is None:
         raise Tampered(code="manifest.missing")
@@ -194,15 +206,9 @@ def read_documents(
     kinds: Iterable[str] | None = None,
 ) -> list[Document]:
     """Return the documents of a compartment (of these kinds), each as its manifest names it."""
-    table = tables.document
     wanted = [d for d in manifest.documents if kinds is None or d.kind in set(kinds)]
-    rows = connection.execute(
-        select(table.c.id, table.c.sealed).where(
-            table.c.id.in_([d.row for d in wanted]),
-            table.c.case_id == case.id,
-            table.c.compartment == manifest.compartment,
-        )
-    ).all()
+    at = {"case": case.id, "compartment": manifest.compartment, "ids": [d.row for d in wanted]}
+    rows = connection.execute(_FIND_DOCUMENTS, at).all()
     sealed = {row.id: bytes(row.sealed) for row in rows}
     if sealed.keys() != {d.row for d in wanted}:
         raise Tampered(code="document.missing")

@@ -112,9 +112,9 @@ def objects_of(tx: KeyringTransaction, kind: ObjectKind, grantees: Iterable[UUID
     return {row["object_id"] for row in found}
 
 
-def key_rows(tx: KeyringTransaction, grant: Grant) -> dict[str, bytes]:
-    """Return a grant's sealed key rows by compartment."""
-    found = tx.find(tables.grant_key, grant_id=grant.terms.id)
+def key_rows(tx: KeyringTransaction, grant: Grant, compartments: Iterable[str]) -> dict[str, bytes]:
+    """Return a grant's sealed key rows of these compartments."""
+    found = tx.find(tables.grant_key, grant_id=grant.terms.id, compartment=sorted(compartments))
     return {row.lookup["compartment"]: row.content for row in found}
 
 

@@ -95,8 +95,8 @@ class Desk:
             case = cases.find_case(connection, stores.roots, case_id)
             team = _NO_TEAM if case is None else case.team
             with stores.keyring.reading() as tx:
-                keys = caller.keys.open(tx, Object(ObjectKind.CASE, case_id, team))
-                rows = case_keys.newest(tx, case_id)
+                keys = caller.keys.open(tx, Object(ObjectKind.CASE, case_id, team), compartment)
+                rows = case_keys.newest(tx, case_id, compartment)
         holds = bool(keys) if compartment is None else compartment in keys
         subject = Subject(kind="case", team=team, holds_grant=holds and case is not None)
         self._gate.require(caller, permission, subject, touched, hide=True)

@@ -63,18 +63,33 @@ class KeyHolder:
         """Return the groups of which the keyring says this person is a member (unchecked)."""
         return grants.objects_of(tx, ObjectKind.GROUP, [self.staff])
 
-    def open(self, tx: KeyringTransaction, target: Object) -> dict[str, OpenedKey]:
-        """Return every key of an object that this person can open, by compartment.
+    def open(
+        self, tx: KeyringTransaction, target: Object, compartment: str | None = None
+    ) -> dict[str, OpenedKey]:
+        """Return the keys of an object that this person can open, by compartment: one or all.
 
         Own grants come first, then those of the person's groups. A grant that has expired or
         does not count is passed over only if it is expired; anything forged is `Tampered`.
         """
-        reach = {self.staff, *self.group_ids(tx)}
-        found = grants.of_object(tx, target, reach)
-        found.sort(key=lambda grant: grant.terms.grantee != self.staff)
-        opened: dict[str, OpenedKey] = {}
-        for grant in found:
-            wanted = {c.compartment for c in grant.terms.carried} - opened.keys()
+        opened = self._open_of(tx, target, [self.staff], compartment, {})
+        if compartment is None or compartment not in opened:
+            groups = list(self.group_ids(tx))
+            opened = self._open_of(tx, target, groups, compartment, opened)
+        return opened
+
+    def _open_of(
+        self,
+        tx: KeyringTransaction,
+        target: Object,
+        grantees: list[UUID],
+        compartment: str | None,
+        opened: dict[str, OpenedKey],
+    ) -> dict[str, OpenedKey]:
+        opened = dict(opened)
+        for grant in grants.of_object(tx, target, grantees):
+            carried = {c.compartment for c in grant.terms.carried}
+            wanted = carried if compartment is None else carried & {compartment}
+            wanted -= opened.keys()
             if wanted and self._counts(tx, grant, target):
                 opened |= self._open_grant(tx, grant, wanted)
         return opened
@@ -132,9 +147,5 @@ class KeyHolder:
         tx: KeyringTransaction, grant: Grant, secret: PrincipalSecret, wanted: set[str]
     ) -> dict[str, Key]:
         link = crypto_grants.open_link(grant, secret)
-        rows = grants.key_rows(tx, grant)
-        return {
-            name: crypto_grants.open_row(grant, link, name, row)
-            for name, row in rows.items()
-            if name in wanted
-        }
+        rows = grants.key_rows(tx, grant, wanted)
+        return {name: crypto_grants.open_row(grant, link, name, row) for name, row in rows.items()}

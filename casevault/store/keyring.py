@@ -7,13 +7,27 @@ takes it exclusively) sees every row. Must never hand out content of a row that 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from casevault.crypto import macs
 from casevault.crypto.roots import FileRoots
@@ -23,6 +37,7 @@ from casevault.store import keyring_tables as tables
 from casevault.store.database import Database
 
 Lookup = dict[str, Any]
+_TRUST_VERSION = select(tables.keyring_trust.c.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +100,28 @@ class KeyringTransaction:
         self._connection = connection
         self._epoch = epoch
         self._trust_version: int | None = None
-        self.writes = epoch is not None
+        self.changes_trust = False
         self.organisation = keyring.organisation
         self.roots = keyring.roots
 
     def add(self, table: Table, content: bytes, **lookup: Any) -> None:  # noqa: ANN401
         """Insert a row; one that is there already is a `Conflict`."""
-        self._connection.execute(
-            insert(table).values(**lookup, **self._seal(table, lookup, content))
-        )
+        self.add_many(table, [(lookup, content)])
 
     def add_many(self, table: Table, rows: list[tuple[Lookup, bytes]]) -> None:
         """Insert several rows in one statement."""
         if rows:
             self._connection.execute(
-                insert(table), [{**at, **self._seal(table, at, content)} for at, content in rows]
+                _statement(table, "add"),
+                [{**at, **self._seal(table, at, content)} for at, content in rows],
             )
 
     def replace(self, table: Table, content: bytes, **lookup: Any) -> None:  # noqa: ANN401
         """Change the content of exactly one row, named by all its lookup columns."""
         sealed = self._seal(table, lookup, content)
+        statement = _statement(table, "replace", *_shape(lookup))
         done = self._connection.execute(
-            update(table).where(_matches(table, lookup)).values(**sealed)
+            statement, {**lookup, **{"new_" + name: value for name, value in sealed.items()}}
         )
         if done.rowcount != 1:
             raise Conflict(code="keyring.row")
@@ -116,8 +131,8 @@ class KeyringTransaction:
 
         `lock` keeps others from changing them until this transaction ends.
         """
-        query = select(table).where(_matches(table, where))
-        found = self._connection.execute(query.with_for_update() if lock else query)
+        statement = _statement(table, "lock" if lock else "find", *_shape(where))
+        found = self._connection.execute(statement, where)
         return [self._open(table, row) for row in found.mappings()]
 
     def one(self, table: Table, *, lock: bool = False, **where: Any) -> Row | None:  # noqa: ANN401
@@ -131,21 +146,18 @@ class KeyringTransaction:
         """Delete such rows; return how many there were."""
         if not where:
             raise ValueError("a deletion names its rows")
-        return self._connection.execute(delete(table).where(_matches(table, where))).rowcount
+        statement = _statement(table, "remove", *_shape(where))
+        return self._connection.execute(statement, where).rowcount
 
     def lookups(self, table: Table, **where: Any) -> list[Lookup]:  # noqa: ANN401
         """Return the plain columns of such rows without opening anything."""
-        names = _lookup_names(table)
-        found = self._connection.execute(
-            select(*(table.c[name] for name in names)).where(_matches(table, where))
-        )
+        found = self._connection.execute(_statement(table, "lookups", *_shape(where)), where)
         return [dict(row) for row in found.mappings()]
 
     def trust_version(self) -> int:
         """Return the number that rises whenever somebody's keys or vouches change."""
         if self._trust_version is None:
-            row = self._connection.execute(select(tables.keyring_trust.c.version)).scalar_one()
-            self._trust_version = int(row)
+            self._trust_version = int(self._connection.execute(_TRUST_VERSION).scalar_one())
         return self._trust_version
 
     def raise_trust_version(self) -> None:
@@ -153,6 +165,7 @@ class KeyringTransaction:
         trust = tables.keyring_trust
         self._connection.execute(update(trust).values(version=trust.c.version + 1))
         self._trust_version = None
+        self.changes_trust = True
 
     def rows_by_epoch(self) -> dict[tuple[str, int], int]:
         """Return how many rows of each table lie under each epoch."""
@@ -190,15 +203,44 @@ def sealed_tables() -> tuple[Table, ...]:
     return tuple(t for t in tables.keyring.sorted_tables if "sealed" in t.c)
 
 
+@functools.cache
 def _lookup_names(table: Table) -> tuple[str, ...]:
     return tuple(c.name for c in table.columns if c.name not in ("epoch", "sealed"))
 
 
-def _matches(table: Table, where: Lookup) -> Any:  # noqa: ANN401 - a SQL expression
-    conditions = []
-    for name, value in where.items():
+def _shape(where: Lookup) -> tuple[tuple[str, str], ...]:
+    """Return how each column is compared: the statement depends on that, not on the values."""
+    return tuple(
+        (name, "in" if isinstance(value, list) else "is" if value is None else "=")
+        for name, value in where.items()
+    )
+
+
+# Building a statement costs as much as running it; there are as many as callers' shapes.
+@functools.cache
+def _statement(table: Table, act: str, *shape: tuple[str, str]) -> Executable:
+    conditions: list[ColumnElement[bool]] = [true()]
+    for name, comparison in shape:
         column = table.c[name]
-        conditions.append(
-            column.in_(value) if isinstance(value, (list, set, frozenset)) else column == value
-        )
-    return and_(True, *conditions)
+        if comparison == "in":
+            conditions.append(column.in_(bindparam(name, expanding=True)))
+        elif comparison == "is":
+            conditions.append(column.is_(None))
+        else:
+            conditions.append(column == bindparam(name, type_=column.type))
+    matches = and_(*conditions)
+    match act:
+        case "add":
+            return insert(table)
+        case "find":
+            return select(table).where(matches)
+        case "lock":
+            return select(table).where(matches).with_for_update()
+        case "lookups":
+            return select(*(table.c[name] for name in _lookup_names(table))).where(matches)
+        case "replace":
+            new: dict[str, Any] = {name: bindparam("new_" + name) for name in ("epoch", "sealed")}
+            return update(table).where(matches).values(**new)
+        case "remove":
+            return delete(table).where(matches)
+    raise ValueError(act)

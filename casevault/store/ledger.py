@@ -31,6 +31,10 @@ from casevault.store.months import MonthKey, Months
 _GROUP = 250
 # How many rolled-back numbers one entry names; the rest wait for the next.
 _NAMED = 500
+# Made once: building a statement costs as much as running it.
+_ADD_ENTRY = insert(tables.ledger_entry)
+_ADD_BODY = insert(tables.ledger_body)
+_ADD_SUBJECT = insert(tables.ledger_subject)
 FAILED = 8
 REFUSED = 4
 
@@ -264,18 +268,17 @@ class Ledger:
         place = Place(self._months.organisation, "ledger-body", act.id)
         sealed = seal(month.body, place, salt + encode_body(body))
         tag = stamps.stamp(self._roots, tree.TAG_PURPOSE, ledger_entry.tag_input(leaf, sealed))
-        connection.execute(
-            insert(tables.ledger_entry).values(
-                id=act.id,
-                leaf=leaf,
-                body_digest=macs.sha256(sealed),
-                tag=tag,
-                month=month.month,
-                writer=self.writer,
-                counter=counter,
-            )
-        )
-        connection.execute(insert(tables.ledger_body).values(entry_id=act.id, sealed=sealed))
+        entry = {
+            "id": act.id,
+            "leaf": leaf,
+            "body_digest": macs.sha256(sealed),
+            "tag": tag,
+            "month": month.month,
+            "writer": self.writer,
+            "counter": counter,
+        }
+        connection.execute(_ADD_ENTRY, entry)
+        connection.execute(_ADD_BODY, {"entry_id": act.id, "sealed": sealed})
         self._index(connection, act.id, body)
         return act.id, leaf
 
@@ -312,7 +315,7 @@ class Ledger:
         }
         if found:
             connection.execute(
-                insert(tables.ledger_subject),
+                _ADD_SUBJECT,
                 [
                     {"entry_id": entry_id, "kind": kind, "pseudonym": value}
                     for kind, value in sorted(found)

@@ -112,12 +112,12 @@ class Months:
 
     def _grantees(self, tx: KeyringTransaction) -> list[Grantee]:
         found = [
-            *principals.groups(tx, PrincipalKind.AUDITORS),
-            *principals.groups(tx, PrincipalKind.RECOVERY),
+            *self._trust.groups(tx, PrincipalKind.AUDITORS),
+            *self._trust.groups(tx, PrincipalKind.RECOVERY),
         ]
         if len(found) < 2:
             raise Misconfigured("There are no auditors yet.", code="month.auditors")
-        return [Grantee(p.id, self._trust.public_keys(tx, p.id)) for p in found]
+        return found
 
     @staticmethod
     def _destroy_old(tx: KeyringTransaction, current: str) -> None:

@@ -22,6 +22,9 @@ from casevault.store.database import Database
 
 TAG_PURPOSE = "ledger-tag"
 _BATCH = 500
+_HEAD = select(tables.ledger_head)
+_ADD_LEAF = insert(tables.ledger_leaf)
+_GROW = update(tables.ledger_head)
 
 
 def begin(connection: Connection) -> None:
@@ -33,7 +36,7 @@ def begin(connection: Connection) -> None:
 
 def head(connection: Connection) -> Frontier:
     """Return the present right edge of the tree."""
-    row = connection.execute(select(tables.ledger_head)).one()
+    row = connection.execute(_HEAD).one()
     return _frontier(row.size, row.frontier)
 
 
@@ -136,14 +139,14 @@ def _append(
     hashes = [tree.leaf_hash(leaf) for _, leaf in entries]
     start = frontier.size
     connection.execute(
-        insert(tables.ledger_leaf),
+        _ADD_LEAF,
         [
             {"position": start + n, "entry_id": entry_id, "hash": hashes[n]}
             for n, (entry_id, _) in enumerate(entries)
         ],
     )
     grown = frontier.extend(hashes)
-    connection.execute(update(tables.ledger_head).values(size=grown.size, frontier=grown.encode()))
+    connection.execute(_GROW, {"size": grown.size, "frontier": grown.encode()})
     for number in range(start // TILE_WIDTH, grown.size // TILE_WIDTH):
         _write_tile(connection, 0, number, _leaf_hashes(connection, number))
 

@@ -8,7 +8,9 @@ keys or vouches have changed.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from casevault.clock import Clock, unix_seconds
@@ -21,6 +23,7 @@ from casevault.domain.granting import ObjectKind, PrincipalKind, may_grant
 from casevault.domain.vouching import MAX_CHAIN, Scope, check_validity, may_vouch
 from casevault.errors import CaseVaultError, Misconfigured, Refused, Tampered
 from casevault.store import principals
+from casevault.store.grants import Grantee
 from casevault.store.keyring import KeyringTransaction
 
 REMEMBERED_SECONDS = 60
@@ -49,9 +52,8 @@ class Trust:
         self._root_pin = root_pin
         self._clock = clock
         self._lock = threading.Lock()
-        self._version = 0
-        self._believed: dict[UUID, tuple[int, tuple[Believed, ...]]] = {}
-        self._grants: dict[bytes, int] = {}
+        # What was asked → trust version, until when (Unix seconds), and the answer.
+        self._memory: dict[Hashable, tuple[int, int, Any]] = {}
 
     def check_root(self, tx: KeyringTransaction) -> None:
         """Refuse a keyring whose root is not the pinned one."""
@@ -70,21 +72,24 @@ class Trust:
 
     def believed(self, tx: KeyringTransaction, subject: UUID) -> tuple[Believed, ...]:
         """Return every vouch for a principal whose chain holds, in force or not."""
-        now = unix_seconds(self._clock.now())
-        self._forget_if_changed(tx)
-        with self._lock:
-            until, found = self._believed.get(subject, (0, ()))
-        if until > now:
-            return found
-        found = self._follow(tx, subject, MAX_CHAIN)
-        if tx.writes:
-            # It may be rolled back: nothing of it is remembered.
-            return found
-        with self._lock:
-            if len(self._believed) > _MAX_REMEMBERED:
-                self._believed.clear()
-            self._believed[subject] = (now + REMEMBERED_SECONDS, found)
+        found: tuple[Believed, ...] = self._remembered(
+            tx, ("believed", subject), lambda: self._follow(tx, subject, MAX_CHAIN)
+        )
         return found
+
+    def groups(
+        self, tx: KeyringTransaction, kind: PrincipalKind, team: UUID | None = None
+    ) -> list[Grantee]:
+        """Return the groups of one kind and team, with their vouched keys: whom to grant to.
+
+        :raises Refused: nobody vouches for one of them.
+        """
+        ids: tuple[UUID, ...] = self._remembered(
+            tx,
+            ("groups", kind, team),
+            lambda: tuple(g.id for g in principals.groups(tx, kind, team)),
+        )
+        return [Grantee(one, self.public_keys(tx, one)) for one in ids]
 
     def public_keys(self, tx: KeyringTransaction, subject: UUID) -> PublicKeys:
         """Return the vouched public keys of a principal to whom something is to be granted.
@@ -109,26 +114,24 @@ class Trust:
             raise Tampered(code="grant")
         if terms.expires_at is not None and terms.expires_at <= now:
             raise Refused("This grant has expired.", code="grant.expired")
-        digest = grant.digest
-        self._forget_if_changed(tx)
-        with self._lock:
-            if self._grants.get(digest, 0) > now:
-                return
-        self._check_granter(tx, grant)
-        if tx.writes:
-            return
-        with self._lock:
-            if len(self._grants) > _MAX_REMEMBERED:
-                self._grants.clear()
-            self._grants[digest] = now + REMEMBERED_SECONDS
+        self._remembered(tx, ("grant", grant.digest), lambda: self._check_granter(tx, grant))
 
-    def _forget_if_changed(self, tx: KeyringTransaction) -> None:
-        version = tx.trust_version()
+    def _remembered(self, tx: KeyringTransaction, what: Hashable, find: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """Return what `find` finds, or what it found lately while trust was as it is now."""
+        if tx.changes_trust:
+            # It may be rolled back: nothing of it is believed by others.
+            return find()
+        version, now = tx.trust_version(), unix_seconds(self._clock.now())
         with self._lock:
-            if version != self._version:
-                self._version = version
-                self._believed.clear()
-                self._grants.clear()
+            known = self._memory.get(what)
+        if known is not None and known[0] == version and known[1] > now:
+            return known[2]
+        found = find()
+        with self._lock:
+            if len(self._memory) > _MAX_REMEMBERED:
+                self._memory.clear()
+            self._memory[what] = (version, now + REMEMBERED_SECONDS, found)
+        return found
 
     def _check_granter(self, tx: KeyringTransaction, grant: Grant) -> None:
         terms = grant.terms

@@ -114,7 +114,7 @@ def entries_of(stores):
 def check_tree(stores, plan, tmp_path):
     """Export the log and verify every byte of it."""
     signer = Checkpoints(stores.data, stores.roots, ORIGIN, Path(plan["keys_dir"]))
-    folder = tmp_path / f"export-{random.randrange(1 << 30)}"
+    folder = tmp_path / f"export-{len(list(tmp_path.iterdir()))}"
     for relative, content in signer.export():
         path = folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +160,7 @@ def test_killed_at_every_commit(plan, tmp_path, act):
 @pytest.mark.faults
 def test_many_random_kills(plan, tmp_path):
     """Acts and moments by chance, one after another on the same vault."""
-    chance = random.Random(20261124)
+    chance = random.Random(20261124)  # noqa: S311 - which test runs, no secret
     for _ in range(KILLS):
         act = chance.choice(["open", "amend", "assign"])
         before = state(plan, tmp_path)
