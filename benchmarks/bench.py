@@ -40,7 +40,7 @@ def free_port() -> int:
 
 def request(
     connection: http.client.HTTPConnection, method: str, path: str, token: str, body: object = None
-) -> Any:
+) -> Any:  # noqa: ANN401 - JSON
     """Send one request on a kept connection; return the JSON."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     connection.request(method, path, None if body is None else json.dumps(body), headers)

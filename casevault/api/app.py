@@ -15,7 +15,13 @@ from casevault.api import docs_page, problems
 from casevault.api.deps import needs
 from casevault.api.middleware import BodyGuard, RequestContext
 from casevault.api.routes import auth, cases, health, ledger, staff
-from casevault.bootstrap import Vault, harden_process, open_vault, read_boot_secret
+from casevault.bootstrap import (
+    Vault,
+    harden_process,
+    open_vault,
+    read_boot_secret,
+    settle_memory,
+)
 from casevault.config import load_settings
 from casevault.domain.access import Permission
 
@@ -68,7 +74,9 @@ def from_environment() -> FastAPI:
     settings = load_settings()
     logs.configure(settings.log_level)
     harden_process()
-    return create_app(open_vault(settings, read_boot_secret(settings)))
+    app = create_app(open_vault(settings, read_boot_secret(settings)))
+    settle_memory()
+    return app
 
 
 @docs.get("/openapi.json", operation_id="read_openapi", openapi_extra=needs(Permission.DOCS_READ))

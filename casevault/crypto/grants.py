@@ -152,9 +152,10 @@ def issue(
         c.compartment: seal(link, _row_place(terms, c.compartment), keys[c.compartment].material)
         for c in terms.carried
     }
-    ciphertext = wrap(grantee, link.material, terms.encode())
+    encoded = terms.encode()
+    ciphertext = wrap(grantee, link.material, encoded)
     digests = tuple(hashlib.sha256(rows[c.compartment]).digest() for c in terms.carried)
-    signature = granter.sign(_CONTEXT, _signed(terms, ciphertext, digests))
+    signature = granter.sign(_CONTEXT, canonical.encode(encoded, ciphertext, digests))
     return Grant(terms, ciphertext, digests, signature), rows
 
 

@@ -6,13 +6,14 @@ Each purpose has its own derived key, so a digest made for one is useless for an
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
 
 from casevault.crypto import canonical
-from casevault.crypto.sealing import Key, expand
+from casevault.crypto.sealing import Key
 
 PSEUDONYM_BYTES = 16
 
@@ -24,8 +25,12 @@ def mac(key: Key, purpose: str, *parts: canonical.Part) -> bytes:
 
 def mac_bytes(key: Key, purpose: str, message: bytes) -> bytes:
     """Return the 32-byte HMAC-SHA256 of `message` under the key for `purpose`."""
-    purpose_key = expand(key.material, canonical.encode("casevault/1/mac", purpose))
-    return hmac.digest(purpose_key, message, hashlib.sha256)
+    return hmac.digest(key.subkey(_purpose_label(purpose)), message, hashlib.sha256)
+
+
+@functools.lru_cache(maxsize=256)
+def _purpose_label(purpose: str) -> bytes:
+    return canonical.encode("casevault/1/mac", purpose)
 
 
 def same(left: bytes, right: bytes) -> bool:

@@ -40,9 +40,9 @@ class RootMaterial:
 
     keyring_id: UUID
     host_id: str
-    epochs: dict[int, bytes] = field(repr=False)
-    peppers: dict[int, bytes] = field(repr=False)
-    services: dict[int, bytes] = field(repr=False)
+    epochs: dict[int, Key] = field(repr=False)
+    peppers: dict[int, Key] = field(repr=False)
+    services: dict[int, Key] = field(repr=False)
     principals: dict[str, bytes] = field(repr=False)
 
 
@@ -71,9 +71,9 @@ class FileRoots:
             RootMaterial(
                 keyring_id=keyring_id,
                 host_id=host_id(),
-                epochs={1: secrets.token_bytes(32)},
-                peppers={1: secrets.token_bytes(32)},
-                services={1: secrets.token_bytes(32)},
+                epochs={1: Key.random()},
+                peppers={1: Key.random()},
+                services={1: Key.random()},
                 principals={name: secrets.token_bytes(SECRET_BYTES) for name in PRINCIPALS},
             ),
         )
@@ -86,14 +86,14 @@ class FileRoots:
 
     def epoch(self, number: int) -> Key:
         """Return the key of an epoch, or `KeyUnavailable` once it is destroyed."""
-        material = self._material.epochs.get(number)
-        if material is None:
+        key = self._material.epochs.get(number)
+        if key is None:
             # Another process of this host may have rolled since this one read the file.
             self.reload()
-            material = self._material.epochs.get(number)
-        if material is None:
+            key = self._material.epochs.get(number)
+        if key is None:
             raise KeyUnavailable(code="epoch.destroyed")
-        return Key(material, number)
+        return key
 
     def epochs(self) -> tuple[int, ...]:
         """Return the numbers of the epochs that can still be opened, oldest first."""
@@ -104,7 +104,7 @@ class FileRoots:
 
         def add(material: RootMaterial) -> int:
             number = max(material.epochs) + 1
-            material.epochs[number] = secrets.token_bytes(32)
+            material.epochs[number] = Key.random(number)
             return number
 
         return self._change(add)
@@ -166,11 +166,11 @@ def host_id() -> str:
     return "unknown-host"
 
 
-def _versioned(keys: dict[int, bytes], version: int | None) -> Key:
+def _versioned(keys: dict[int, Key], version: int | None) -> Key:
     number = max(keys) if version is None else version
     if number not in keys:
         raise KeyUnavailable(code="roots.version")
-    return Key(keys[number], number)
+    return keys[number]
 
 
 def _check_host(material: RootMaterial) -> None:
@@ -218,8 +218,8 @@ def _parse(raw: object) -> RootMaterial:
         raise Tampered(code="roots") from None
 
 
-def _keys(raw: dict[str, str]) -> dict[int, bytes]:
-    keys = {int(number): _key(text, 32) for number, text in raw.items()}
+def _keys(raw: dict[str, str]) -> dict[int, Key]:
+    keys = {int(number): Key(_key(text, 32), int(number)) for number, text in raw.items()}
     if not keys:
         raise Tampered(code="roots")
     return keys
@@ -237,9 +237,9 @@ def _write(path: Path, material: RootMaterial) -> None:
         "format": _FORMAT,
         "keyring_id": str(material.keyring_id),
         "host_id": material.host_id,
-        "epochs": {str(n): b64(k) for n, k in material.epochs.items()},
-        "peppers": {str(n): b64(k) for n, k in material.peppers.items()},
-        "services": {str(n): b64(k) for n, k in material.services.items()},
+        "epochs": {str(n): b64(k.material) for n, k in material.epochs.items()},
+        "peppers": {str(n): b64(k.material) for n, k in material.peppers.items()},
+        "services": {str(n): b64(k.material) for n, k in material.services.items()},
         "principals": {name: b64(seed) for name, seed in material.principals.items()},
     }
     write_private(path, json.dumps(raw, indent=1).encode())

@@ -52,6 +52,9 @@ class Key:
     material: bytes = field(repr=False)
     version: int = 1
     id: bytes = field(init=False)
+    _subkeys: dict[bytes, bytes] = field(
+        init=False, repr=False, compare=False, hash=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", expand(self.material, b"casevault/1/key-id", 16))
@@ -60,6 +63,13 @@ class Key:
     def random(cls, version: int = 1) -> Key:
         """Return a fresh key from the operating system's generator."""
         return cls(secrets.token_bytes(KEY_BYTES), version)
+
+    def subkey(self, label: bytes) -> bytes:
+        """Return 32 bytes for one canonical label; they live as long as this object."""
+        found = self._subkeys.get(label)
+        if found is None:
+            found = self._subkeys[label] = expand(self.material, label)
+        return found
 
     def derive(self, *label: canonical.Part) -> Key:
         """Return the key for one purpose, named by canonical parts, with the same version."""
@@ -103,7 +113,7 @@ def seal(key: Key, place: Place, content: bytes, revision: int = 1) -> bytes:
     """Return sealed bytes of `content` for `place`: 100 bytes plus a power-of-two bucket."""
     plain = _pad(content)
     salt = secrets.token_bytes(24)
-    message_key, commitment = _derive(key.material, place.kind, salt)
+    message_key, commitment = _derive(key, place.kind, salt)
     head = (
         MAGIC
         + key.id
@@ -126,7 +136,7 @@ def unseal(key: Key, place: Place, sealed: bytes, revision: int | None = None) -
             raise Tampered(code="sealed")
         if revision is not None and head.revision != revision:
             raise Tampered(code="sealed")
-        message_key, commitment = _derive(key.material, place.kind, head.salt)
+        message_key, commitment = _derive(key, place.kind, head.salt)
         # AES-GCM does not commit to its key; without this comparison one ciphertext could be
         # made to open to two different contents under two keys.
         if not hmac.compare_digest(commitment, head.commitment):
@@ -160,8 +170,8 @@ def _object_label(kind: str) -> bytes:
     return canonical.encode("casevault/1/object", kind)
 
 
-def _derive(material: bytes, kind: str, salt: bytes) -> tuple[bytes, bytes]:
-    object_key = expand(material, _object_label(kind))
+def _derive(key: Key, kind: str, salt: bytes) -> tuple[bytes, bytes]:
+    object_key = key.subkey(_object_label(kind))
     block = expand(object_key, b"casevault/1/message" + _SUITE + salt, 2 * KEY_BYTES)
     return block[:KEY_BYTES], block[KEY_BYTES:]
 
