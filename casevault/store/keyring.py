@@ -120,9 +120,7 @@ class KeyringTransaction:
         """Change the content of exactly one row, named by all its lookup columns."""
         sealed = self._seal(table, lookup, content)
         statement = _statement(table, "replace", *_shape(lookup))
-        done = self._connection.execute(
-            statement, {**lookup, **{"new_" + name: value for name, value in sealed.items()}}
-        )
+        done = self._connection.execute(statement, _at(lookup) | sealed)
         if done.rowcount != 1:
             raise Conflict(code="keyring.row")
 
@@ -132,7 +130,7 @@ class KeyringTransaction:
         `lock` keeps others from changing them until this transaction ends.
         """
         statement = _statement(table, "lock" if lock else "find", *_shape(where))
-        found = self._connection.execute(statement, where)
+        found = self._connection.execute(statement, _at(where))
         return [self._open(table, row) for row in found.mappings()]
 
     def one(self, table: Table, *, lock: bool = False, **where: Any) -> Row | None:  # noqa: ANN401
@@ -147,11 +145,11 @@ class KeyringTransaction:
         if not where:
             raise ValueError("a deletion names its rows")
         statement = _statement(table, "remove", *_shape(where))
-        return self._connection.execute(statement, where).rowcount
+        return self._connection.execute(statement, _at(where)).rowcount
 
     def lookups(self, table: Table, **where: Any) -> list[Lookup]:  # noqa: ANN401
         """Return the plain columns of such rows without opening anything."""
-        found = self._connection.execute(_statement(table, "lookups", *_shape(where)), where)
+        found = self._connection.execute(_statement(table, "lookups", *_shape(where)), _at(where))
         return [dict(row) for row in found.mappings()]
 
     def trust_version(self) -> int:
@@ -216,6 +214,11 @@ def _shape(where: Lookup) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _at(where: Lookup) -> Lookup:
+    # Plain column names are reserved for the values of an update.
+    return {"at_" + name: value for name, value in where.items()}
+
+
 # Building a statement costs as much as running it; there are as many as callers' shapes.
 @functools.cache
 def _statement(table: Table, act: str, *shape: tuple[str, str]) -> Executable:
@@ -223,11 +226,11 @@ def _statement(table: Table, act: str, *shape: tuple[str, str]) -> Executable:
     for name, comparison in shape:
         column = table.c[name]
         if comparison == "in":
-            conditions.append(column.in_(bindparam(name, expanding=True)))
+            conditions.append(column.in_(bindparam("at_" + name, expanding=True)))
         elif comparison == "is":
             conditions.append(column.is_(None))
         else:
-            conditions.append(column == bindparam(name, type_=column.type))
+            conditions.append(column == bindparam("at_" + name, type_=column.type))
     matches = and_(*conditions)
     match act:
         case "add":
@@ -239,8 +242,11 @@ def _statement(table: Table, act: str, *shape: tuple[str, str]) -> Executable:
         case "lookups":
             return select(*(table.c[name] for name in _lookup_names(table))).where(matches)
         case "replace":
-            new: dict[str, Any] = {name: bindparam("new_" + name) for name in ("epoch", "sealed")}
-            return update(table).where(matches).values(**new)
+            return (
+                update(table)
+                .where(matches)
+                .values(epoch=bindparam("epoch"), sealed=bindparam("sealed"))
+            )
         case "remove":
             return delete(table).where(matches)
     raise ValueError(act)

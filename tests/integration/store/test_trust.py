@@ -395,8 +395,7 @@ def test_what_is_remembered_stays_bounded(vault, monkeypatch):
     for _ in range(12):
         check(vault, a_grant(vault, vault.granter(SUPERVISOR)))
         scopes(vault, new_id())
-    assert len(vault.stores.trust._grants) <= 4
-    assert len(vault.stores.trust._believed) <= 5
+    assert len(vault.stores.trust._memory) <= 4
 
 
 def test_auditors_read_the_months_of_the_ledger(vault):

@@ -293,7 +293,8 @@ def test_nothing_prints_its_secret(tmp_path):
     """Neither the provider nor its material."""
     roots = created(tmp_path)
     material = module._read(file_of(tmp_path))
-    secrets = [material.epochs[1], material.peppers[1], material.services[1]]
+    keys = (material.epochs[1], material.peppers[1], material.services[1])
+    secrets = [key.material for key in keys]
     secrets += material.principals.values()
     assert_silent(material, *secrets)
     assert_silent(roots, *secrets)

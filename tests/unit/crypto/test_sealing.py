@@ -284,7 +284,7 @@ def _forged(plain):
     from casevault.crypto import sealing
 
     salt = uuid4().bytes + bytes(8)
-    message_key, commitment = sealing._derive(KEY.material, PLACE.kind, salt)
+    message_key, commitment = sealing._derive(KEY, PLACE.kind, salt)
     head = MAGIC + KEY.id + (3).to_bytes(4, "big") + (7).to_bytes(4, "big") + salt + commitment
     return head + AESGCM(message_key).encrypt(bytes(12), plain, sealing._aad(head, PLACE))
 
