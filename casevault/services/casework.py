@@ -22,7 +22,7 @@ from casevault.store import case_keys, cases, grants, idempotency, stamps
 from casevault.store.caller import Caller, Gate
 from casevault.store.cases import Document
 from casevault.store.grants import Grantee, Object
-from casevault.store.held import Desk, HeldCase
+from casevault.store.held import Change, Desk, Done, HeldCase
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
@@ -209,40 +209,16 @@ class Casework:
         version: int,
     ) -> int:
         """Replace a document whose version is still `version`; return the new version."""
-        stores = self._stores
         compartment = casefile.compartment_of(kind).value
         checked = dictionary.validate(kind, content)
-        with stores.data.reading() as connection:
-            held = self._desk.hold(caller, connection, case_id, Permission.CASE_AMEND, compartment)
-        with (
-            self._desk.recording_failure(caller, case_id),
-            unit_of_work(stores.data, stores.ledger) as uow,
-        ):
-            held = self._desk.locked(held, uow.connection)
-            manifest = held.manifest(uow.connection, compartment)
-            grown = cases.amend_document(
-                uow.connection,
-                stores.organisation,
-                held.case,
-                manifest,
-                held.key(compartment),
-                kind.value,
-                checked,
-                version,
-            )
-            cases.change_case(uow.connection, stores.roots, casefile.next_version(held.case))
-            uow.record(
-                Act(
-                    "case.amend",
-                    caller.on_ledger,
-                    rule="permit:caseload",
-                    purpose="treatment",
-                    touched=(Touched("case", case_id, ((compartment, grown.revision),)),),
-                    fields=tuple(f"{kind.value}.{name}" for name in sorted(checked)),
-                )
-            )
-            uow.commit()
-        return version + 1
+        fields = tuple(f"{kind.value}.{name}" for name in sorted(checked))
+
+        def work(change: Change) -> tuple[int, Done]:
+            document = change.document(compartment, kind.value)
+            change.amend(compartment, document.row, checked, version)
+            return version + 1, Done("case.amend", fields)
+
+        return self._desk.change(caller, case_id, Permission.CASE_AMEND, [compartment], work)
 
     def _grant_at_birth(
         self,

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from casevault.crypto import canonical, macs
 from casevault.crypto.roots import FileRoots
@@ -70,11 +70,16 @@ class Manifest:
         """Return the only document of a kind, or None."""
         return next((listed for listed in self.documents if listed.kind == kind), None)
 
+    def of_row(self, row: UUID) -> Listed | None:
+        """Return one document by its row, or None."""
+        return next((listed for listed in self.documents if listed.row == row), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
     """An unsealed document: short-lived, and silent when printed."""
 
+    row: UUID
     kind: str
     content: dict[str, Any] = field(repr=False)
     version: int
@@ -204,15 +209,62 @@ def read_documents(
     manifest: Manifest,
     key: Key,
     kinds: Iterable[str] | None = None,
+    rows: Iterable[UUID] | None = None,
 ) -> list[Document]:
-    """Return the documents of a compartment (of these kinds), each as its manifest names it."""
-    wanted = [d for d in manifest.documents if kinds is None or d.kind in set(kinds)]
+    """Return documents of a compartment (of these kinds, in these rows) as its manifest names them.
+
+    All of them by default; a row that the manifest does not name is left out.
+    """
+    of_kinds = None if kinds is None else set(kinds)
+    in_rows = None if rows is None else set(rows)
+    wanted = [
+        d
+        for d in manifest.documents
+        if (of_kinds is None or d.kind in of_kinds) and (in_rows is None or d.row in in_rows)
+    ]
     at = {"case": case.id, "compartment": manifest.compartment, "ids": [d.row for d in wanted]}
-    rows = connection.execute(_FIND_DOCUMENTS, at).all()
-    sealed = {row.id: bytes(row.sealed) for row in rows}
+    found = connection.execute(_FIND_DOCUMENTS, at).all()
+    sealed = {row.id: bytes(row.sealed) for row in found}
     if sealed.keys() != {d.row for d in wanted}:
         raise Tampered(code="document.missing")
     return [_open_document(organisation, case.id, manifest, key, d, sealed[d.row]) for d in wanted]
+
+
+def add_document(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    manifest: Manifest,
+    key: Key,
+    kind: str,
+    content: Mapping[str, Any],
+) -> tuple[UUID, Manifest]:
+    """Add a document to a compartment; return its row and the grown manifest."""
+    row = new_id()
+    sealed = _seal_document(organisation, case.id, manifest.compartment, key, row, kind, content, 1)
+    at = {"id": row, "case_id": case.id, "compartment": manifest.compartment, "sealed": sealed}
+    connection.execute(_ADD_DOCUMENT, at)
+    added = Listed(row, kind, 1, _commitment(sealed), 1)
+    grown = replace(manifest, documents=(*manifest.documents, added))
+    return row, _write_manifest(connection, organisation, case, grown, key)
+
+
+def remove_document(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    manifest: Manifest,
+    key: Key,
+    row: UUID,
+) -> Manifest:
+    """Delete a document; return the manifest without it."""
+    connection.execute(
+        delete(tables.document).where(
+            tables.document.c.id == row, tables.document.c.case_id == case.id
+        )
+    )
+    left = tuple(d for d in manifest.documents if d.row != row)
+    return _write_manifest(connection, organisation, case, replace(manifest, documents=left), key)
 
 
 def amend_document(
@@ -221,26 +273,26 @@ def amend_document(
     case: CaseMetadata,
     manifest: Manifest,
     key: Key,
-    kind: str,
+    row: UUID,
     content: Mapping[str, Any],
     expected_version: int,
 ) -> Manifest:
     """Replace the content of a document whose version is still the expected one, else `Stale`."""
-    listed = manifest.of_kind(kind)
+    listed = manifest.of_row(row)
     if listed is None:
         raise NotFound(code="document")
     if listed.version != expected_version:
         raise Stale()
     # The old bytes must still be the named ones, or a swap would be written over and lost.
-    read_documents(connection, organisation, case, manifest, key, [kind])
+    read_documents(connection, organisation, case, manifest, key, rows=[row])
     revision = listed.revision + 1
     sealed = _seal_document(
-        organisation, case.id, manifest.compartment, key, listed.row, kind, content, revision
+        organisation, case.id, manifest.compartment, key, row, listed.kind, content, revision
     )
     connection.execute(
         update(tables.document).where(tables.document.c.id == listed.row).values(sealed=sealed)
     )
-    changed = Listed(listed.row, kind, revision, _commitment(sealed), listed.version + 1)
+    changed = Listed(row, listed.kind, revision, _commitment(sealed), listed.version + 1)
     others = tuple(changed if d.row == listed.row else d for d in manifest.documents)
     return _write_manifest(connection, organisation, case, replace(manifest, documents=others), key)
 
@@ -288,7 +340,7 @@ def _open_document(
     raw = _json(opened.content)
     if raw.get("schema") != _SCHEMA or raw.get("kind") != listed.kind:
         raise Tampered(code="document.content")
-    return Document(listed.kind, raw["content"], listed.version)
+    return Document(listed.row, listed.kind, raw["content"], listed.version)
 
 
 def _seal_manifest(organisation: UUID, case_id: UUID, key: Key, manifest: Manifest) -> bytes:

@@ -7,14 +7,16 @@ and give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from casevault.crypto.sealing import Key
+from casevault.domain import casefile
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import ObjectKind
@@ -29,6 +31,9 @@ from casevault.store.keyholder import OpenedKey
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import FAILED, Act, Touched
 from casevault.store.stores import Stores
+from casevault.store.unit_of_work import unit_of_work
+
+T = TypeVar("T")
 
 _NO_TEAM = TeamId(UUID(int=0))
 
@@ -66,11 +71,81 @@ class HeldCase:
         )
 
     def documents(
-        self, connection: Connection, manifest: Manifest, kinds: Iterable[str]
+        self,
+        connection: Connection,
+        manifest: Manifest,
+        kinds: Iterable[str] | None = None,
+        rows: Iterable[UUID] | None = None,
     ) -> list[Document]:
-        """Return the documents of these kinds, each as its manifest names it."""
+        """Return documents of these kinds or in these rows, each as its manifest names it."""
         key = self.key(manifest.compartment)
-        return cases.read_documents(connection, self.organisation, self.case, manifest, key, kinds)
+        return cases.read_documents(
+            connection, self.organisation, self.case, manifest, key, kinds, rows
+        )
+
+
+class Change:
+    """A case whose row is locked while a use case changes its documents."""
+
+    def __init__(self, connection: Connection, held: HeldCase, compartments: Iterable[str]) -> None:
+        self.connection = connection
+        self.held = held
+        self.case = held.case
+        self._before = {name: held.manifest(connection, name) for name in compartments}
+        self._manifests = dict(self._before)
+
+    def documents(self, compartment: str, kinds: Iterable[str]) -> list[Document]:
+        """Return the documents of these kinds."""
+        return self.held.documents(self.connection, self._manifests[compartment], kinds)
+
+    def document(self, compartment: str, kind: str, row: UUID | None = None) -> Document:
+        """Return one document of a kind: the only one, or the one in a row; else `NotFound`."""
+        manifest = self._manifests[compartment]
+        listed = manifest.of_kind(kind) if row is None else manifest.of_row(row)
+        if listed is None or listed.kind != kind:
+            raise NotFound(code="document")
+        return self.held.documents(self.connection, manifest, rows=[listed.row])[0]
+
+    def add(self, compartment: str, kind: str, content: Mapping[str, Any]) -> UUID:
+        """Add a document; return its row."""
+        row, self._manifests[compartment] = cases.add_document(
+            *self._at(compartment), kind, content
+        )
+        return row
+
+    def amend(self, compartment: str, row: UUID, content: Mapping[str, Any], version: int) -> None:
+        """Replace a document that still has this version, else `Stale`."""
+        self._manifests[compartment] = cases.amend_document(
+            *self._at(compartment), row, content, version
+        )
+
+    def remove(self, compartment: str, row: UUID) -> None:
+        """Delete a document."""
+        self._manifests[compartment] = cases.remove_document(*self._at(compartment), row)
+
+    @property
+    def versions(self) -> tuple[tuple[str, int], ...]:
+        """The revisions of the manifests that this changed, for the ledger."""
+        return tuple(
+            (name, manifest.revision)
+            for name, manifest in sorted(self._manifests.items())
+            if manifest != self._before[name]
+        )
+
+    def _at(self, compartment: str) -> tuple[Connection, UUID, CaseMetadata, Manifest, Key]:
+        held, manifest = self.held, self._manifests[compartment]
+        return self.connection, held.organisation, held.case, manifest, held.key(compartment)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a change did, for the ledger: code, names of fields, other records, rule."""
+
+    code: str
+    fields: tuple[str, ...] = ()
+    also: tuple[Touched, ...] = ()
+    rule: str = "permit:caseload"
+    links: tuple[tuple[str, str], ...] = ()
 
 
 class Desk:
@@ -131,6 +206,45 @@ class Desk:
         if case.key_version != held.case.key_version or case.team != held.case.team:
             raise Conflict("The case got new keys meanwhile. Try again.", code="case.rekeyed")
         return replace(held, case=case)
+
+    def change(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        permission: Permission,
+        compartments: Iterable[str],
+        work: Callable[[Change], tuple[T, Done]],
+    ) -> T:
+        """Let `work` change documents of these compartments; change and entry commit together."""
+        stores, names = self._stores, tuple(compartments)
+        with stores.data.reading() as connection:
+            held = self.hold(
+                caller, connection, case_id, permission, names[0] if len(names) == 1 else None
+            )
+        for name in names:
+            held.key(name)
+        with (
+            self.recording_failure(caller, case_id),
+            unit_of_work(stores.data, stores.ledger) as uow,
+        ):
+            held = self.locked(held, uow.connection)
+            changing = Change(uow.connection, held, names)
+            outcome, done = work(changing)
+            cases.change_case(uow.connection, stores.roots, casefile.next_version(changing.case))
+            touched = (Touched("case", case_id, changing.versions), *done.also)
+            uow.record(
+                Act(
+                    done.code,
+                    caller.on_ledger,
+                    rule=done.rule,
+                    purpose="treatment",
+                    touched=touched,
+                    fields=done.fields,
+                    links=done.links,
+                )
+            )
+            uow.commit()
+        return outcome
 
     @contextmanager
     def recording_failure(self, caller: Caller, case_id: UUID) -> Iterator[None]:
