@@ -29,6 +29,12 @@ class DocumentKind(StrEnum):
     IDENTITY = "identity"
     PROFILE = "profile"
     FACTS = "facts"
+    NOTE = "note"
+    SERVICE = "service"
+    TASK = "task"
+    LINK = "link"
+    TRANSITION = "transition"
+    REFUSED_STAFF = "refused_staff"
 
 
 class Status(StrEnum):
@@ -45,6 +51,12 @@ _COMPARTMENT_OF = MappingProxyType(
         DocumentKind.IDENTITY: Compartment.IDENTITY,
         DocumentKind.PROFILE: Compartment.NARRATIVE,
         DocumentKind.FACTS: Compartment.FACTS,
+        DocumentKind.NOTE: Compartment.NARRATIVE,
+        DocumentKind.SERVICE: Compartment.NARRATIVE,
+        DocumentKind.TASK: Compartment.NARRATIVE,
+        DocumentKind.LINK: Compartment.NARRATIVE,
+        DocumentKind.TRANSITION: Compartment.NARRATIVE,
+        DocumentKind.REFUSED_STAFF: Compartment.NARRATIVE,
     }
 )
 

@@ -66,6 +66,8 @@ class Field:
     low: int = 0
     high: int = 0
     htcds: str = ""
+    # Written by the service itself and never taken from an input.
+    system: bool = False
 
 
 _T = Type
@@ -147,17 +149,76 @@ PROFILE = (
     Field("perpetrators", _T.GROUP, "Safety", many=True, fields=_PERPETRATORS),
     Field("disability", _T.GROUP, "Barriers", fields=_WASHINGTON, switch="disability"),
     Field("plan", _T.GROUP, "What was agreed with the person", many=True, fields=_GOALS),
+    Field("unlisted", _T.YES_NO, "No search card: at high risk, through the supervisor only"),
+)
+
+_CODED_SERVICES = (
+    Field("type", _T.CODE, "Counts of services", required=True, codes="service_type"),
+    Field("outcome", _T.CODE, "Counts of gaps", required=True, codes="service_outcome"),
+    Field("month", _T.MONTH, "Counts of a period", required=True),
 )
 
 FACTS = (
-    Field("case", purpose="Ties the row to its case, inside the sealed part"),
-    Field("pid", purpose="Counts people once"),
+    Field("case", purpose="Ties the row to its case, inside the sealed part", system=True),
+    Field("pid", purpose="Counts people once", system=True),
+    Field("accepted_on", _T.MONTH, "Counts of a period"),
+    Field("gender", _T.CODE, "Counts by gender", codes="gender", htcds="Gender"),
+    Field("age_band", _T.CODE, "Counts by age", codes="age_band"),
+    Field("citizenships", _T.COUNTRY, "Counts by origin", many=True, htcds="Citizenship"),
+    Field("trafficking_status", _T.CODE, "Counts of survivors", codes="trafficking_status"),
+    Field("exploitation", _T.CODE, "Counts by form", many=True, codes="type_of_exploitation"),
+    Field("industry", _T.CODE, "Counts by sector", many=True, codes="labour_industry"),
+    Field("countries", _T.COUNTRY, "Counts by place", many=True),
+    Field("context", _T.CODE, "Counts by context of crisis", many=True, codes="context"),
+    Field("legal_status", _T.CODE, "Counts of protection", codes="legal_status_outcome"),
+    Field(
+        "services",
+        _T.GROUP,
+        "Counts of services, taken from the services themselves",
+        many=True,
+        fields=_CODED_SERVICES,
+        system=True,
+    ),
 )
+
+NOTE = (
+    Field("kind", _T.CODE, "Which contact it was", required=True, codes="note_kind"),
+    Field("date", _T.DATE, "Course of the case", required=True),
+    Field("text", _T.LONG, "What matters for the help", required=True),
+)
+SERVICE = (
+    Field("type", _T.CODE, "Which help", required=True, codes="service_type"),
+    Field("outcome", _T.CODE, "Whether it reached them", required=True, codes="service_outcome"),
+    Field("date", _T.DATE, "Course of the help", required=True),
+    Field("provider", purpose="Who gave it"),
+    Field("text", _T.LONG, "What is to be known about it"),
+)
+TASK = (
+    Field("kind", _T.CODE, "What is due", required=True, codes="task_kind"),
+    Field("due", _T.DATE, "Not to miss it", required=True),
+    Field("text", _T.LONG, "What is to be done"),
+    Field("done", _T.DATE, "When it was done"),
+)
+LINK = (
+    Field("kind", _T.CODE, "How the cases belong together", required=True, codes="link_kind"),
+    Field("reason", _T.LONG, "Why somebody decided so"),
+)
+TRANSITION = (
+    Field("to", _T.CODE, "The new status", required=True, codes="case_status", htcds="Status"),
+    Field("reason", _T.LONG, "Why it changed"),
+)
+REFUSED_STAFF = (Field("reason", _T.LONG, "Why the person does not want them"),)
 
 _DOCUMENTS: Mapping[DocumentKind, tuple[Field, ...]] = {
     DocumentKind.IDENTITY: IDENTITY,
     DocumentKind.PROFILE: PROFILE,
     DocumentKind.FACTS: FACTS,
+    DocumentKind.NOTE: NOTE,
+    DocumentKind.SERVICE: SERVICE,
+    DocumentKind.TASK: TASK,
+    DocumentKind.LINK: LINK,
+    DocumentKind.TRANSITION: TRANSITION,
+    DocumentKind.REFUSED_STAFF: REFUSED_STAFF,
 }
 FIELDS = tuple(field for fields in _DOCUMENTS.values() for field in fields)
 
@@ -165,6 +226,12 @@ FIELDS = tuple(field for fields in _DOCUMENTS.values() for field in fields)
 def fields_of(document: DocumentKind) -> tuple[Field, ...]:
     """Return the fields of a document."""
     return _DOCUMENTS[document]
+
+
+def texts_of(document: DocumentKind) -> frozenset[str]:
+    """Return the names of a document's own fields of free text."""
+    free = {Type.TEXT, Type.LONG}
+    return frozenset(f.name for f in fields_of(document) if f.type in free and not f.many)
 
 
 def walk(document: DocumentKind) -> Iterator[tuple[str, Field]]:
@@ -209,9 +276,15 @@ def _check_group(
     switched_on: frozenset[str],
     faults: list[FieldError],
 ) -> dict[str, Any]:
-    known = {f.name: f for f in fields if not f.switch or f.switch in switched_on}
+    known = {f.name: f for f in fields if not f.system and f.switch in {"", *switched_on}}
+    own = {field.name for field in fields if field.system}
+    faults += [FieldError(f"{at}/{name}", "field.read-only") for name in content if name in own]
     # The name of an unknown field is something that somebody typed: it is not repeated.
-    faults += [FieldError(f"{at}/*", "field.unknown") for name in content if name not in known]
+    faults += [
+        FieldError(f"{at}/*", "field.unknown")
+        for name in content
+        if name not in known and name not in own
+    ]
     checked: dict[str, Any] = {}
     for name, field in known.items():
         pointer = f"{at}/{name}"
@@ -305,7 +378,7 @@ def _group_schema(fields: tuple[Field, ...]) -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "required": [field.name for field in fields if field.required],
-        "properties": {field.name: _schema(field) for field in fields},
+        "properties": {field.name: _schema(field) for field in fields if not field.system},
     }
 
 

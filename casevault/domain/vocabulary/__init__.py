@@ -34,6 +34,7 @@ _PLACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "support_type": (("htcds", "support_plan", "Type"),),
     "service_type": (("primero", "service_type"),),
     "risk_level": (("primero", "risk_level"),),
+    "case_status": (("htcds", "case", "Status"),),
 }
 
 # Short lists of our own, for what no standard settles.
@@ -43,6 +44,27 @@ _OWN: Mapping[str, tuple[str, ...]] = {
     "age_band": ("under_18", "18_to_24", "25_to_34", "35_to_49", "50_and_over"),
     "washington_group_answer": ("no", "some", "a_lot", "cannot"),
     "goal_state": ("open", "reached", "dropped"),
+    "note_kind": (
+        "conversation",
+        "phone_call",
+        "visit",
+        "assessment",
+        "case_conference",
+        "incident",
+        "other",
+    ),
+    "service_outcome": (
+        "requested",
+        "provided",
+        "partly_provided",
+        "unavailable",
+        "declined_by_survivor",
+        "stopped",
+    ),
+    "task_kind": ("follow_up", "appointment", "reflection_period", "permit", "hearing", "other"),
+    "link_kind": ("same_person", "not_same_person", "family", "dependant", "same_incident"),
+    "context": ("climate", "health", "conflict", "disaster"),
+    "legal_status_outcome": ("applied", "granted", "refused", "not_needed", "unknown"),
 }
 
 

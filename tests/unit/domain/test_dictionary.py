@@ -14,7 +14,7 @@ from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.dictionary import Type
 from casevault.errors import Invalid
 
-KINDS = [DocumentKind.IDENTITY, DocumentKind.PROFILE, DocumentKind.FACTS]
+KINDS = list(DocumentKind)
 WALKED = [(kind, name, field) for kind in KINDS for name, field in dictionary.walk(kind)]
 ALL_ON = frozenset(f.switch for _, _, f in WALKED if f.switch)
 CANARY = "canary-7f3a"
@@ -81,6 +81,7 @@ FULL_PROFILE: dict[str, Any] = {
     ],
     "disability": {"seeing": "no", "walking": "a_lot"},
     "plan": [{"goal": "a room", "support": "SocialCare", "due": "2027-01-01", "state": "open"}],
+    "unlisted": True,
 }
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats() | st.text(max_size=20),
@@ -255,12 +256,18 @@ def test_what_is_stored_is_normal(text):
 def test_the_schema_names_every_field(kind):
     """The schema is closed and has exactly the dictionary's fields, with their purposes."""
     schema = dictionary.json_schema(kind)
-    fields = dictionary.fields_of(kind)
+    fields = [f for f in dictionary.fields_of(kind) if not f.system]
     assert schema["additionalProperties"] is False
     assert list(schema["properties"]) == [f.name for f in fields]
     assert schema["required"] == [f.name for f in fields if f.required]
     for field in fields:
         assert schema["properties"][field.name]["description"] == field.purpose
+
+
+def test_what_the_service_writes_itself_is_read_only():
+    """An input that names such a field is refused, with its name and a reason."""
+    found = faults({"pid": "1" * 32, "gender": "Feminine"}, DocumentKind.FACTS)
+    assert found == {("/pid", "field.read-only")}
 
 
 def test_the_schema_says_what_each_type_takes():

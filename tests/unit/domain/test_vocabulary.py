@@ -23,7 +23,7 @@ def packaged(name: str) -> dict[str, Any]:
 
 LABELS = packaged("labels.json")
 FIELD_LABELS = packaged("field_labels.json")
-KINDS = [DocumentKind.IDENTITY, DocumentKind.PROFILE, DocumentKind.FACTS]
+KINDS = list(DocumentKind)
 
 
 def texts() -> list[dict[str, str]]:
