@@ -8,7 +8,7 @@ and give the same answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
@@ -216,29 +216,48 @@ class Desk:
         work: Callable[[Change], tuple[T, Done]],
     ) -> T:
         """Let `work` change documents of these compartments; change and entry commit together."""
+        return self.change_all(
+            caller, [case_id], permission, compartments, lambda changes: work(changes[case_id])
+        )
+
+    def change_all(
+        self,
+        caller: Caller,
+        case_ids: Iterable[UUID],
+        permission: Permission,
+        compartments: Iterable[str],
+        work: Callable[[Mapping[UUID, Change]], tuple[T, Done]],
+    ) -> T:
+        """As `change`, for several cases in one transaction with one entry."""
         stores, names = self._stores, tuple(compartments)
+        # Everybody locks in the same order, or two could wait for each other.
+        wanted = sorted(set(case_ids))
+        one = names[0] if len(names) == 1 else None
         with stores.data.reading() as connection:
-            held = self.hold(
-                caller, connection, case_id, permission, names[0] if len(names) == 1 else None
-            )
-        for name in names:
-            held.key(name)
-        with (
-            self.recording_failure(caller, case_id),
-            unit_of_work(stores.data, stores.ledger) as uow,
-        ):
-            held = self.locked(held, uow.connection)
-            changing = Change(uow.connection, held, names)
-            outcome, done = work(changing)
-            cases.change_case(uow.connection, stores.roots, casefile.next_version(changing.case))
-            touched = (Touched("case", case_id, changing.versions), *done.also)
+            found = [self.hold(caller, connection, each, permission, one) for each in wanted]
+        for held in found:
+            for name in names:
+                held.key(name)
+        with ExitStack() as stack:
+            for each in wanted:
+                stack.enter_context(self.recording_failure(caller, each))
+            uow = stack.enter_context(unit_of_work(stores.data, stores.ledger))
+            changes = {
+                held.case.id: Change(uow.connection, self.locked(held, uow.connection), names)
+                for held in found
+            }
+            outcome, done = work(changes)
+            for change in changes.values():
+                grown = casefile.next_version(change.case)
+                cases.change_case(uow.connection, stores.roots, grown)
+            touched = [Touched("case", each, changes[each].versions) for each in wanted]
             uow.record(
                 Act(
                     done.code,
                     caller.on_ledger,
                     rule=done.rule,
                     purpose="treatment",
-                    touched=touched,
+                    touched=(*touched, *done.also),
                     fields=done.fields,
                     links=done.links,
                 )

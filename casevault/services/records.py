@@ -1,0 +1,239 @@
+"""Notes, services and tasks of a case: written, listed, read, corrected, redacted.
+
+A service also becomes a coded row of the facts, which is all that counts are made from. Every
+read is on the ledger before a byte leaves, with the record's id and the names of its fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from casevault.domain import casefile, dictionary
+from casevault.domain.access import Permission
+from casevault.domain.casefile import Compartment, DocumentKind
+from casevault.domain.records import Record, coded_services
+from casevault.errors import Invalid, NotFound
+from casevault.store import stamps
+from casevault.store.caller import Caller, Gate
+from casevault.store.cases import Document
+from casevault.store.held import Change, Desk, Done
+from casevault.store.ledger import Act, Touched
+from casevault.store.stores import Stores
+
+PAGE = 25
+KINDS = (DocumentKind.NOTE, DocumentKind.SERVICE, DocumentKind.TASK)
+NARRATIVE, FACTS = Compartment.NARRATIVE.value, Compartment.FACTS.value
+# Which date of a record places it in lists and in the timeline.
+_DATED = {DocumentKind.NOTE: "date", DocumentKind.SERVICE: "date", DocumentKind.TASK: "due"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record with its id, kind and the version for ETag."""
+
+    id: UUID
+    kind: DocumentKind
+    version: int
+    record: Record = field(repr=False)
+
+    @property
+    def date(self) -> str:
+        """The date by which it is listed (``2026-11-24``)."""
+        name = _DATED.get(self.kind)
+        return "" if name is None else str(self.record.current.content[name])
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """One page of records, newest date first; `cursor` asks for the next."""
+
+    items: tuple[Kept, ...]
+    cursor: str | None
+
+
+class Records:
+    """The use cases of records."""
+
+    def __init__(self, stores: Stores, gate: Gate) -> None:
+        self._stores = stores
+        self._desk = Desk(stores, gate)
+
+    def add(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        kind: DocumentKind,
+        content: Mapping[str, Any],
+        about: UUID | None = None,
+    ) -> UUID:
+        """Add a record in the caller's name; return its id. `about`: whose task it is."""
+        checked = dictionary.validate(kind, content)
+        record = Record.new(checked, caller.staff, self._stores.now(), about)
+
+        def work(change: Change) -> tuple[UUID, Done]:
+            row = change.add(NARRATIVE, kind.value, record.encode())
+            _recount(change, kind)
+            return row, _done(kind, "add", row, checked)
+
+        return self._desk.change(caller, case_id, Permission.CASE_AMEND, _compartments(kind), work)
+
+    def correct(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        kind: DocumentKind,
+        row: UUID,
+        content: Mapping[str, Any],
+        reason: str,
+        version: int,
+    ) -> int:
+        """Write a new version with the reason of the correction; the old one stays readable."""
+        checked = dictionary.validate(kind, content)
+        self._check_reason(reason)
+        return self._amend(
+            caller,
+            case_id,
+            kind,
+            row,
+            version,
+            lambda record: record.corrected(checked, caller.staff, self._stores.now(), reason),
+            _done(kind, "amend", row, checked),
+        )
+
+    def redact(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        kind: DocumentKind,
+        row: UUID,
+        passage: str,
+        reason: str,
+        version: int,
+    ) -> int:
+        """Take a passage out of every version for good; a trace says who did it and why."""
+        texts = dictionary.texts_of(kind)
+        self._check_reason(reason)
+        return self._amend(
+            caller,
+            case_id,
+            kind,
+            row,
+            version,
+            lambda r: r.redacted(passage, texts, caller.staff, self._stores.now(), reason),
+            _done(kind, "redact", row, dict.fromkeys(texts)),
+        )
+
+    def read(self, caller: Caller, case_id: UUID, kind: DocumentKind, row: UUID) -> Kept:
+        """Return one record with all its versions."""
+        with self._stores.data.reading() as connection:
+            held = self._desk.hold(caller, connection, case_id, Permission.CASE_READ, NARRATIVE)
+            with self._desk.recording_failure(caller, case_id):
+                manifest = held.manifest(connection, NARRATIVE)
+                listed = manifest.of_row(row)
+                known = listed is not None and listed.kind == kind.value
+                found = held.documents(connection, manifest, rows=[row]) if known else []
+        kept = [_kept(document) for document in found]
+        self._record_read(caller, case_id, f"{kind.value}.read", kept)
+        if not kept:
+            raise NotFound(code="document")
+        return kept[0]
+
+    def list_(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        kinds: tuple[DocumentKind, ...],
+        cursor: str | None = None,
+    ) -> RecordPage:
+        """Return a page of the records of these kinds: newest date first, 25 at a time."""
+        purpose = f"records/{caller.staff.hex}/{case_id.hex}/{'+'.join(kinds)}"
+        after = None if cursor is None else stamps.open_cursor(self._stores.roots, purpose, cursor)
+        with self._stores.data.reading() as connection:
+            held = self._desk.hold(caller, connection, case_id, Permission.CASE_READ, NARRATIVE)
+            with self._desk.recording_failure(caller, case_id):
+                manifest = held.manifest(connection, NARRATIVE)
+                found = held.documents(connection, manifest, [kind.value for kind in kinds])
+        kept = sorted((_kept(document) for document in found), key=_position, reverse=True)
+        if after is not None:
+            kept = [one for one in kept if list(_position(one)) < after]
+        page, more = kept[:PAGE], len(kept) > PAGE
+        self._record_read(caller, case_id, f"{'+'.join(kinds)}.list", page)
+        last = list(_position(page[-1])) if more else None
+        cursor = None if last is None else stamps.seal_cursor(self._stores.roots, purpose, last)
+        return RecordPage(tuple(page), cursor)
+
+    def _amend(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        kind: DocumentKind,
+        row: UUID,
+        version: int,
+        grow: Callable[[Record], Record],
+        done: Done,
+    ) -> int:
+        def work(change: Change) -> tuple[int, Done]:
+            document = change.document(NARRATIVE, kind.value, row)
+            grown = grow(Record.decode(document.content))
+            change.amend(NARRATIVE, row, grown.encode(), version)
+            _recount(change, kind)
+            return version + 1, done
+
+        return self._desk.change(caller, case_id, Permission.CASE_AMEND, _compartments(kind), work)
+
+    def _record_read(self, caller: Caller, case_id: UUID, code: str, kept: list[Kept]) -> None:
+        fields = {f"{one.kind.value}.{name}" for one in kept for name in one.record.current.content}
+        self._stores.ledger.record(
+            Act(
+                code,
+                caller.on_ledger,
+                rule="permit:caseload",
+                purpose="treatment",
+                touched=(
+                    Touched("case", case_id),
+                    *(Touched(one.kind.value, one.id) for one in kept),
+                ),
+                fields=tuple(sorted(fields)),
+                count=len(kept),
+            )
+        )
+
+    @staticmethod
+    def _check_reason(reason: str) -> None:
+        if not reason.strip():
+            raise Invalid("A correction needs a reason.", code="record.reason")
+
+
+def _compartments(kind: DocumentKind) -> tuple[str, ...]:
+    narrative = casefile.compartment_of(kind).value
+    return (narrative, FACTS) if kind is DocumentKind.SERVICE else (narrative,)
+
+
+def _recount(change: Change, kind: DocumentKind) -> None:
+    """Make the coded facts follow the services of the case."""
+    if kind is not DocumentKind.SERVICE:
+        return
+    services = change.documents(NARRATIVE, [DocumentKind.SERVICE.value])
+    coded = coded_services(Record.decode(document.content) for document in services)
+    facts = change.document(FACTS, DocumentKind.FACTS.value)
+    change.amend(FACTS, facts.row, {**facts.content, "services": coded}, facts.version)
+
+
+def _done(kind: DocumentKind, act: str, row: UUID, content: Mapping[str, Any]) -> Done:
+    return Done(
+        f"{kind.value}.{act}",
+        tuple(f"{kind.value}.{name}" for name in sorted(content)),
+        (Touched(kind.value, row),),
+    )
+
+
+def _kept(document: Document) -> Kept:
+    record = Record.decode(document.content)
+    return Kept(document.row, DocumentKind(document.kind), document.version, record)
+
+
+def _position(kept: Kept) -> tuple[str, str]:
+    return kept.date, kept.id.hex
