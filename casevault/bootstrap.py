@@ -26,9 +26,12 @@ from casevault.services.assignments import Assignments
 from casevault.services.caretaker import Caretaker
 from casevault.services.casework import Casework
 from casevault.services.ceremony import Ceremony, Outcome, Plan, Progress, check_plan
+from casevault.services.links import Links
 from casevault.services.oversight import Oversight
 from casevault.services.readiness import Readiness
+from casevault.services.records import Records
 from casevault.services.sessions import Limits, Sessions
+from casevault.services.transitions import Transitions
 from casevault.store import identity, intents, migrate, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints
@@ -55,6 +58,9 @@ class Vault:
     accounts: Accounts
     casework: Casework
     assignments: Assignments
+    records: Records
+    links: Links
+    transitions: Transitions
     oversight: Oversight
     readiness: Readiness
     checkpoints: Checkpoints
@@ -105,6 +111,11 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         accounts=Accounts(stores, gate, kdf),
         casework=Casework(stores, gate),
         assignments=Assignments(stores, gate),
+        records=Records(stores, gate),
+        links=Links(stores, gate),
+        transitions=Transitions(
+            stores, gate, closing_needs_approval=settings.closing_needs_approval
+        ),
         oversight=Oversight(stores, gate),
         readiness=Readiness(stores),
         checkpoints=signer,

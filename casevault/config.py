@@ -86,6 +86,8 @@ class Settings(BaseModel):
     absolute_hours: int = Field(default=10, ge=1, le=10)
     argon2_concurrency: int = Field(default=2, ge=1, le=16)
     minimum_assurance: Literal["passphrase", "second_factor"] = "passphrase"
+    # Closing a case waits for a supervisor other than the one who asked.
+    closing_needs_approval: bool = True
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

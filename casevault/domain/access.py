@@ -58,6 +58,13 @@ class Permission(StrEnum):
     CASE_AMEND = "case:amend"
     CASE_ASSIGN = "case:assign"
     CASE_ACCESS = "case:access"
+    CASE_TRANSITION = "case:transition"
+    CASE_DECIDE = "case:decide"
+    DRAFT_READ = "draft:read"
+    DRAFT_WRITE = "draft:write"
+    WORKLIST_READ = "worklist:read"
+    FEED_READ = "feed:read"
+    FEED_WRITE = "feed:write"
     LEDGER_QUERY = "ledger:query"
 
 
@@ -100,6 +107,20 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.CASE_ASSIGN: Rule(
             frozenset({Role.SUPERVISOR}), writes=True, own_team=True, needs_grant=True
         ),
+        Permission.CASE_TRANSITION: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),
+        Permission.CASE_DECIDE: Rule(
+            frozenset({Role.SUPERVISOR}),
+            writes=True,
+            own_team=True,
+            needs_grant=True,
+            not_self=True,
+        ),
+        Permission.DRAFT_READ: Rule(_TEAM),
+        Permission.DRAFT_WRITE: Rule(_TEAM, writes=True),
+        Permission.WORKLIST_READ: Rule(_TEAM),
+        # Whoever has the token of a feed has nothing but that feed.
+        Permission.FEED_READ: Rule(public=True),
+        Permission.FEED_WRITE: Rule(_TEAM, writes=True),
         Permission.LEDGER_QUERY: Rule(frozenset({Role.AUDITOR})),
     }
 )

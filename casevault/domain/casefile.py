@@ -131,13 +131,18 @@ def new_case(
     )
 
 
+def is_closed(status: Status) -> bool:
+    """Say whether a case in this status is closed."""
+    return status in _CLOSED
+
+
 def next_version(case: CaseMetadata) -> CaseMetadata:
     """Return the case as its next write finds it."""
     return replace(case, version=case.version + 1)
 
 
 def transition(case: CaseMetadata, target: Status, reason: str | None) -> CaseMetadata:
-    """Return the case in its next state; reopening and closing need a reason."""
+    """Return the case in its next state, same version; closing and reopening need a reason."""
     if target not in _TRANSITIONS[case.status]:
         raise Conflict("The case cannot go to this status from here.", code="case.transition")
     if not reason and (target in _CLOSED or case.status in _CLOSED):
@@ -146,4 +151,4 @@ def transition(case: CaseMetadata, target: Status, reason: str | None) -> CaseMe
             code="case.reason",
             errors=(FieldError("/reason", "case.reason"),),
         )
-    return replace(next_version(case), status=target)
+    return replace(case, status=target)

@@ -43,13 +43,20 @@ class Record:
     versions: tuple[Version, ...]
     redactions: tuple[Redaction, ...] = ()
     about: UUID | None = None
+    # What the service itself notes: a state, who approved.
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def new(
-        cls, content: Mapping[str, Any], by: UUID, at: int, about: UUID | None = None
+        cls,
+        content: Mapping[str, Any],
+        by: UUID,
+        at: int,
+        about: UUID | None = None,
+        **marks: str,
     ) -> Record:
         """Return a record of one version."""
-        return cls((Version(by, at, content),), (), about)
+        return cls((Version(by, at, content),), (), about, marks)
 
     @property
     def first(self) -> Version:
@@ -60,6 +67,10 @@ class Record:
     def current(self) -> Version:
         """The version that holds now."""
         return self.versions[-1]
+
+    def marked(self, **marks: str) -> Record:
+        """Return the record with further marks."""
+        return replace(self, marks={**self.marks, **marks})
 
     def corrected(self, content: Mapping[str, Any], by: UUID, at: int, reason: str) -> Record:
         """Return the record with a new version; the old ones stay readable.
@@ -103,6 +114,7 @@ class Record:
             "redactions": [
                 {"by": r.by.hex, "at": r.at, "reason": r.reason} for r in self.redactions
             ],
+            "marks": dict(self.marks),
         }
 
     @classmethod
@@ -115,12 +127,13 @@ class Record:
             redactions = tuple(
                 Redaction(UUID(r["by"]), r["at"], r["reason"]) for r in raw["redactions"]
             )
+            marks = {str(name): str(value) for name, value in raw["marks"].items()}
             about = None if raw["about"] is None else UUID(raw["about"])
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Tampered(code="record") from None
         if not versions:
             raise Tampered(code="record")
-        return cls(versions, redactions, about)
+        return cls(versions, redactions, about, marks)
 
 
 def coded_services(services: Iterable[Record]) -> list[dict[str, Any]]:

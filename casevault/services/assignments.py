@@ -5,22 +5,26 @@ Assigning is granting; the entry comes before the grant, because a grant gives p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from casevault.crypto.grants import GrantTerms
 from casevault.domain.access import Permission
-from casevault.domain.casefile import CaseMetadata, Compartment
+from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import PrincipalKind
+from casevault.domain.records import Record
 from casevault.errors import Refused
 from casevault.store import case_keys, grants, principals
 from casevault.store.caller import Caller, Gate
+from casevault.store.cases import Document
 from casevault.store.grants import Grantee
 from casevault.store.held import Desk
 from casevault.store.keyholder import OpenedKey
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
+
+_REFUSED = DocumentKind.REFUSED_STAFF.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +105,14 @@ class Assignments:
         """Assigning is granting: the entry comes first, then the grant."""
         stores = self._stores
         touched = (Touched("case", case_id), Touched("staff", staff))
+        narrative = Compartment.NARRATIVE.value
         with stores.data.reading() as connection:
             held = self._desk.hold(caller, connection, case_id, Permission.CASE_ASSIGN)
             keys = {name: held.key(name) for name in sorted(compartments)}
             manifests = {name: held.manifest(connection, name) for name in keys}
+            if narrative in held.keys:
+                listed = held.manifest(connection, narrative)
+                _check_not_refused(held.documents(connection, listed, [_REFUSED]), staff)
         grantee = self._grantee(held.case, staff)
         act = Act(
             "case.assign",
@@ -144,6 +152,15 @@ class Assignments:
                     hint="Cases go to another team by a transfer, not by an assignment.",
                 )
             return Grantee(staff, stores.trust.public_keys(tx, staff))
+
+
+def _check_not_refused(refusals: Iterable[Document], staff: UUID) -> None:
+    if any(Record.decode(document.content).about == staff for document in refusals):
+        raise Refused(
+            "The survivor does not want this person to see the case.",
+            code="assign.refused-staff",
+            hint="Choose another colleague. Only the survivor can take this back.",
+        )
 
 
 def _explain(compartment: str, opened: OpenedKey | None) -> Explained:

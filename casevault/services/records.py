@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,13 @@ from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
 
 PAGE = 25
-KINDS = (DocumentKind.NOTE, DocumentKind.SERVICE, DocumentKind.TASK)
+TIMELINE = (
+    DocumentKind.NOTE,
+    DocumentKind.SERVICE,
+    DocumentKind.TASK,
+    DocumentKind.LINK,
+    DocumentKind.TRANSITION,
+)
 NARRATIVE, FACTS = Compartment.NARRATIVE.value, Compartment.FACTS.value
 # Which date of a record places it in lists and in the timeline.
 _DATED = {DocumentKind.NOTE: "date", DocumentKind.SERVICE: "date", DocumentKind.TASK: "due"}
@@ -43,7 +50,9 @@ class Kept:
     def date(self) -> str:
         """The date by which it is listed (``2026-11-24``)."""
         name = _DATED.get(self.kind)
-        return "" if name is None else str(self.record.current.content[name])
+        if name is not None:
+            return str(self.record.current.content[name])
+        return datetime.fromtimestamp(self.record.first.at, UTC).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +144,11 @@ class Records:
                 listed = manifest.of_row(row)
                 known = listed is not None and listed.kind == kind.value
                 found = held.documents(connection, manifest, rows=[row]) if known else []
-        kept = [_kept(document) for document in found]
-        self._record_read(caller, case_id, f"{kind.value}.read", kept)
-        if not kept:
+        opened = [kept(document) for document in found]
+        self._record_read(caller, case_id, f"{kind.value}.read", opened)
+        if not opened:
             raise NotFound(code="document")
-        return kept[0]
+        return opened[0]
 
     def list_(
         self,
@@ -156,11 +165,12 @@ class Records:
             with self._desk.recording_failure(caller, case_id):
                 manifest = held.manifest(connection, NARRATIVE)
                 found = held.documents(connection, manifest, [kind.value for kind in kinds])
-        kept = sorted((_kept(document) for document in found), key=_position, reverse=True)
+        listed = sorted((kept(document) for document in found), key=_position, reverse=True)
         if after is not None:
-            kept = [one for one in kept if list(_position(one)) < after]
-        page, more = kept[:PAGE], len(kept) > PAGE
-        self._record_read(caller, case_id, f"{'+'.join(kinds)}.list", page)
+            listed = [one for one in listed if list(_position(one)) < after]
+        page, more = listed[:PAGE], len(listed) > PAGE
+        code = f"{kinds[0].value}.list" if len(kinds) == 1 else "case.timeline"
+        self._record_read(caller, case_id, code, page)
         last = list(_position(page[-1])) if more else None
         cursor = None if last is None else stamps.seal_cursor(self._stores.roots, purpose, last)
         return RecordPage(tuple(page), cursor)
@@ -184,8 +194,8 @@ class Records:
 
         return self._desk.change(caller, case_id, Permission.CASE_AMEND, _compartments(kind), work)
 
-    def _record_read(self, caller: Caller, case_id: UUID, code: str, kept: list[Kept]) -> None:
-        fields = {f"{one.kind.value}.{name}" for one in kept for name in one.record.current.content}
+    def _record_read(self, caller: Caller, case_id: UUID, code: str, read: list[Kept]) -> None:
+        fields = {f"{one.kind.value}.{name}" for one in read for name in one.record.current.content}
         self._stores.ledger.record(
             Act(
                 code,
@@ -194,10 +204,10 @@ class Records:
                 purpose="treatment",
                 touched=(
                     Touched("case", case_id),
-                    *(Touched(one.kind.value, one.id) for one in kept),
+                    *(Touched(one.kind.value, one.id) for one in read),
                 ),
                 fields=tuple(sorted(fields)),
-                count=len(kept),
+                count=len(read),
             )
         )
 
@@ -230,7 +240,8 @@ def _done(kind: DocumentKind, act: str, row: UUID, content: Mapping[str, Any]) -
     )
 
 
-def _kept(document: Document) -> Kept:
+def kept(document: Document) -> Kept:
+    """Return a document as the record that it holds."""
     record = Record.decode(document.content)
     return Kept(document.row, DocumentKind(document.kind), document.version, record)
 

@@ -112,6 +112,11 @@ def objects_of(tx: KeyringTransaction, kind: ObjectKind, grantees: Iterable[UUID
     return {row["object_id"] for row in found}
 
 
+def holders_of(tx: KeyringTransaction, object_id: UUID) -> set[UUID]:
+    """Return the ids of all to whom any key of an object is granted. Not yet checked."""
+    return {row["grantee_id"] for row in tx.lookups(tables.grant, object_id=object_id)}
+
+
 def key_rows(tx: KeyringTransaction, grant: Grant, compartments: Iterable[str]) -> dict[str, bytes]:
     """Return a grant's sealed key rows of these compartments."""
     found = tx.find(tables.grant_key, grant_id=grant.terms.id, compartment=sorted(compartments))

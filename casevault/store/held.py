@@ -242,7 +242,7 @@ class Desk:
             for each in wanted:
                 stack.enter_context(self.recording_failure(caller, each))
             uow = stack.enter_context(unit_of_work(stores.data, stores.ledger))
-            changes = {
+            changes: dict[UUID, Change] = {
                 held.case.id: Change(uow.connection, self.locked(held, uow.connection), names)
                 for held in found
             }

@@ -62,7 +62,14 @@ _OWN: Mapping[str, tuple[str, ...]] = {
         "stopped",
     ),
     "task_kind": ("follow_up", "appointment", "reflection_period", "permit", "hearing", "other"),
-    "link_kind": ("same_person", "not_same_person", "family", "dependant", "same_incident"),
+    "link_kind": (
+        "same_person",
+        "not_same_person",
+        "family",
+        "dependant",
+        "guardian",
+        "same_incident",
+    ),
     "context": ("climate", "health", "conflict", "disaster"),
     "legal_status_outcome": ("applied", "granted", "refused", "not_needed", "unknown"),
 }

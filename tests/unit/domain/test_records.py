@@ -59,9 +59,9 @@ def test_a_record_survives_its_encoding():
     "raw",
     [
         {},
-        {"about": None, "versions": [], "redactions": []},
-        {"about": "x", "versions": [], "redactions": []},
-        {"about": None, "versions": [{"by": "0"}], "redactions": []},
+        {"about": None, "versions": [], "redactions": [], "marks": {}},
+        {"about": "x", "versions": [], "redactions": [], "marks": {}},
+        {"about": None, "versions": [{"by": "0"}], "redactions": [], "marks": {}},
     ],
 )
 def test_anything_else_is_tampered(raw):
