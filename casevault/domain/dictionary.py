@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Any
 
+from casevault.domain import fields as tables
 from casevault.domain import vocabulary
 from casevault.domain.casefile import Compartment, DocumentKind, compartment_of
+from casevault.domain.fields import Field, Type
 from casevault.errors import FieldError, Invalid
 
 MAX_ITEMS = 50
@@ -31,194 +31,16 @@ _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
-class Type(StrEnum):
-    """What a field holds."""
-
-    TEXT = "text"
-    LONG = "long"
-    CODE = "code"
-    DATE = "date"
-    MONTH = "month"
-    INTEGER = "integer"
-    YES_NO = "yes-no"
-    PHONE = "phone"
-    LANGUAGE = "language"
-    COUNTRY = "country"
-    GROUP = "group"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field. `many` makes it a list; a group has fields of its own.
-
-    `purpose` says why it may be asked; `switch` names the programme purpose without which it is
-    off; `low` and `high` bound integers; `htcds` is the standard's name for it.
-    """
-
-    name: str
-    type: Type = Type.TEXT
-    purpose: str = ""
-    many: bool = False
-    required: bool = False
-    codes: str = ""
-    fields: tuple[Field, ...] = ()
-    switch: str = ""
-    low: int = 0
-    high: int = 0
-    htcds: str = ""
-    # Written by the service itself and never taken from an input.
-    system: bool = False
-
-
-_T = Type
-_NAME_PARTS = (
-    Field("given", purpose="To address and to find the person"),
-    Field("family", purpose="To find the person"),
-    Field("other", purpose="Names that are neither, as custom has it"),
-)
-_SAFE_CONTACT = (
-    Field("who", purpose="Who may contact the person"),
-    Field("how", _T.CODE, "Which way does not put them at risk", codes="contact_method"),
-    Field("when", _T.CODE, "When it is safe", many=True, codes="contact_time"),
-    Field("code_word", purpose="To recognise each other"),
-    Field("never_say", _T.LONG, "What must not be said, to whom"),
-)
-_PAPERS = (
-    Field("kind", purpose="Which paper", required=True),
-    Field("number", purpose="To have it replaced"),
-    Field("issued_by", _T.COUNTRY, "To have it replaced"),
-    Field("expires", _T.DATE, "To renew it in time"),
-    Field("withheld", _T.YES_NO, "A sign of control, and a task"),
-)
-
-IDENTITY = (
-    Field("name_to_use", purpose="How the person wants to be called", required=True),
-    Field("pronoun", purpose="How the person wants to be spoken of"),
-    Field("names", _T.GROUP, "To find the person again", many=True, fields=_NAME_PARTS),
-    Field("aliases", purpose="Names under which others know them", many=True),
-    Field("spellings", purpose="Names in other scripts and spellings", many=True),
-    Field("age", _T.INTEGER, "Safeguards for minors", low=0, high=120, htcds="Age"),
-    Field("birth_year", _T.INTEGER, "Safeguards, when the age is not known", low=1900, high=2100),
-    Field("age_band", _T.CODE, "Safeguards, when only a band is known", codes="age_band"),
-    Field("gender", _T.CODE, "Fitting services", codes="gender", htcds="Gender"),
-    Field("citizenships", _T.COUNTRY, "Consular and legal help", many=True, htcds="Citizenship"),
-    Field("languages", _T.LANGUAGE, "To be understood", many=True, htcds="PrimaryLanguage"),
-    Field("interpreter_needed", _T.YES_NO, "To be understood"),
-    Field("safe_contact", _T.GROUP, "To reach them without harm", fields=_SAFE_CONTACT),
-    Field("phones", _T.PHONE, "To reach them", many=True, htcds="Phone"),
-    Field("address", _T.LONG, "Where they can be found, if that is safe to write"),
-    Field("papers", _T.GROUP, "Residence and protection", many=True, fields=_PAPERS),
-)
-
-_EVENTS = (
-    Field("type", _T.CODE, "Course of events", required=True, codes="event_type", htcds="Type"),
-    Field("country", _T.COUNTRY, "Where it happened"),
-    Field("started", _T.MONTH, "When it began"),
-    Field("ended", _T.MONTH, "When it ended"),
-    Field("exploitation", _T.CODE, "Claims and needs", many=True, codes="type_of_exploitation"),
-    Field("sexual", _T.CODE, "Claims and needs", many=True, codes="type_of_sex_exploitation"),
-    Field("industry", _T.CODE, "Claims", many=True, codes="labour_industry"),
-    Field("recruited_by", _T.CODE, "Prevention", codes="method_of_recruitment"),
-    Field("controlled_by", _T.CODE, "Risk and claims", many=True, codes="methods_of_control"),
-    Field("account", _T.LONG, "What the person wants to have written down"),
-)
-_PERPETRATORS = (
-    Field("described_as", purpose="To keep the person safe from them", required=True),
-    Field("role", _T.CODE, "Risk and claims", many=True, codes="perpetrator_role"),
-    Field("relationship", _T.CODE, "Risk", codes="relationship_to_trafficker"),
-    Field("present_danger", _T.YES_NO, "Risk"),
-)
-_GOALS = (
-    Field("goal", purpose="What the person wants to reach", required=True),
-    Field("support", _T.CODE, "Which help", codes="support_type", htcds="Type"),
-    Field("due", _T.DATE, "Follow-up"),
-    Field("state", _T.CODE, "Follow-up", codes="goal_state"),
-)
-_WASHINGTON = tuple(
-    Field(name, _T.CODE, "Barriers to services", codes="washington_group_answer")
-    for name in ("seeing", "hearing", "walking", "remembering", "self_care", "communicating")
-)
-
-PROFILE = (
-    Field("presenting_situation", _T.LONG, "What the person came with"),
-    Field("trafficking_status", _T.CODE, "Which rights apply", codes="trafficking_status"),
-    Field("risk_level", _T.CODE, "How urgent it is", codes="risk_level"),
-    Field("risk_reasons", _T.LONG, "What the danger is"),
-    Field("needs", _T.CODE, "Which services to look for", many=True, codes="service_type"),
-    Field("history", _T.GROUP, "Claims, needs, prevention", many=True, fields=_EVENTS),
-    Field("perpetrators", _T.GROUP, "Safety", many=True, fields=_PERPETRATORS),
-    Field("disability", _T.GROUP, "Barriers", fields=_WASHINGTON, switch="disability"),
-    Field("plan", _T.GROUP, "What was agreed with the person", many=True, fields=_GOALS),
-    Field("unlisted", _T.YES_NO, "No search card: at high risk, through the supervisor only"),
-)
-
-_CODED_SERVICES = (
-    Field("type", _T.CODE, "Counts of services", required=True, codes="service_type"),
-    Field("outcome", _T.CODE, "Counts of gaps", required=True, codes="service_outcome"),
-    Field("month", _T.MONTH, "Counts of a period", required=True),
-)
-
-FACTS = (
-    Field("case", purpose="Ties the row to its case, inside the sealed part", system=True),
-    Field("pid", purpose="Counts people once", system=True),
-    Field("accepted_on", _T.MONTH, "Counts of a period"),
-    Field("gender", _T.CODE, "Counts by gender", codes="gender", htcds="Gender"),
-    Field("age_band", _T.CODE, "Counts by age", codes="age_band"),
-    Field("citizenships", _T.COUNTRY, "Counts by origin", many=True, htcds="Citizenship"),
-    Field("trafficking_status", _T.CODE, "Counts of survivors", codes="trafficking_status"),
-    Field("exploitation", _T.CODE, "Counts by form", many=True, codes="type_of_exploitation"),
-    Field("industry", _T.CODE, "Counts by sector", many=True, codes="labour_industry"),
-    Field("countries", _T.COUNTRY, "Counts by place", many=True),
-    Field("context", _T.CODE, "Counts by context of crisis", many=True, codes="context"),
-    Field("legal_status", _T.CODE, "Counts of protection", codes="legal_status_outcome"),
-    Field(
-        "services",
-        _T.GROUP,
-        "Counts of services, taken from the services themselves",
-        many=True,
-        fields=_CODED_SERVICES,
-        system=True,
-    ),
-)
-
-NOTE = (
-    Field("kind", _T.CODE, "Which contact it was", required=True, codes="note_kind"),
-    Field("date", _T.DATE, "Course of the case", required=True),
-    Field("text", _T.LONG, "What matters for the help", required=True),
-)
-SERVICE = (
-    Field("type", _T.CODE, "Which help", required=True, codes="service_type"),
-    Field("outcome", _T.CODE, "Whether it reached them", required=True, codes="service_outcome"),
-    Field("date", _T.DATE, "Course of the help", required=True),
-    Field("provider", purpose="Who gave it"),
-    Field("text", _T.LONG, "What is to be known about it"),
-)
-TASK = (
-    Field("kind", _T.CODE, "What is due", required=True, codes="task_kind"),
-    Field("due", _T.DATE, "Not to miss it", required=True),
-    Field("text", _T.LONG, "What is to be done"),
-    Field("done", _T.DATE, "When it was done"),
-)
-LINK = (
-    Field("kind", _T.CODE, "How the cases belong together", required=True, codes="link_kind"),
-    Field("reason", _T.LONG, "Why somebody decided so"),
-)
-TRANSITION = (
-    Field("to", _T.CODE, "The new status", required=True, codes="case_status", htcds="Status"),
-    Field("reason", _T.LONG, "Why it changed"),
-)
-REFUSED_STAFF = (Field("reason", _T.LONG, "Why the person does not want them"),)
-
 _DOCUMENTS: Mapping[DocumentKind, tuple[Field, ...]] = {
-    DocumentKind.IDENTITY: IDENTITY,
-    DocumentKind.PROFILE: PROFILE,
-    DocumentKind.FACTS: FACTS,
-    DocumentKind.NOTE: NOTE,
-    DocumentKind.SERVICE: SERVICE,
-    DocumentKind.TASK: TASK,
-    DocumentKind.LINK: LINK,
-    DocumentKind.TRANSITION: TRANSITION,
-    DocumentKind.REFUSED_STAFF: REFUSED_STAFF,
+    DocumentKind.IDENTITY: tables.IDENTITY,
+    DocumentKind.PROFILE: tables.PROFILE,
+    DocumentKind.FACTS: tables.FACTS,
+    DocumentKind.NOTE: tables.NOTE,
+    DocumentKind.SERVICE: tables.SERVICE,
+    DocumentKind.TASK: tables.TASK,
+    DocumentKind.LINK: tables.LINK,
+    DocumentKind.TRANSITION: tables.TRANSITION,
+    DocumentKind.REFUSED_STAFF: tables.REFUSED_STAFF,
 }
 FIELDS = tuple(field for fields in _DOCUMENTS.values() for field in fields)
 

@@ -17,7 +17,7 @@ from casevault.domain.records import Record
 from casevault.errors import Refused
 from casevault.store import case_keys, grants, principals
 from casevault.store.caller import Caller, Gate
-from casevault.store.cases import Document
+from casevault.store.documents import Document
 from casevault.store.grants import Grantee
 from casevault.store.held import Desk
 from casevault.store.keyholder import OpenedKey

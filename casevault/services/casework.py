@@ -18,9 +18,9 @@ from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.errors import Conflict, NotFound, Tampered
 from casevault.ids import CaseId, TeamId, new_id, new_reference
-from casevault.store import case_keys, cases, grants, idempotency, stamps
+from casevault.store import case_keys, cases, documents, grants, idempotency, stamps
 from casevault.store.caller import Caller, Gate
-from casevault.store.cases import Document
+from casevault.store.documents import Document
 from casevault.store.grants import Grantee, Object
 from casevault.store.held import Change, Desk, Done, HeldCase
 from casevault.store.keyring import KeyringTransaction
@@ -128,7 +128,7 @@ class Casework:
         stores = self._stores
         # Sealed before the write lock is taken: the lock is everybody's.
         sealed = [
-            cases.seal_compartment(stores.organisation, case, name, keys[name], inside)
+            documents.seal_compartment(stores.organisation, case, name, keys[name], inside)
             for name, inside in contents.items()
         ]
         versions = tuple((one.manifest.compartment, one.manifest.revision) for one in sealed)

@@ -16,11 +16,11 @@ from casevault.domain.access import Permission
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record
 from casevault.errors import Conflict, FieldError, Invalid, NotFound
-from casevault.services.records import Kept, kept
 from casevault.store import grants
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
+from casevault.store.records import Kept, kept
 from casevault.store.stores import Stores
 
 _NARRATIVE = Compartment.NARRATIVE.value
@@ -56,12 +56,12 @@ class Links:
                 code="link.itself",
                 errors=(FieldError("/case_id", "link.itself"),),
             )
-        mirrored = {**checked, "kind": _SEEN_FROM_THERE.get(checked["kind"], checked["kind"])}
+        mirrored = {**checked, "type": _SEEN_FROM_THERE.get(checked["type"], checked["type"])}
         now = self._stores.now()
 
         def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
             here, there = changes[case_id], changes[other_id]
-            _check_new(here, other_id, checked["kind"])
+            _check_new(here, other_id, checked["type"])
             there.add(
                 _NARRATIVE, _LINK.value, Record.new(mirrored, caller.staff, now, case_id).encode()
             )
@@ -87,16 +87,16 @@ class Links:
         other = record.about
         if other is None:
             raise NotFound(code="document")
-        kind = record.current.content["kind"]
+        kind = record.current.content["type"]
 
         def work(changes: Mapping[UUID, Change]) -> tuple[None, Done]:
             changes[case_id].document(_NARRATIVE, _LINK.value, row)
             changes[case_id].remove(_NARRATIVE, row)
             for mirror in _links(changes[other]):
-                same = mirror.record.current.content["kind"] == _SEEN_FROM_THERE.get(kind, kind)
+                same = mirror.record.current.content["type"] == _SEEN_FROM_THERE.get(kind, kind)
                 if mirror.record.about == case_id and same:
                     changes[other].remove(_NARRATIVE, mirror.id)
-            return None, Done("case.unlink", ("link.kind",))
+            return None, Done("case.unlink", ("link.type",))
 
         both = [case_id, other]
         self._desk.change_all(caller, both, Permission.CASE_AMEND, [_NARRATIVE], work)
@@ -170,7 +170,7 @@ def _links(change: Change) -> list[Kept]:
 
 def _check_new(change: Change, other: UUID, kind: str) -> None:
     present = {
-        one.record.current.content["kind"] for one in _links(change) if one.record.about == other
+        one.record.current.content["type"] for one in _links(change) if one.record.about == other
     }
     if kind in present:
         raise Conflict("These cases are linked like this already.", code="link.exists")

@@ -7,8 +7,7 @@ read is on the ledger before a byte leaves, with the record's id and the names o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +18,9 @@ from casevault.domain.records import Record, coded_services
 from casevault.errors import Invalid, NotFound
 from casevault.store import stamps
 from casevault.store.caller import Caller, Gate
-from casevault.store.cases import Document
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
+from casevault.store.records import Kept, kept
 from casevault.store.stores import Stores
 
 PAGE = 25
@@ -33,26 +32,6 @@ TIMELINE = (
     DocumentKind.TRANSITION,
 )
 NARRATIVE, FACTS = Compartment.NARRATIVE.value, Compartment.FACTS.value
-# Which date of a record places it in lists and in the timeline.
-_DATED = {DocumentKind.NOTE: "date", DocumentKind.SERVICE: "date", DocumentKind.TASK: "due"}
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A record with its id, kind and the version for ETag."""
-
-    id: UUID
-    kind: DocumentKind
-    version: int
-    record: Record = field(repr=False)
-
-    @property
-    def date(self) -> str:
-        """The date by which it is listed (``2026-11-24``)."""
-        name = _DATED.get(self.kind)
-        if name is not None:
-            return str(self.record.current.content[name])
-        return datetime.fromtimestamp(self.record.first.at, UTC).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +217,6 @@ def _done(kind: DocumentKind, act: str, row: UUID, content: Mapping[str, Any]) -
         tuple(f"{kind.value}.{name}" for name in sorted(content)),
         (Touched(kind.value, row),),
     )
-
-
-def kept(document: Document) -> Kept:
-    """Return a document as the record that it holds."""
-    record = Record.decode(document.content)
-    return Kept(document.row, DocumentKind(document.kind), document.version, record)
 
 
 def _position(kept: Kept) -> tuple[str, str]:

@@ -17,10 +17,10 @@ from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind, Status
 from casevault.domain.records import Record
 from casevault.errors import Conflict
-from casevault.services.records import kept
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Touched
+from casevault.store.records import kept
 from casevault.store.stores import Stores
 
 _NARRATIVE = Compartment.NARRATIVE.value

@@ -11,7 +11,7 @@ from casevault.crypto.canonical import Reader
 from casevault.crypto.sealing import Key
 from casevault.errors import Conflict, Tampered
 from casevault.store import keyring_tables as tables
-from casevault.store.cases import Anchor, Manifest
+from casevault.store.documents import Anchor, Manifest
 from casevault.store.keyring import KeyringTransaction, Row
 
 

@@ -22,10 +22,10 @@ from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import ObjectKind
 from casevault.errors import Conflict, KeyUnavailable, NotFound, Tampered
 from casevault.ids import TeamId
-from casevault.store import case_keys, cases
+from casevault.store import case_keys, cases, documents
 from casevault.store.caller import Caller, Gate
 from casevault.store.case_keys import CaseKeyRow
-from casevault.store.cases import Document, Manifest
+from casevault.store.documents import Document, Manifest
 from casevault.store.grants import Object
 from casevault.store.keyholder import OpenedKey
 from casevault.store.keyring import KeyringTransaction
@@ -66,7 +66,7 @@ class HeldCase:
         """Return a compartment's manifest, not older than the keyring's anchor."""
         key = self.key(compartment)
         anchor = self.rows[compartment].anchor
-        return cases.load_manifest(
+        return documents.load_manifest(
             connection, self.organisation, self.case, compartment, key, anchor
         )
 
@@ -79,7 +79,7 @@ class HeldCase:
     ) -> list[Document]:
         """Return documents of these kinds or in these rows, each as its manifest names it."""
         key = self.key(manifest.compartment)
-        return cases.read_documents(
+        return documents.read_documents(
             connection, self.organisation, self.case, manifest, key, kinds, rows
         )
 
@@ -108,20 +108,20 @@ class Change:
 
     def add(self, compartment: str, kind: str, content: Mapping[str, Any]) -> UUID:
         """Add a document; return its row."""
-        row, self._manifests[compartment] = cases.add_document(
+        row, self._manifests[compartment] = documents.add_document(
             *self._at(compartment), kind, content
         )
         return row
 
     def amend(self, compartment: str, row: UUID, content: Mapping[str, Any], version: int) -> None:
         """Replace a document that still has this version, else `Stale`."""
-        self._manifests[compartment] = cases.amend_document(
+        self._manifests[compartment] = documents.amend_document(
             *self._at(compartment), row, content, version
         )
 
     def remove(self, compartment: str, row: UUID) -> None:
         """Delete a document."""
-        self._manifests[compartment] = cases.remove_document(*self._at(compartment), row)
+        self._manifests[compartment] = documents.remove_document(*self._at(compartment), row)
 
     @property
     def versions(self) -> tuple[tuple[str, int], ...]:

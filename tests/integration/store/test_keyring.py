@@ -16,7 +16,7 @@ from casevault.ids import new_id
 from casevault.store import case_keys, grants, people, principals, teams
 from casevault.store import keyring_tables as tables
 from casevault.store.case_keys import CaseKeyRow
-from casevault.store.cases import Anchor, Manifest
+from casevault.store.documents import Anchor, Manifest
 from casevault.store.grants import Grantee, Object
 from casevault.store.keyring import Keyring, sealed_tables
 from tests.builders import DPO, SUPERVISOR, a_vault

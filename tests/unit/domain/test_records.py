@@ -14,12 +14,12 @@ TEXTS = frozenset({"text"})
 
 
 def a_note(text="Mira spoke of the red house"):
-    return Record.new({"kind": "visit", "text": text}, ANN, 100)
+    return Record.new({"type": "visit", "text": text}, ANN, 100)
 
 
 def test_a_correction_keeps_what_was_written_before():
     """The newest version holds; the first keeps its author and moment."""
-    note = a_note().corrected({"kind": "visit", "text": "the blue house"}, BEN, 200, "wrong colour")
+    note = a_note().corrected({"type": "visit", "text": "the blue house"}, BEN, 200, "wrong colour")
     assert note.current.content["text"] == "the blue house"
     assert (note.first.by, note.first.at) == (ANN, 100)
     assert (note.current.by, note.current.reason) == (BEN, "wrong colour")
@@ -27,7 +27,7 @@ def test_a_correction_keeps_what_was_written_before():
 
 def test_a_redaction_goes_through_every_version_and_leaves_a_trace():
     """Also through the reasons of corrections; who did it and when stays."""
-    note = a_note().corrected({"kind": "visit", "text": "the red house"}, BEN, 200, "red house?")
+    note = a_note().corrected({"type": "visit", "text": "the red house"}, BEN, 200, "red house?")
     gone = note.redacted("red house", TEXTS, BEN, 300, "names the place")
     assert "red house" not in str(gone.encode())
     assert gone.first.content["text"] == f"Mira spoke of the {REDACTED}"
@@ -36,7 +36,7 @@ def test_a_redaction_goes_through_every_version_and_leaves_a_trace():
 
 def test_only_free_text_is_redacted():
     """A code that happens to be the passage stays a code."""
-    assert a_note("visit").redacted("visit", TEXTS, ANN, 1, "r").current.content["kind"] == "visit"
+    assert a_note("visit").redacted("visit", TEXTS, ANN, 1, "r").current.content["type"] == "visit"
 
 
 def test_a_passage_that_is_not_there_is_refused_without_being_repeated():
@@ -49,8 +49,8 @@ def test_a_passage_that_is_not_there_is_refused_without_being_repeated():
 
 def test_a_record_survives_its_encoding():
     """Everything that was written is read again."""
-    note = Record.new({"kind": "family"}, ANN, 5, OTHER).corrected({"kind": "family"}, BEN, 6, "x")
-    note = note.corrected({"kind": "family", "text": "secret"}, BEN, 7, "y")
+    note = Record.new({"type": "family"}, ANN, 5, OTHER).corrected({"type": "family"}, BEN, 6, "x")
+    note = note.corrected({"type": "family", "text": "secret"}, BEN, 7, "y")
     note = note.redacted("secret", TEXTS, BEN, 8, "z")
     assert Record.decode(note.encode()) == note
 

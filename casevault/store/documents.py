@@ -1,0 +1,350 @@
+"""Documents of a case: sealed per compartment, listed by one manifest each.
+
+The manifest names every live document with its revision and commitment, so that a document that
+was swapped, put back or removed by hand is found. Sealing happens here, where the row is known.
+Must never return a document whose manifest does not name it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from casevault.crypto import macs
+from casevault.crypto.sealing import Key, Place, header, seal, unseal
+from casevault.domain.casefile import CaseMetadata
+from casevault.errors import NotFound, Stale, Tampered
+from casevault.ids import new_id
+from casevault.store import tables
+
+_SCHEMA = 1
+# Made once: building a statement costs as much as running it.
+_ADD_DOCUMENT = insert(tables.document)
+_ADD_MANIFEST = insert(tables.manifest)
+_FIND_MANIFEST = select(tables.manifest.c.sealed).where(
+    tables.manifest.c.case_id == bindparam("case"),
+    tables.manifest.c.compartment == bindparam("compartment"),
+)
+_FIND_DOCUMENTS = select(tables.document.c.id, tables.document.c.sealed).where(
+    tables.document.c.id.in_(bindparam("ids", expanding=True)),
+    tables.document.c.case_id == bindparam("case"),
+    tables.document.c.compartment == bindparam("compartment"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a manifest says about one document."""
+
+    row: UUID
+    kind: str
+    revision: int
+    commitment: bytes
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All live documents of one compartment, and the team and class of the case."""
+
+    compartment: str
+    team: UUID
+    retention_class: str
+    documents: tuple[Listed, ...]
+    revision: int = 0
+    commitment: bytes = b""
+
+    def of_kind(self, kind: str) -> Listed | None:
+        """Return the only document of a kind, or None."""
+        return next((listed for listed in self.documents if listed.kind == kind), None)
+
+    def of_row(self, row: UUID) -> Listed | None:
+        """Return one document by its row, or None."""
+        return next((listed for listed in self.documents if listed.row == row), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An unsealed document: short-lived, and silent when printed."""
+
+    row: UUID
+    kind: str
+    content: dict[str, Any] = field(repr=False)
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """The oldest manifest state that may still be believed (kept in the keyring)."""
+
+    revision: int
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCompartment:
+    """A compartment ready to be inserted: rows of documents, and the manifest over them."""
+
+    manifest: Manifest
+    sealed_manifest: bytes = field(repr=False)
+    documents: tuple[tuple[UUID, bytes], ...] = field(repr=False)
+
+
+def insert_compartments(
+    connection: Connection, case_id: UUID, compartments: Iterable[SealedCompartment]
+) -> None:
+    """Insert the first documents and manifests of a case."""
+    manifests: list[dict[str, Any]] = []
+    documents: list[dict[str, Any]] = []
+    for one in compartments:
+        at = {"case_id": case_id, "compartment": one.manifest.compartment}
+        manifests.append({**at, "sealed": one.sealed_manifest})
+        documents += [{**at, "id": row, "sealed": sealed} for row, sealed in one.documents]
+    connection.execute(_ADD_DOCUMENT, documents)
+    connection.execute(_ADD_MANIFEST, manifests)
+
+
+def seal_compartment(
+    organisation: UUID,
+    case: CaseMetadata,
+    compartment: str,
+    key: Key,
+    documents: Mapping[str, Mapping[str, Any]],
+) -> SealedCompartment:
+    """Seal the first documents of a compartment (kind → content) and its manifest."""
+    listed: list[Listed] = []
+    rows: list[tuple[UUID, bytes]] = []
+    for kind, content in documents.items():
+        row = new_id()
+        sealed = _seal_document(organisation, case.id, compartment, key, row, kind, content, 1)
+        rows.append((row, sealed))
+        listed.append(Listed(row, kind, 1, _commitment(sealed), 1))
+    manifest = Manifest(compartment, case.team, case.retention_class, tuple(listed), 1)
+    sealed = _seal_manifest(organisation, case.id, key, manifest)
+    return SealedCompartment(replace(manifest, commitment=_commitment(sealed)), sealed, tuple(rows))
+
+
+def load_manifest(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    compartment: str,
+    key: Key,
+    anchor: Anchor | None = None,
+) -> Manifest:
+    """Return a compartment's manifest; one older than its anchor is `Tampered`."""
+    sealed = connection.execute(
+        _FIND_MANIFEST, {"case": case.id, "compartment": compartment}
+    ).scalar_one_or_none()
+    if sealed is None:
+        raise Tampered(code="manifest.missing")
+    opened = unseal(key, _manifest_place(organisation, case.id, compartment), bytes(sealed))
+    manifest = _decode_manifest(compartment, opened.content, opened.revision, opened.commitment)
+    if (manifest.team, manifest.retention_class) != (case.team, case.retention_class):
+        raise Tampered(code="manifest.control")
+    if anchor is not None and (
+        manifest.revision < anchor.revision
+        or (
+            manifest.revision == anchor.revision
+            and not macs.same(manifest.commitment, anchor.commitment)
+        )
+    ):
+        raise Tampered(code="manifest.old")
+    return manifest
+
+
+def read_documents(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    manifest: Manifest,
+    key: Key,
+    kinds: Iterable[str] | None = None,
+    rows: Iterable[UUID] | None = None,
+) -> list[Document]:
+    """Return documents of a compartment (of these kinds, in these rows) as its manifest names them.
+
+    All of them by default; a row that the manifest does not name is left out.
+    """
+    of_kinds = None if kinds is None else set(kinds)
+    in_rows = None if rows is None else set(rows)
+    wanted = [
+        d
+        for d in manifest.documents
+        if (of_kinds is None or d.kind in of_kinds) and (in_rows is None or d.row in in_rows)
+    ]
+    at = {"case": case.id, "compartment": manifest.compartment, "ids": [d.row for d in wanted]}
+    found = connection.execute(_FIND_DOCUMENTS, at).all()
+    sealed = {row.id: bytes(row.sealed) for row in found}
+    if sealed.keys() != {d.row for d in wanted}:
+        raise Tampered(code="document.missing")
+    return [_open_document(organisation, case.id, manifest, key, d, sealed[d.row]) for d in wanted]
+
+
+def add_document(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    manifest: Manifest,
+    key: Key,
+    kind: str,
+    content: Mapping[str, Any],
+) -> tuple[UUID, Manifest]:
+    """Add a document to a compartment; return its row and the grown manifest."""
+    row = new_id()
+    sealed = _seal_document(organisation, case.id, manifest.compartment, key, row, kind, content, 1)
+    at = {"id": row, "case_id": case.id, "compartment": manifest.compartment, "sealed": sealed}
+    connection.execute(_ADD_DOCUMENT, at)
+    added = Listed(row, kind, 1, _commitment(sealed), 1)
+    grown = replace(manifest, documents=(*manifest.documents, added))
+    return row, _write_manifest(connection, organisation, case, grown, key)
+
+
+def remove_document(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    manifest: Manifest,
+    key: Key,
+    row: UUID,
+) -> Manifest:
+    """Delete a document; return the manifest without it."""
+    connection.execute(
+        delete(tables.document).where(
+            tables.document.c.id == row, tables.document.c.case_id == case.id
+        )
+    )
+    left = tuple(d for d in manifest.documents if d.row != row)
+    return _write_manifest(connection, organisation, case, replace(manifest, documents=left), key)
+
+
+def amend_document(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    manifest: Manifest,
+    key: Key,
+    row: UUID,
+    content: Mapping[str, Any],
+    expected_version: int,
+) -> Manifest:
+    """Replace the content of a document whose version is still the expected one, else `Stale`."""
+    listed = manifest.of_row(row)
+    if listed is None:
+        raise NotFound(code="document")
+    if listed.version != expected_version:
+        raise Stale()
+    # The old bytes must still be the named ones, or a swap would be written over and lost.
+    read_documents(connection, organisation, case, manifest, key, rows=[row])
+    revision = listed.revision + 1
+    sealed = _seal_document(
+        organisation, case.id, manifest.compartment, key, row, listed.kind, content, revision
+    )
+    connection.execute(
+        update(tables.document).where(tables.document.c.id == listed.row).values(sealed=sealed)
+    )
+    changed = Listed(row, listed.kind, revision, _commitment(sealed), listed.version + 1)
+    others = tuple(changed if d.row == listed.row else d for d in manifest.documents)
+    return _write_manifest(connection, organisation, case, replace(manifest, documents=others), key)
+
+
+def _write_manifest(
+    connection: Connection, organisation: UUID, case: CaseMetadata, manifest: Manifest, key: Key
+) -> Manifest:
+    grown = replace(manifest, revision=manifest.revision + 1)
+    sealed = _seal_manifest(organisation, case.id, key, grown)
+    table = tables.manifest
+    connection.execute(
+        update(table)
+        .where(table.c.case_id == case.id, table.c.compartment == manifest.compartment)
+        .values(sealed=sealed)
+    )
+    return replace(grown, commitment=_commitment(sealed))
+
+
+def _seal_document(
+    organisation: UUID,
+    case_id: UUID,
+    compartment: str,
+    key: Key,
+    row: UUID,
+    kind: str,
+    content: Mapping[str, Any],
+    revision: int,
+) -> bytes:
+    text = json.dumps(
+        {"schema": _SCHEMA, "kind": kind, "content": content},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode()
+    place = Place(organisation, "document", row, case_id, compartment)
+    return seal(key, place, text, revision)
+
+
+def _open_document(
+    organisation: UUID, case_id: UUID, manifest: Manifest, key: Key, listed: Listed, sealed: bytes
+) -> Document:
+    place = Place(organisation, "document", listed.row, case_id, manifest.compartment)
+    opened = unseal(key, place, sealed, listed.revision)
+    if not macs.same(opened.commitment, listed.commitment):
+        raise Tampered(code="document.other")
+    raw = _json(opened.content)
+    if raw.get("schema") != _SCHEMA or raw.get("kind") != listed.kind:
+        raise Tampered(code="document.content")
+    return Document(listed.row, listed.kind, raw["content"], listed.version)
+
+
+def _seal_manifest(organisation: UUID, case_id: UUID, key: Key, manifest: Manifest) -> bytes:
+    text = json.dumps(
+        {
+            "schema": _SCHEMA,
+            "team": manifest.team.hex,
+            "class": manifest.retention_class,
+            "documents": [
+                [d.row.hex, d.kind, d.revision, macs.b64(d.commitment), d.version]
+                for d in manifest.documents
+            ],
+        },
+        separators=(",", ":"),
+    ).encode()
+    place = _manifest_place(organisation, case_id, manifest.compartment)
+    return seal(key, place, text, manifest.revision)
+
+
+def _decode_manifest(
+    compartment: str, content: bytes, revision: int, commitment: bytes
+) -> Manifest:
+    raw = _json(content)
+    try:
+        documents = tuple(
+            Listed(UUID(row), kind, rev, macs.unb64(mark) or b"", version)
+            for row, kind, rev, mark, version in raw["documents"]
+        )
+        return Manifest(
+            compartment, UUID(raw["team"]), raw["class"], documents, revision, commitment
+        )
+    except (KeyError, ValueError, TypeError):
+        raise Tampered(code="manifest.content") from None
+
+
+def _manifest_place(organisation: UUID, case_id: UUID, compartment: str) -> Place:
+    return Place(organisation, "manifest", case_id, case_id, compartment)
+
+
+def _commitment(sealed: bytes) -> bytes:
+    return header(sealed).commitment
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    try:
+        raw = json.loads(content)
+    except ValueError:
+        raise Tampered(code="content") from None
+    if not isinstance(raw, dict):
+        raise Tampered(code="content")
+    return raw
