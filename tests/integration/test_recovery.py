@@ -10,6 +10,7 @@ from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.errors import Invalid, Tampered
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.services.casework import Casework
+from casevault.store import documents
 from casevault.store.caller import Caller, Gate
 from casevault.store.grants import Object
 from casevault.store.keyholder import KeyHolder
