@@ -50,6 +50,18 @@ def fields_of(document: DocumentKind) -> tuple[Field, ...]:
     return _DOCUMENTS[document]
 
 
+def written_by_service(document: DocumentKind, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a document that no input may change."""
+    own = {field.name for field in fields_of(document) if field.system}
+    return {name: value for name, value in content.items() if name in own}
+
+
+def shown(document: DocumentKind, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document without what only the service itself needs of it."""
+    hidden = {field.name for field in fields_of(document) if field.system and not field.fields}
+    return {name: value for name, value in content.items() if name not in hidden}
+
+
 def texts_of(document: DocumentKind) -> frozenset[str]:
     """Return the names of a document's own fields of free text."""
     free = {Type.TEXT, Type.LONG}

@@ -6,30 +6,38 @@ yours give the same answer. Must never answer from anything but unsealed, checke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from casevault.crypto.sealing import Key
-from casevault.domain import casefile, dictionary
+from casevault.domain import casefile, dictionary, facts
 from casevault.domain.access import Permission, Subject
-from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
-from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.errors import Conflict, NotFound, Tampered
+from casevault.domain.casefile import CaseMetadata, DocumentKind
+from casevault.domain.granting import ObjectKind
+from casevault.domain.records import Record
+from casevault.errors import Conflict, FieldError, Invalid, NotFound
 from casevault.ids import CaseId, TeamId, new_id, new_reference
-from casevault.store import case_keys, cases, documents, grants, idempotency, stamps
+from casevault.store import cases, grants, idempotency, stamps
+from casevault.store.births import Birth, bear
 from casevault.store.caller import Caller, Gate
 from casevault.store.documents import Document
-from casevault.store.grants import Grantee, Object
 from casevault.store.held import Change, Desk, Done, HeldCase
-from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
-from casevault.store.unit_of_work import unit_of_work
 
 PAGE = 25
-_ALL = frozenset(c.value for c in Compartment)
+MAX_BATCH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """What is given of a case to be opened."""
+
+    identity: Mapping[str, Any] = field(repr=False)
+    profile: Mapping[str, Any] = field(repr=False)
+    retention_class: str = "standard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +83,40 @@ class Casework:
         repeat: idempotency.Repeat | None = None,
     ) -> CaseView:
         """Record a new case: keys first, then documents and entry in one transaction."""
-        stores = self._stores
+        new = NewCase(identity, profile, retention_class)
+        return self.open_cases(caller, [new], team, repeat)[0]
+
+    def open_cases(
+        self,
+        caller: Caller,
+        new: Sequence[NewCase],
+        team: UUID | None = None,
+        repeat: idempotency.Repeat | None = None,
+    ) -> list[CaseView]:
+        """Record up to 50 cases of one incident, all or none; each is linked to the first.
+
+        Of a repeated request only the first case is given again.
+        """
         owner = _team_of(caller, team)
         self._gate.require(caller, Permission.CASE_OPEN, Subject(kind="case", team=owner))
-        documents = {
-            DocumentKind.IDENTITY: dictionary.validate(DocumentKind.IDENTITY, identity),
-            DocumentKind.PROFILE: dictionary.validate(DocumentKind.PROFILE, profile),
-        }
+        if not 1 <= len(new) <= MAX_BATCH:
+            raise Invalid("Send between 1 and 50 cases.", code="batch.size")
+        checked = [_checked(one, place, len(new) > 1) for place, one in enumerate(new)]
         if (earlier := self._repeated(caller, repeat)) is not None:
-            return earlier
-        case = casefile.new_case(
-            case_id=CaseId(new_id()),
-            reference=new_reference(),
-            team=owner,
-            retention_class=retention_class,
-            opened=stores.clock.now().date(),
+            return [earlier]
+        opened = self._stores.clock.now().date()
+        births = _linked(
+            caller, [_birth(one, owner, opened) for one in checked], self._stores.now()
         )
-        facts = {"case": case.id.hex, "pid": new_id().hex}
-        contents = _by_compartment({**documents, DocumentKind.FACTS: facts})
-        keys = {name: Key.random() for name in sorted(_ALL)}
-        with stores.keyring.writing() as tx:
-            case_keys.add(tx, case.id, keys)
-            self._grant_at_birth(tx, caller, case, keys)
-        fields = tuple(f"{k.value}.{name}" for k, c in documents.items() for name in sorted(c))
         try:
-            self._insert(caller, case, keys, contents, fields, repeat)
+            bear(self._stores, caller, births, repeat)
         except Conflict:
             # The same request came twice at once: the other one made the case.
             earlier = self._repeated(caller, repeat)
             if earlier is None:
                 raise
-            return earlier
-        return CaseView(case, tuple(sorted(_ALL)))
+            return [earlier]
+        return [CaseView(birth.case, tuple(sorted(birth.keys))) for birth in births]
 
     def _repeated(self, caller: Caller, repeat: idempotency.Repeat | None) -> CaseView | None:
         if repeat is None:
@@ -115,38 +125,6 @@ class Casework:
         with stores.data.reading() as connection:
             earlier = idempotency.find(connection, stores.roots, repeat, stores.now())
         return None if earlier is None else self.read_case(caller, earlier)
-
-    def _insert(
-        self,
-        caller: Caller,
-        case: CaseMetadata,
-        keys: Mapping[str, Key],
-        contents: Mapping[str, Mapping[str, Mapping[str, Any]]],
-        fields: tuple[str, ...],
-        repeat: idempotency.Repeat | None,
-    ) -> None:
-        stores = self._stores
-        # Sealed before the write lock is taken: the lock is everybody's.
-        sealed = [
-            documents.seal_compartment(stores.organisation, case, name, keys[name], inside)
-            for name, inside in contents.items()
-        ]
-        versions = tuple((one.manifest.compartment, one.manifest.revision) for one in sealed)
-        with unit_of_work(stores.data, stores.ledger) as uow:
-            cases.insert_case(uow.connection, stores.roots, case, sealed)
-            if repeat is not None:
-                idempotency.keep(uow.connection, stores.roots, repeat, case.id, stores.now())
-            uow.record(
-                Act(
-                    "case.open",
-                    caller.on_ledger,
-                    rule="permit:team",
-                    purpose="treatment",
-                    touched=(Touched("case", case.id, versions),),
-                    fields=fields,
-                )
-            )
-            uow.commit()
 
     def list_cases(self, caller: Caller, cursor: str | None = None) -> Page:
         """Return a page of the caller's caseload in the order of random ids. Never a total."""
@@ -198,7 +176,7 @@ class Casework:
         document = found[0]
         fields = tuple(f"{kind.value}.{name}" for name in sorted(document.content))
         self._record_read(caller, held.case, fields, ((compartment, manifest.revision),))
-        return Opened(document.content, document.version)
+        return Opened(dictionary.shown(kind, document.content), document.version)
 
     def amend_document(
         self,
@@ -215,39 +193,11 @@ class Casework:
 
         def work(change: Change) -> tuple[int, Done]:
             document = change.document(compartment, kind.value)
-            change.amend(compartment, document.row, checked, version)
+            own = dictionary.written_by_service(kind, document.content)
+            change.amend(compartment, document.row, {**own, **checked}, version)
             return version + 1, Done("case.amend", fields)
 
         return self._desk.change(caller, case_id, Permission.CASE_AMEND, [compartment], work)
-
-    def _grant_at_birth(
-        self,
-        tx: KeyringTransaction,
-        caller: Caller,
-        case: CaseMetadata,
-        keys: Mapping[str, Key],
-    ) -> None:
-        trust = self._stores.trust
-        facts = frozenset({Compartment.FACTS.value})
-        wanted = [
-            (trust.groups(tx, PrincipalKind.OVERSIGHT, case.team), _ALL),
-            (trust.groups(tx, PrincipalKind.RECOVERY), _ALL),
-            (trust.groups(tx, PrincipalKind.COUNTING), facts),
-        ]
-        grantees = [(Grantee(caller.staff, caller.keys.secret.public), _ALL)]
-        for groups, names in wanted:
-            if not groups:
-                raise Tampered(code="principal.missing")
-            grantees += [(group, names) for group in groups]
-        grants.give(
-            tx,
-            Object(ObjectKind.CASE, case.id, case.team),
-            keys,
-            caller.keys.granter,
-            grantees,
-            purpose="birth",
-            issued_at=self._stores.now(),
-        )
 
     def _record_read(
         self,
@@ -268,13 +218,53 @@ class Casework:
         )
 
 
-def _by_compartment(
-    documents: Mapping[DocumentKind, Mapping[str, Any]],
-) -> dict[str, dict[str, Mapping[str, Any]]]:
-    contents: dict[str, dict[str, Mapping[str, Any]]] = {name: {} for name in sorted(_ALL)}
-    for kind, content in documents.items():
-        contents[casefile.compartment_of(kind)][kind.value] = content
-    return contents
+def _checked(new: NewCase, place: int, of_many: bool) -> NewCase:
+    at = f"/cases/{place}" if of_many else ""
+    faults: list[FieldError] = []
+    checked: dict[DocumentKind, dict[str, Any]] = {}
+    given = ((DocumentKind.IDENTITY, new.identity), (DocumentKind.PROFILE, new.profile))
+    for kind, content in given:
+        try:
+            checked[kind] = dictionary.validate(kind, content)
+        except Invalid as error:
+            faults += [FieldError(f"{at}/{kind.value}{e.pointer}", e.code) for e in error.errors]
+    if faults:
+        raise Invalid("Some fields cannot be taken as they are.", errors=tuple(faults[:50]))
+    return NewCase(
+        checked[DocumentKind.IDENTITY], checked[DocumentKind.PROFILE], new.retention_class
+    )
+
+
+def _birth(new: NewCase, team: TeamId, opened: date) -> Birth:
+    case = casefile.new_case(
+        case_id=CaseId(new_id()),
+        reference=new_reference(),
+        team=team,
+        retention_class=new.retention_class,
+        opened=opened,
+        minor=facts.is_minor(new.identity, opened),
+    )
+    coded = facts.first_facts(new.identity, new.profile, opened)
+    contents = (
+        (DocumentKind.IDENTITY, new.identity),
+        (DocumentKind.PROFILE, new.profile),
+        (DocumentKind.FACTS, {"case": case.id.hex, "pid": new_id().hex, **coded}),
+    )
+    fields = tuple(f"{k.value}.{name}" for k, c in contents[:2] for name in sorted(c))
+    return Birth(case, contents, fields)
+
+
+def _linked(caller: Caller, births: list[Birth], now: int) -> list[Birth]:
+    """Link the cases of one incident to the first of them, from both sides."""
+    first, *others = births
+    content = {"type": "same_incident"}
+
+    def link(birth: Birth, to: list[Birth]) -> Birth:
+        records = (Record.new(content, caller.staff, now, other.case.id) for other in to)
+        more = tuple((DocumentKind.LINK, record.encode()) for record in records)
+        return replace(birth, contents=(*birth.contents, *more))
+
+    return [link(first, others), *(link(birth, [first]) for birth in others)]
 
 
 def _team_of(caller: Caller, team: UUID | None) -> TeamId:

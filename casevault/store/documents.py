@@ -114,12 +114,12 @@ def seal_compartment(
     case: CaseMetadata,
     compartment: str,
     key: Key,
-    documents: Mapping[str, Mapping[str, Any]],
+    documents: Iterable[tuple[str, Mapping[str, Any]]],
 ) -> SealedCompartment:
-    """Seal the first documents of a compartment (kind → content) and its manifest."""
+    """Seal the first documents of a compartment (kind, content) and its manifest."""
     listed: list[Listed] = []
     rows: list[tuple[UUID, bytes]] = []
-    for kind, content in documents.items():
+    for kind, content in documents:
         row = new_id()
         sealed = _seal_document(organisation, case.id, compartment, key, row, kind, content, 1)
         rows.append((row, sealed))

@@ -1,0 +1,53 @@
+"""The coded facts of a case: what counts are made from, taken over from identity and profile.
+
+Only codes, months and countries; nothing that somebody wrote in words. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+_BANDS = ((18, "under_18"), (25, "18_to_24"), (35, "25_to_34"), (50, "35_to_49"))
+
+
+def first_facts(
+    identity: Mapping[str, Any], profile: Mapping[str, Any], opened: date
+) -> dict[str, Any]:
+    """Return the facts that identity and profile already say; what they leave open stays out."""
+    history = profile.get("history", [])
+    found = {
+        "accepted_on": f"{opened:%Y-%m}",
+        "gender": identity.get("gender"),
+        "age_band": age_band(identity, opened),
+        "citizenships": identity.get("citizenships"),
+        "trafficking_status": profile.get("trafficking_status"),
+        "exploitation": _distinct(code for e in history for code in e.get("exploitation", [])),
+        "industry": _distinct(code for e in history for code in e.get("industry", [])),
+        "countries": _distinct(
+            e["country"] for e in history if e.get("type") == "Exploitation" and "country" in e
+        ),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def age_band(identity: Mapping[str, Any], at: date) -> str | None:
+    """Return the band of an age that is exact, by year of birth, or estimated, in this order."""
+    age = identity.get("age")
+    if age is None and "birth_year" in identity:
+        # The birthday may still come: the younger of the two ages, so that a minor stays one.
+        age = at.year - int(identity["birth_year"]) - 1
+    if age is None:
+        band = identity.get("age_band")
+        return None if band is None else str(band)
+    return next((band for limit, band in _BANDS if age < limit), "50_and_over")
+
+
+def is_minor(identity: Mapping[str, Any], at: date) -> bool:
+    """Say whether the safeguards for minors apply; when the age is open between, they do."""
+    return age_band(identity, at) == "under_18"
+
+
+def _distinct(codes: Iterable[str]) -> list[str]:
+    return sorted(set(codes))

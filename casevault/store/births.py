@@ -1,0 +1,108 @@
+"""New cases: keys and first grants in the keyring, then documents and entries in one transaction.
+
+Who creates gives keys first: until the data is committed, they open nothing. A case is granted
+to its creator, the team's oversight and recovery; its facts also to counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from casevault.crypto.sealing import Key
+from casevault.domain import casefile
+from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
+from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.errors import Tampered
+from casevault.store import case_keys, cases, documents, grants, idempotency
+from casevault.store.caller import Caller
+from casevault.store.grants import Grantee, Object
+from casevault.store.idempotency import Repeat
+from casevault.store.keyring import KeyringTransaction
+from casevault.store.ledger import Act, Touched
+from casevault.store.stores import Stores
+from casevault.store.unit_of_work import unit_of_work
+
+_ALL = frozenset(c.value for c in Compartment)
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """A case to be: its plain row and first documents, and the names of the fields given."""
+
+    case: CaseMetadata
+    contents: tuple[tuple[DocumentKind, Mapping[str, Any]], ...] = field(repr=False)
+    fields: tuple[str, ...] = ()
+    keys: Mapping[str, Key] = field(
+        default_factory=lambda: {name: Key.random() for name in sorted(_ALL)}, repr=False
+    )
+
+
+def bear(
+    stores: Stores, caller: Caller, births: Sequence[Birth], repeat: Repeat | None = None
+) -> None:
+    """Make all of these cases or none. A repeated request that came second is a `Conflict`."""
+    with stores.keyring.writing() as tx:
+        groups = _groups(stores, tx, births[0].case.team)
+        for birth in births:
+            case_keys.add(tx, birth.case.id, birth.keys)
+            grants.give(
+                tx,
+                Object(ObjectKind.CASE, birth.case.id, birth.case.team),
+                birth.keys,
+                caller.keys.granter,
+                [(Grantee(caller.staff, caller.keys.secret.public), _ALL), *groups],
+                purpose="birth",
+                issued_at=stores.now(),
+            )
+    # Sealed before the write lock is taken: the lock is everybody's.
+    sealed = [(birth, _sealed(stores.organisation, birth)) for birth in births]
+    with unit_of_work(stores.data, stores.ledger) as uow:
+        for birth, compartments in sealed:
+            cases.insert_case(uow.connection, stores.roots, birth.case, compartments)
+        if repeat is not None:
+            first = births[0].case.id
+            idempotency.keep(uow.connection, stores.roots, repeat, first, stores.now())
+        uow.record(*(_act(caller, birth, compartments) for birth, compartments in sealed))
+        uow.commit()
+
+
+def _groups(
+    stores: Stores, tx: KeyringTransaction, team: UUID
+) -> list[tuple[Grantee, frozenset[str]]]:
+    trust, facts = stores.trust, frozenset({Compartment.FACTS.value})
+    wanted = [
+        (trust.groups(tx, PrincipalKind.OVERSIGHT, team), _ALL),
+        (trust.groups(tx, PrincipalKind.RECOVERY), _ALL),
+        (trust.groups(tx, PrincipalKind.COUNTING), facts),
+    ]
+    found: list[tuple[Grantee, frozenset[str]]] = []
+    for groups, names in wanted:
+        if not groups:
+            raise Tampered(code="principal.missing")
+        found += [(group, names) for group in groups]
+    return found
+
+
+def _sealed(organisation: UUID, birth: Birth) -> list[documents.SealedCompartment]:
+    inside: dict[str, list[tuple[str, Mapping[str, Any]]]] = {name: [] for name in sorted(_ALL)}
+    for kind, content in birth.contents:
+        inside[casefile.compartment_of(kind).value].append((kind.value, content))
+    return [
+        documents.seal_compartment(organisation, birth.case, name, birth.keys[name], found)
+        for name, found in inside.items()
+    ]
+
+
+def _act(caller: Caller, birth: Birth, sealed: Iterable[documents.SealedCompartment]) -> Act:
+    versions = tuple((one.manifest.compartment, one.manifest.revision) for one in sealed)
+    return Act(
+        "case.open",
+        caller.on_ledger,
+        rule="permit:team",
+        purpose="treatment",
+        touched=(Touched("case", birth.case.id, versions),),
+        fields=birth.fields,
+    )
