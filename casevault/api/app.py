@@ -14,7 +14,7 @@ from casevault import __version__, logs
 from casevault.api import docs_page, problems
 from casevault.api.deps import needs
 from casevault.api.middleware import BodyGuard, RequestContext
-from casevault.api.routes import auth, cases, health, ledger, staff
+from casevault.api.routes import auth, cases, health, ledger, records, staff
 from casevault.bootstrap import (
     Vault,
     harden_process,
@@ -30,7 +30,15 @@ DESCRIPTION = (
     " changes need If-Match; lists are paged by cursor."
 )
 docs = APIRouter(tags=["docs"])
-ROUTERS = (health.router, auth.router, staff.router, cases.router, ledger.router, docs)
+ROUTERS = (
+    health.router,
+    auth.router,
+    staff.router,
+    cases.router,
+    records.router,
+    ledger.router,
+    docs,
+)
 
 
 def create_app(vault: Vault) -> FastAPI:

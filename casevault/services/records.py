@@ -16,7 +16,7 @@ from casevault.domain.access import Permission
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record, coded_services
 from casevault.errors import Invalid, NotFound
-from casevault.store import stamps
+from casevault.store import idempotency, stamps
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
@@ -56,13 +56,26 @@ class Records:
         kind: DocumentKind,
         content: Mapping[str, Any],
         about: UUID | None = None,
+        repeat: idempotency.Repeat | None = None,
     ) -> UUID:
-        """Add a record in the caller's name; return its id. `about`: whose task it is."""
+        """Add a record in the caller's name; return its id. `about`: whose task it is.
+
+        A repeated request adds nothing and returns the id that it got before.
+        """
         checked = dictionary.validate(kind, content)
+        stores = self._stores
         record = Record.new(checked, caller.staff, self._stores.now(), about)
 
         def work(change: Change) -> tuple[UUID, Done]:
+            connection = change.connection
+            if repeat is not None:
+                # Under the lock of the case: the second of two at once finds the first.
+                earlier = idempotency.find(connection, stores.roots, repeat, stores.now())
+                if earlier is not None:
+                    return earlier, _done(kind, "repeat", earlier, {})
             row = change.add(NARRATIVE, kind.value, record.encode())
+            if repeat is not None:
+                idempotency.keep(connection, stores.roots, repeat, row, stores.now())
             _recount(change, kind)
             return row, _done(kind, "add", row, checked)
 
@@ -78,9 +91,10 @@ class Records:
         reason: str,
         version: int,
     ) -> int:
-        """Write a new version with the reason of the correction; the old one stays readable."""
+        """Write a new version; the old one stays readable. A note's correction needs a reason."""
         checked = dictionary.validate(kind, content)
-        self._check_reason(reason)
+        if kind is DocumentKind.NOTE:
+            self._check_reason(reason)
         return self._amend(
             caller,
             case_id,
@@ -128,6 +142,10 @@ class Records:
         if not opened:
             raise NotFound(code="document")
         return opened[0]
+
+    def timeline(self, caller: Caller, case_id: UUID, cursor: str | None = None) -> RecordPage:
+        """Return a page of everything that happened in a case."""
+        return self.list_(caller, case_id, TIMELINE, cursor)
 
     def list_(
         self,

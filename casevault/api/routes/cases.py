@@ -22,17 +22,21 @@ from casevault.api.schemas.cases import (
     Case,
     CasePage,
     Compartmented,
+    FactsContent,
     Grant,
     GrantList,
     IdentityContent,
     NewCase,
+    NewCases,
     NewGrant,
+    OpenedCases,
     ProfileContent,
 )
 from casevault.bootstrap import Vault
 from casevault.clock import unix_seconds
 from casevault.domain.access import Permission
 from casevault.domain.casefile import DocumentKind
+from casevault.services import casework
 from casevault.store.caller import Caller
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
@@ -56,6 +60,19 @@ def open_case(
     response.headers["Location"] = f"/v1/cases/{view.case.id}"
     response.headers["ETag"] = etag(1)
     return Case.of(view)
+
+
+@router.post(
+    "/batch", status_code=201, operation_id="open_cases", openapi_extra=needs(Permission.CASE_OPEN)
+)
+def open_cases(
+    vault: VaultDep, caller: CallerDep, repeat: RepeatKey, body: NewCases
+) -> OpenedCases:
+    """Record up to 50 cases of one incident, all or none; each is linked to the first."""
+    new = [casework.NewCase(one.identity, one.profile, one.retention_class) for one in body.cases]
+    key = repeat_for(caller, "open_cases", repeat)
+    views = vault.casework.open_cases(caller, new, body.team, key)
+    return OpenedCases(items=[Case.of(view) for view in views])
 
 
 @router.get("", operation_id="list_cases", openapi_extra=needs(Permission.CASE_LIST))
@@ -125,6 +142,33 @@ def amend_profile(
 ) -> Response:
     """Replace the profile; If-Match names the version that you read."""
     return _amend(vault, caller, case_id, DocumentKind.PROFILE, version, body)
+
+
+@router.get(
+    "/{case_id}/facts", operation_id="read_facts", openapi_extra=needs(Permission.CASE_READ)
+)
+def read_facts(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, response: Response
+) -> FactsContent:
+    """The coded facts: all that counts are made from."""
+    return _read(vault, caller, case_id, DocumentKind.FACTS, response)
+
+
+@router.put(
+    "/{case_id}/facts",
+    status_code=204,
+    operation_id="amend_facts",
+    openapi_extra=needs(Permission.CASE_AMEND),
+)
+def amend_facts(
+    vault: VaultDep,
+    caller: CallerDep,
+    case_id: UUID,
+    version: Version,
+    body: Annotated[FactsContent, Body()],
+) -> Response:
+    """Replace the coded facts; services are coded from the services themselves."""
+    return _amend(vault, caller, case_id, DocumentKind.FACTS, version, body)
 
 
 @router.get(

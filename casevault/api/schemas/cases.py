@@ -20,6 +20,7 @@ IdentityContent = Annotated[
 ProfileContent = Annotated[
     dict[str, Any], WithJsonSchema(dictionary.json_schema(DocumentKind.PROFILE))
 ]
+FactsContent = Annotated[dict[str, Any], WithJsonSchema(dictionary.json_schema(DocumentKind.FACTS))]
 
 
 class NewCase(Shape):
@@ -28,6 +29,21 @@ class NewCase(Shape):
     identity: IdentityContent
     profile: ProfileContent = Field(default_factory=dict)
     retention_class: str = Field(default="standard", max_length=32)
+    team: UUID | None = Field(default=None, strict=False)
+
+
+class NewCaseOfIncident(Shape):
+    """One case of a batch."""
+
+    identity: IdentityContent
+    profile: ProfileContent = Field(default_factory=dict)
+    retention_class: str = Field(default="standard", max_length=32)
+
+
+class NewCases(Shape):
+    """Cases of one incident."""
+
+    cases: list[NewCaseOfIncident] = Field(min_length=1, max_length=50)
     team: UUID | None = Field(default=None, strict=False)
 
 
@@ -73,6 +89,12 @@ class Case(Shape):
         )
 
 
+class OpenedCases(Shape):
+    """The cases of a batch in the order in which they were sent."""
+
+    items: list[Case]
+
+
 class CasePage(Shape):
     """A page of the caller's caseload; there is never a total."""
 
@@ -110,7 +132,7 @@ class NewGrant(Shape):
 
     staff_id: UUID = Field(strict=False)
     compartments: list[Annotated[Compartment, Field(strict=False)]] = Field(
-        default=[Compartment.IDENTITY, Compartment.NARRATIVE], min_length=1, max_length=3
+        default=list(Compartment), min_length=1, max_length=3
     )
     expires_at: datetime | None = Field(default=None, strict=False)
 
