@@ -1,0 +1,96 @@
+"""Personal commands: one person signs in, acts with what they can open, and is signed out.
+
+Login and passphrase come by prompt, or the passphrase from a file descriptor; a secret is never
+an argument and never in the environment. The session is a real one, with its entries on the
+ledger, but its boot secret lives in this process only: nobody else can use it, and it is over when
+the command is. Must never print, log or keep what was typed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+
+from casevault import bootstrap, logs
+from casevault.bootstrap import Vault
+from casevault.cli.output import say, settings_from
+from casevault.errors import Invalid, Unauthenticated
+from casevault.store.caller import Caller
+
+_BOOT_BYTES = 32
+_MOST_BYTES = 4096
+
+LoginOption = typer.Option(None, "--login", help="Your login (default: asked for).")
+PassphraseFdOption = typer.Option(
+    None, "--passphrase-fd", help="File descriptor with your passphrase, instead of a prompt."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is signed in for one command."""
+
+    vault: Vault
+    token: str = field(repr=False)
+
+    @property
+    def caller(self) -> Caller:
+        """The person with their keys and powers as they are now.
+
+        Ask for it anew per page or line: that keeps the session alive, and somebody whose powers
+        end while a long command runs is stopped.
+        """
+        return self.vault.sessions.authenticate(self.token)
+
+
+@contextmanager
+def signed_in(
+    config: Path | None, login: str | None = None, passphrase_fd: int | None = None
+) -> Iterator[Person]:
+    """Open the vault and sign a person in; sign out and close it whatever happens inside.
+
+    :raises Unauthenticated: login and passphrase do not open an envelope.
+    """
+    settings = settings_from(config)
+    logs.configure(settings.log_level)
+    bootstrap.harden_process()
+    name = login if login is not None else typer.prompt("Login", err=True)
+    passphrase = _passphrase(passphrase_fd)
+    vault = bootstrap.open_vault(settings, secrets.token_bytes(_BOOT_BYTES))
+    try:
+        begun = vault.sessions.sign_in(name, passphrase)
+        person = Person(vault, begun.token)
+        try:
+            yield person
+        finally:
+            _sign_out(person)
+    finally:
+        vault.close()
+
+
+def _passphrase(descriptor: int | None) -> str:
+    if descriptor is None:
+        typed: str = typer.prompt("Passphrase", hide_input=True, err=True)
+        return typed
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            line = file.read(_MOST_BYTES).split(b"\n", 1)[0]
+        return line.decode().removesuffix("\r")
+    except (OSError, UnicodeDecodeError):
+        raise Invalid(
+            "The passphrase cannot be read from that file descriptor.", code="personal.fd"
+        ) from None
+
+
+def _sign_out(person: Person) -> None:
+    # A session that somebody ended meanwhile, or that grew too old, needs no second end.
+    with contextlib.suppress(Unauthenticated):
+        person.vault.sessions.sign_out(person.caller, person.token)
+        say("Signed out.")

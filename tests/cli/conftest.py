@@ -1,0 +1,59 @@
+"""Fixtures of the command line's tests: the shared worlds, their configuration files, a runner."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from tests.api.shared import make_databases, sqlite_world, world, worlds
+from tests.api.world import World
+
+__all__ = ["make_databases", "sqlite_world", "world", "worlds"]
+
+_WRITTEN = (
+    "organisation_id",
+    "organisation_name",
+    "root_fingerprint",
+    "kdf_profile",
+    "ledger_origin",
+    "data_url",
+    "keyring_url",
+    "keys_dir",
+    "runtime_dir",
+)
+
+
+@pytest.fixture
+def config_of(tmp_path: Path) -> Callable[[World], Path]:
+    """Write the configuration file of a world, as `casevault init` would have."""
+
+    def write(world: World) -> Path:
+        path = tmp_path / "casevault.toml"
+        lines = [f'{name} = "{getattr(world.settings, name)}"\n' for name in _WRITTEN]
+        path.write_text("".join(lines))
+        path.chmod(0o600)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def runner() -> CliRunner:
+    """Run commands in this process."""
+    return CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Put back what a command changes for its process: where logs go."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    logging.captureWarnings(False)
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
