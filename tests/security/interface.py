@@ -1,0 +1,394 @@
+"""Every operation of the interface, each with a request that the right person could send.
+
+The structural tests walk the OpenAPI document of the running application and send what is
+prepared here. Nothing is tested here. An operation without a request fails every one of those
+tests with a sentence that says what to add: a function under `@valid` below.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from casevault.domain.access import RULES, Permission, Role
+from tests.api.world import NORTH, a_login, a_passphrase, an_identity, unknown_id
+
+METHODS = ("get", "post", "put", "patch", "delete")
+CASE = "case_id"
+NOTE = {"type": "visit", "date": "2026-11-20", "text": "Made-up talk about Blue Street."}
+SERVICE = {"type": "safehouse", "outcome": "provided", "date": "2026-11-21", "text": "Blue Street"}
+TASK = {"type": "hearing", "due": "2026-12-01", "text": "A hearing in Blue Street"}
+CONTENT = {"note": NOTE, "service": SERVICE, "task": TASK}
+# The people of a world who may do most with the fewest roles, in the order of preference.
+USUAL = {
+    Role.CASEWORKER: "cara",
+    Role.SUPERVISOR: "sue",
+    Role.ADMINISTRATOR: "adi",
+    Role.AUDITOR: "ada",
+    Role.DPO: "dora",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the OpenAPI document."""
+
+    id: str
+    method: str
+    path: str
+    permission: Permission
+    schema: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def parameters(self) -> list[str]:
+        """The parameters of its path, in their order."""
+        return re.findall(r"\{(\w+)\}", self.path)
+
+    @property
+    def of_case(self) -> bool:
+        """Whether it is about one case."""
+        return CASE in self.parameters
+
+    @property
+    def nested(self) -> list[str]:
+        """The ids that must be resolved through a case."""
+        return self.parameters[self.parameters.index(CASE) + 1 :] if self.of_case else []
+
+    @property
+    def who(self) -> str | None:
+        """Somebody who may do this, or None for what needs no session."""
+        rule = RULES[self.permission]
+        if rule.public:
+            return None
+        return next(login for role, login in USUAL.items() if rule.anyone or role in rule.roles)
+
+    def header(self, name: str) -> bool:
+        """Say whether the operation takes a header."""
+        return any(p["in"] == "header" and p["name"] == name for p in self.schema["parameters"])
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a request carries: ids of its path, body, version, query, another session."""
+
+    ids: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    etag: str | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    token: str | None = None
+
+
+class Stage:
+    """A case with what is in it, made when first asked for; of an unknown case all is unknown.
+
+    `holder` opened the case and does the preparing. `by` is who will send the request.
+    """
+
+    def __init__(self, world, holder="cara", case=None, by=None):
+        self.world, self.holder, self.by = world, holder, by or holder
+        self.case = case or unknown_id()
+        self._made: dict[str, str] = {}
+
+    @classmethod
+    def opened(cls, world, holder="cara", by=None):
+        """Return a stage with a new case of somebody's."""
+        return cls(world, holder, world.open(holder), by)
+
+    @property
+    def _unknown(self):
+        return self.holder is None
+
+    @property
+    def at(self):
+        """The address of the case."""
+        return f"/v1/cases/{self.case}"
+
+    def made(self, name, path, body, fallback=None):
+        """Return the id of something in the case, made by its holder when first asked for."""
+        if self._unknown:
+            return self._made.setdefault(name, unknown_id())
+        if name not in self._made:
+            answer = self.world.post(self.at + path, self.holder, body)
+            if answer.status_code == 409 and fallback is not None:
+                return fallback()
+            assert answer.status_code == 201, (name, answer.text)
+            self._made[name] = answer.json()["id"]
+        return self._made[name]
+
+    def gone(self, name):
+        """Forget something that a request may have removed."""
+        self._made.pop(name, None)
+
+    def version(self, path):
+        """Return the present entity tag of something in the case."""
+        if self._unknown:
+            return '"v1"'
+        return self.world.get(self.at + path, self.holder).headers["etag"]
+
+    def sibling(self):
+        """Return another case of the same holder."""
+        if self._unknown:
+            return unknown_id()
+        if "sibling" not in self._made:
+            self._made["sibling"] = self.world.open(self.holder)
+        return self._made["sibling"]
+
+    def status(self):
+        """Return the present status of the case."""
+        return "Active" if self._unknown else self.world.get(self.at, self.holder).json()["status"]
+
+
+Build = Callable[[Stage], Ask]
+VALID: dict[str, Build] = {}
+
+
+def valid(*operation_ids: str) -> Callable[[Build], Build]:
+    """Register what makes a valid request of these operations."""
+
+    def register(build: Build) -> Build:
+        VALID.update(dict.fromkeys(operation_ids, build))
+        return build
+
+    return register
+
+
+def operations(client) -> list[Operation]:
+    """Return every operation of a running application, from its own OpenAPI document."""
+    document = client.get("/openapi.json").json()
+    found = [
+        Operation(
+            id=operation["operationId"],
+            method=method.upper(),
+            path=path,
+            permission=Permission(operation["x-permission"]),
+            schema={"parameters": [], **operation},
+        )
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if method in METHODS
+    ]
+    assert len(found) >= 40, "the document must name the operations"
+    return sorted(found, key=lambda operation: (operation.path, operation.method))
+
+
+def request_for(operation: Operation, stage: Stage) -> Ask:
+    """Return a valid request of an operation on a stage."""
+    assert operation.id in VALID, (
+        f"{operation.name} has no example request. Add a function under"
+        f" @valid({operation.id!r}) to tests/security/interface.py."
+    )
+    return VALID[operation.id](stage)
+
+
+def send(world, operation, stage, ask, by=None, **kwargs):
+    """Send a request as somebody (a login, or None for nobody)."""
+    path = operation.path
+    for name, value in {CASE: stage.case, **ask.ids}.items():
+        path = path.replace("{" + name + "}", value)
+    assert "{" not in path, f"{operation.name}: its example request names no {path}"
+    headers = {} if ask.etag is None else {"If-Match": ask.etag}
+    if ask.token is not None and by is not None:
+        headers["Authorization"] = f"Bearer {ask.token}"
+    headers |= kwargs.pop("headers", {})
+    return world.call(
+        operation.method, path, by, ask.body, headers=headers, params=dict(ask.query), **kwargs
+    )
+
+
+# --- without a case ------------------------------------------------------------------------------
+
+
+@valid(
+    "read_docs", "read_docs_style", "read_openapi", "read_liveness", "read_readiness",
+    "read_me", "list_staff", "list_teams", "list_cases",
+)  # fmt: skip
+def _plain(_stage):
+    return Ask()
+
+
+@valid("create_session")
+def _create_session(stage):
+    # Somebody of their own: ten sessions at a time, and others of the world stay signed in.
+    login = getattr(stage.world, "_signs_in", None) or stage.world.person()
+    stage.world._signs_in = login
+    return Ask(body={"login": login, "passphrase": stage.world.passphrases[login]})
+
+
+@valid("end_session")
+def _end_session(stage):
+    return Ask(token=stage.world.sign_in(stage.by))
+
+
+@valid("complete_enrolment")
+def _complete_enrolment(stage):
+    return Ask(body={"code": stage.world.add(a_login()), "passphrase": a_passphrase()})
+
+
+@valid("add_staff")
+def _add_staff(stage):
+    body = {
+        "name": "Temporary Madeup",
+        "login": a_login(),
+        "roles": ["caseworker"],
+        "team": stage.world.team(NORTH),
+    }
+    return Ask(body=body)
+
+
+@valid("read_staff")
+def _read_staff(stage):
+    return Ask(ids={"staff_id": stage.world.staff["cara"]})
+
+
+@valid("issue_vouch")
+def _issue_vouch(stage):
+    login = stage.world.person(by=None)
+    fingerprint = stage.world.get("/v1/me", login).json()["fingerprint"]
+    return Ask(body={"staff_id": stage.world.staff[login], "fingerprint": fingerprint})
+
+
+@valid("query_ledger")
+def _query_ledger(stage):
+    return Ask(query={"case": stage.case})
+
+
+@valid("open_case")
+def _open_case(_stage):
+    return Ask(body={"identity": an_identity(), "profile": {"presenting_situation": "Made up."}})
+
+
+@valid("open_cases")
+def _open_cases(_stage):
+    return Ask(body={"cases": [{"identity": an_identity()}, {"identity": an_identity("Two")}]})
+
+
+# --- of a case -----------------------------------------------------------------------------------
+
+
+@valid(
+    "read_case", "read_identity", "read_profile", "read_facts", "explain_access", "list_grants",
+    "list_notes", "list_services", "list_tasks", "list_links", "list_refused_staff",
+    "read_timeline",
+)  # fmt: skip
+def _read_of_case(_stage):
+    return Ask()
+
+
+@valid("amend_identity")
+def _amend_identity(stage):
+    return Ask(body=an_identity("Changed Madeup"), etag=stage.version("/identity"))
+
+
+@valid("amend_profile")
+def _amend_profile(stage):
+    return Ask(body={"presenting_situation": "Changed."}, etag=stage.version("/profile"))
+
+
+@valid("amend_facts")
+def _amend_facts(stage):
+    return Ask(body={"context": ["conflict"]}, etag=stage.version("/facts"))
+
+
+@valid("assign_case")
+def _assign_case(stage):
+    # Again and again to the same person: a grant replaces the one before.
+    login = getattr(stage.world, "_assignee", None) or stage.world.person()
+    stage.world._assignee = login
+    return Ask(body={"staff_id": stage.world.staff[login]})
+
+
+@valid("link_case")
+def _link_case(stage):
+    other = stage.world.open(stage.holder) if stage.holder else unknown_id()
+    return Ask(body={"case_id": other, "content": {"type": "family"}})
+
+
+@valid("unlink_case")
+def _unlink_case(stage):
+    stage.gone("link")
+    body = {"case_id": stage.sibling(), "content": {"type": "same_incident"}}
+
+    def present():
+        found = stage.world.get(stage.at + "/links", stage.holder).json()["items"]
+        return next(link["id"] for link in found if link["content"]["type"] == "same_incident")
+
+    return Ask(ids={"record_id": stage.made("link", "/links", body, present)})
+
+
+@valid("refuse_staff")
+def _refuse_staff(stage):
+    return Ask(body={"staff_id": stage.world.staff["uma"], "content": {"reason": "made up"}})
+
+
+@valid("accept_staff")
+def _accept_staff(stage):
+    stage.gone("refusal")
+    refused = stage.world.staff["adi"]
+
+    def present():
+        found = stage.world.get(stage.at + "/refused-staff", stage.holder).json()["items"]
+        return next(one["id"] for one in found if one["staff_id"] == refused)
+
+    body = {"staff_id": refused, "content": {}}
+    return Ask(ids={"record_id": stage.made("refusal", "/refused-staff", body, present)})
+
+
+@valid("change_status")
+def _change_status(stage):
+    status = stage.status()
+    target = {"Active": "FollowUp", "FollowUp": "Active"}[status]
+    return Ask(body={"content": {"to": target, "reason": "made up"}})
+
+
+@valid("decide_closing")
+def _decide_closing(stage):
+    stage.gone("closing")
+
+    def present():
+        found = stage.world.get(stage.at + "/timeline", stage.holder).json()["items"]
+        return next(one["id"] for one in found if one["state"] == "waiting")
+
+    body = {"content": {"to": "Closed", "reason": "made up"}}
+    closing = stage.made("closing", "/transitions", body, present)
+    # Declined, so that the case stays as it was.
+    return Ask(ids={"record_id": closing}, body={"approve": False, "reason": "made up"})
+
+
+def _of_records(name: str) -> None:
+    many = f"/{name}s"
+
+    def kept(stage):
+        return stage.made(name, many, {"content": CONTENT[name]})
+
+    @valid(f"add_{name}")
+    def _add(_stage):
+        return Ask(body={"content": CONTENT[name]})
+
+    @valid(f"read_{name}")
+    def _read(stage):
+        return Ask(ids={"record_id": kept(stage)})
+
+    @valid(f"amend_{name}")
+    def _amend(stage):
+        row = kept(stage)
+        body = {"content": CONTENT[name], "reason": "made up"}
+        return Ask(ids={"record_id": row}, body=body, etag=stage.version(f"{many}/{row}"))
+
+    @valid(f"redact_{name}")
+    def _redact(stage):
+        # A record of its own: what was redacted once is not there to be redacted again.
+        stage.gone("redactable " + name)
+        row = stage.made("redactable " + name, many, {"content": CONTENT[name]})
+        body = {"passage": "Blue Street", "reason": "tells where"}
+        return Ask(ids={"record_id": row}, body=body, etag='"v1"')
+
+
+for _name in CONTENT:
+    _of_records(_name)
