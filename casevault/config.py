@@ -15,7 +15,6 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -40,6 +39,10 @@ _PATH_FIELDS = ("keys_dir", "runtime_dir")
 _SQLITE = "sqlite:///"
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _ORIGIN = re.compile(r"[a-z0-9.-]+(/[A-Za-z0-9._-]+)+")
+# Up to the last @, since people forget to escape the one in their password.
+_PASSWORD = re.compile(r"^([\w+]+://[^:/@]*):.*@")
+_PASSWORD_IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&]*")
+_TRUSTED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9.:-]+|\[[0-9A-Fa-f:.]+\]")
 _WHAT_TO_DO = {
     "idle_minutes": "Choose 1 to 15 minutes: sessions can be made shorter, not longer.",
     "absolute_hours": "Choose 1 to 10 hours: sessions can be made shorter, not longer.",
@@ -48,6 +51,21 @@ _WHAT_TO_DO = {
     "root_fingerprint": "Give the 64 hexadecimal digits that `casevault init` printed.",
     "organisation_id": "Give the UUID that `casevault init` wrote.",
     "body_limit": "Choose 65,536 to 16,777,216 bytes.",
+    "trusted_hosts": "List the names under which people reach the service.",
+    "port": "Choose 1 to 65,535.",
+    "workers": "Choose 1 to 64 processes.",
+    "threads": "Choose 1 to 64 threads for each process.",
+    "argon2_concurrency": "Choose 1 to 16 passphrases at a time for each process.",
+    "epochs_kept": "Choose 0 to 3 epochs.",
+    "organisation_name": "Choose up to 120 characters.",
+    "ledger_origin": "Choose up to 120 characters, like example.org/casevault/2026a.",
+    "behind_proxy": "Choose true or false.",
+    "closing_needs_approval": "Choose true or false.",
+    "data_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
+    "keyring_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
+    "data_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
+    "keyring_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
+    "log_level": "Choose 'debug', 'info', 'warning' or 'error'.",
 }
 
 
@@ -68,10 +86,11 @@ class Settings(BaseModel):
     epochs_kept: int = Field(default=1, ge=0, le=3)
     ledger_origin: str = Field(default="localhost/casevault/1", max_length=120)
 
-    data_url: str = "sqlite:///var/casevault.db"
-    keyring_url: str = "sqlite:///keyring/keyring.db"
-    data_migrator_url: str | None = None
-    keyring_migrator_url: str | None = None
+    # An address may hold a password.
+    data_url: str = Field(default="sqlite:///var/casevault.db", repr=False)
+    keyring_url: str = Field(default="sqlite:///keyring/keyring.db", repr=False)
+    data_migrator_url: str | None = Field(default=None, repr=False)
+    keyring_migrator_url: str | None = Field(default=None, repr=False)
     keys_dir: Path = Path("keys")
     runtime_dir: Path = Field(default_factory=_runtime_dir)
 
@@ -123,13 +142,9 @@ def describe(settings: Settings) -> list[tuple[str, str]]:
 
 
 def without_password(url: str) -> str:
-    """Return a database URL with its password replaced by dots."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return parts._replace(netloc=f"{parts.username}:…@{host}{port}").geturl()
+    """Return a database URL with its password replaced by dots, wherever the password stands."""
+    hidden = _PASSWORD.sub(r"\1:…@", url)
+    return _PASSWORD_IN_QUERY.sub(r"\1…", hidden)
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -152,6 +167,11 @@ def _from_file(path: Path, problems: list[str], *, required: bool) -> dict[str, 
         problems.append(
             "Other accounts can write the configuration file: run `chmod go-w` on it, since it"
             " pins the root fingerprint."
+        )
+    if mode & stat.S_IROTH and any(_PASSWORD.search(str(found.get(n, ""))) for n in _URL_FIELDS):
+        problems.append(
+            "Other accounts can read the configuration file: run `chmod o-r` on it, since it holds"
+            " a database password."
         )
     return found
 
@@ -195,7 +215,7 @@ def _unsafe(settings: Settings) -> list[str]:
     found = [
         f"{name} must begin with postgresql+psycopg:// or {_SQLITE}."
         for name in _URL_FIELDS
-        if (url := getattr(settings, name))
+        if (url := getattr(settings, name)) is not None
         and not url.startswith((_SQLITE, "postgresql+psycopg://"))
     ]
     if settings.data_url == settings.keyring_url:
@@ -206,15 +226,22 @@ def _unsafe(settings: Settings) -> list[str]:
         found.append(
             "host is not a loopback address. Put a TLS proxy in front and set behind_proxy = true."
         )
+    names = settings.trusted_hosts
+    if not names or not all(_TRUSTED_HOST.fullmatch(name) for name in names):
+        found.append(
+            "trusted_hosts lists names such as vault.example.org or *.example.org; never every"
+            " name there is."
+        )
     if not _ORIGIN.fullmatch(settings.ledger_origin):
         found.append("ledger_origin looks like example.org/casevault/2026a.")
     return found + _mixed_folders(settings)
 
 
 def _mixed_folders(settings: Settings) -> list[str]:
+    # Resolved, because "x/../keys" and links are other spellings of one folder.
     files = [sqlite_path(settings.data_url), sqlite_path(settings.keyring_url)]
-    folders = [None if file is None else file.parent for file in files]
-    keys = settings.keys_dir
+    folders = [None if file is None else file.resolve().parent for file in files]
+    keys = settings.keys_dir.resolve()
     named = [("data", folders[0]), ("keyring", folders[1])]
     found = [
         f"keys_dir and the folder of the {name} store lie in one another: a backup of one would"
