@@ -18,6 +18,8 @@ class ObjectKind(StrEnum):
     CASE = "case"
     GROUP = "group"
     MONTH = "month"
+    # What only its author may open.
+    PRIVATE = "private"
 
 
 class PrincipalKind(StrEnum):
@@ -73,6 +75,9 @@ def _covers(
         return scope.kind == PrincipalKind.SERVICE or "auditor" in scope.roles
     if scope.kind != PrincipalKind.STAFF:
         return False
+    if object_kind is ObjectKind.PRIVATE:
+        # Whom it is granted to decides: `store.trust` lets nobody grant it but to themselves.
+        return team is None
     if object_kind is ObjectKind.CASE:
         return scope.team == team and bool({"caseworker", "supervisor"} & set(scope.roles))
     if group in _WIDE_GROUP_ROLES:

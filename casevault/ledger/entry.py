@@ -76,6 +76,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "draft.read": "rest",
         "draft.list": "rest",
         "draft.delete": "rest",
+        "private.erase": "system",
         "worklist.read": "rest",
         "workload.read": "rest",
         "feed.open": "rest",

@@ -6,7 +6,7 @@ open this, and since when".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -87,6 +87,24 @@ def give(
 def take(tx: KeyringTransaction, target: Object, grantee: UUID) -> int:
     """Delete every grant of an object to a principal; return how many there were."""
     return _remove(tx, tx.lookups(tables.grant, object_id=target.id, grantee_id=grantee))
+
+
+def take_object(
+    tx: KeyringTransaction, kind: ObjectKind, ids: Sequence[UUID], *, before: int | None = None
+) -> int:
+    """Delete every grant of these objects (issued before then); return how many there were.
+
+    Needs no key of theirs.
+    """
+    if before is None:
+        return _remove(tx, tx.lookups(tables.grant, object_id=list(ids), object_kind=kind.value))
+    found = tx.find(tables.grant, object_id=list(ids), object_kind=kind.value)
+    return _remove(tx, [row.lookup for row in found if _grant(row).terms.issued_at < before])
+
+
+def all_of_kind(tx: KeyringTransaction, kind: ObjectKind) -> set[UUID]:
+    """Return the ids of all objects of one kind of which anything is granted."""
+    return {row["object_id"] for row in tx.lookups(tables.grant, object_kind=kind.value)}
 
 
 def of_object(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from casevault.crypto import canonical
 from casevault.crypto.canonical import Reader
@@ -20,19 +20,29 @@ from casevault.store import tables as data_tables
 from casevault.store.keyring import KeyringTransaction, Row
 from casevault.store.ledger import Act, Actor, Touched
 from casevault.store.stores import Stores
+from casevault.store.unit_of_work import unit_of_work
 
 RECORD = "record"
 # A live request finishes its own intents; only those it left behind are taken over.
 LEFT_BEHIND_SECONDS = 30
 
 
-def taking(stores: Stores, act: Act, write: Callable[[KeyringTransaction], None]) -> None:
-    """Take power away now, then record it; a crash in between is made good by `finish_all`."""
+def taking(
+    stores: Stores,
+    act: Act,
+    write: Callable[[KeyringTransaction], None],
+    then: Callable[[Connection], None] | None = None,
+) -> None:
+    """Take power away now, then record it; a crash in between is made good by `finish_all`.
+
+    `then` changes the data store in the entry's transaction; nothing may depend on it, because
+    `finish_all` records without it.
+    """
     with stores.keyring.writing() as tx:
         write(tx)
         content = canonical.encode(stores.now(), *_encode(act))
         tx.add(tables.intent, content, id=act.id, kind=RECORD, object_id=act.touched[0].id)
-    _finish(stores, act)
+    _finish(stores, act, then)
 
 
 def finish_all(stores: Stores) -> int:
@@ -45,8 +55,13 @@ def finish_all(stores: Stores) -> int:
     return len(left)
 
 
-def _finish(stores: Stores, act: Act) -> None:
-    if not _is_recorded(stores, act.id):
+def _finish(stores: Stores, act: Act, then: Callable[[Connection], None] | None = None) -> None:
+    if then is not None:
+        with unit_of_work(stores.data, stores.ledger) as uow:
+            then(uow.connection)
+            uow.record(act)
+            uow.commit()
+    elif not _is_recorded(stores, act.id):
         stores.ledger.record(act)
     with stores.keyring.writing() as tx:
         tx.remove(tables.intent, id=act.id)

@@ -82,6 +82,18 @@ manifest = Table(
     sqlite_with_rowid=False,
 )
 
+# What only its author may open. Whose it is stands nowhere here: the keyring knows.
+private_object = Table(
+    "private_object",
+    data,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("erase_after", String(10), nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # What a repeated POST with the same Idempotency-Key is answered with, for 24 hours.
 idempotency = Table(
     "idempotency",

@@ -149,6 +149,8 @@ class Trust:
             for b in self.believed(tx, terms.granter)
             if b.holds(terms.issued_at) and b.public.key_id == terms.granter_key_id
         ]
+        if kind is ObjectKind.PRIVATE and terms.granter != terms.grantee:
+            raise Tampered(code="grant.scope")
         if not may_grant([b.scope for b in candidates], kind, terms.team, group):
             raise Tampered(code="grant.scope")
         crypto_grants.check_signature(grant, candidates[0].public)

@@ -77,6 +77,27 @@ def test_upgrading_a_vault_in_use_keeps_its_data(database, tmp_path):
     vault.close()
 
 
+def test_private_objects_come_and_go_beside_a_vault_in_use(database, tmp_path):
+    """0002 up and down: entries of before stay, private objects live only above it."""
+    vault = a_vault(database, tmp_path)
+    store = vault.stores.data
+    migrate.downgrade(store, "data", "0001")
+    vault.stores.ledger.record(an_act())
+    before = [entry.id for entry in vault.entries()]
+    for _ in range(2):
+        migrate.upgrade(store, "data")
+        assert migrate.differences(store, "data") == 0
+        row = a_row(tables.private_object, SEALED_MAGIC + bytes(352))
+        with store.writing() as connection:
+            connection.execute(tables.private_object.insert().values(**row))
+        assert [entry.id for entry in vault.entries()] == before
+        migrate.downgrade(store, "data", "0001")
+        with store.reading() as connection:
+            assert "private_object" not in inspect(connection).get_table_names()
+    assert [entry.id for entry in vault.entries()] == before
+    vault.close()
+
+
 def test_every_index_in_code_is_in_the_database(opened):
     """Alembic's comparison is not asked alone: index and unique columns are listed."""
     for branch, metadata in (("data", tables.data), ("keyring", keyring_tables.keyring)):
@@ -109,7 +130,7 @@ def test_the_database_refuses_what_does_not_look_sealed(empty, content):
     data, keyring = empty
     for store, found in (
         (keyring, sealed_tables()),
-        (data, (tables.document, tables.manifest, tables.ledger_body)),
+        (data, (tables.document, tables.manifest, tables.ledger_body, tables.private_object)),
     ):
         for table in found:
             with pytest.raises(Conflict), store.writing() as connection:
@@ -127,7 +148,7 @@ def test_the_database_takes_what_looks_sealed(empty):
             connection.execute(table.insert().values(**a_row(table, content)))
     with data.writing() as connection:
         parents(connection)
-        for table in (tables.document, tables.manifest, tables.ledger_body):
+        for table in (tables.document, tables.manifest, tables.ledger_body, tables.private_object):
             connection.execute(table.insert().values(**a_row(table, content)))
 
 

@@ -12,6 +12,7 @@ from casevault.ids import TeamId
 
 NORTH, SOUTH = TeamId(UUID(int=10)), TeamId(UUID(int=11))
 CASE, GROUP, MONTH = ObjectKind.CASE, ObjectKind.GROUP, ObjectKind.MONTH
+PRIVATE = ObjectKind.PRIVATE
 ROOT = Scope("root", (), None)
 SERVICE = Scope("service", (), None)
 
@@ -43,6 +44,11 @@ def staff(role: str, team: TeamId | None = None) -> Scope:
         (staff("supervisor", SOUTH), GROUP, NORTH, PrincipalKind.OVERSIGHT, False),
         (staff("caseworker", NORTH), GROUP, NORTH, PrincipalKind.DIRECTORY, False),
         (staff("supervisor"), GROUP, None, PrincipalKind.OVERSIGHT, False),
+        (staff("caseworker", NORTH), PRIVATE, None, None, True),
+        (staff("administrator"), PRIVATE, None, None, True),
+        (staff("caseworker", NORTH), PRIVATE, NORTH, None, False),
+        (ROOT, PRIVATE, None, None, False),
+        (SERVICE, PRIVATE, None, None, False),
     ],
 )
 def test_grants_of_the_table(scope, kind, team, group, allowed):
