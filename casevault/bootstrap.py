@@ -20,6 +20,7 @@ from casevault.config import Settings
 from casevault.crypto import principals as crypto_principals
 from casevault.crypto.credentials import PROFILES, PassphraseKdf
 from casevault.crypto.roots import FileRoots, write_private
+from casevault.domain.dictionary import Dictionary
 from casevault.errors import Misconfigured
 from casevault.services.accounts import Accounts
 from casevault.services.assignments import Assignments
@@ -80,6 +81,7 @@ def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
             "The configuration names no organisation and no root. Run `casevault init` first.",
             code="config.uninitialised",
         )
+    dictionary = Dictionary.of(settings.purposes)
     at = clock or SystemClock()
     roots = FileRoots(settings.keys_dir)
     data, keyring_database = databases(settings)
@@ -94,7 +96,7 @@ def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
         trust.check_root(tx)
     months = Months(keyring, trust, at)
     ledger = Ledger(data, months, roots, at)
-    return Stores(organisation, data, keyring, ledger, months, trust, roots, at)
+    return Stores(organisation, data, keyring, ledger, months, trust, roots, at, dictionary)
 
 
 def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = None) -> Vault:

@@ -36,6 +36,7 @@ FILE_ONLY = frozenset(
 )
 _URL_FIELDS = ("data_url", "keyring_url", "data_migrator_url", "keyring_migrator_url")
 _PATH_FIELDS = ("keys_dir", "runtime_dir")
+_LISTS = frozenset({"trusted_hosts", "purposes"})
 _SQLITE = "sqlite:///"
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _ORIGIN = re.compile(r"[a-z0-9.-]+(/[A-Za-z0-9._-]+)+")
@@ -66,6 +67,7 @@ _WHAT_TO_DO = {
     "data_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
     "keyring_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
     "log_level": "Choose 'debug', 'info', 'warning' or 'error'.",
+    "purposes": 'Give a list of purposes, such as purposes = ["disability"].',
 }
 
 
@@ -107,6 +109,8 @@ class Settings(BaseModel):
     minimum_assurance: Literal["passphrase", "second_factor"] = "passphrase"
     # Closing a case waits for a supervisor other than the one who asked.
     closing_needs_approval: bool = True
+    # Fields of the data dictionary that are off unless the programme has this purpose.
+    purposes: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -190,8 +194,12 @@ def _from_environment(env: Mapping[str, str], problems: list[str]) -> dict[str, 
                 f"{variable} is refused: {name} is taken from the configuration file only."
             )
         else:
-            values[name] = tuple(value.split(",")) if name == "trusted_hosts" else value
+            values[name] = _split(value) if name in _LISTS else value
     return values
+
+
+def _split(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def _resolve(values: dict[str, Any], base: Path) -> None:

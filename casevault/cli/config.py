@@ -8,6 +8,7 @@ import typer
 
 from casevault.cli.output import ConfigOption, JsonOption, emit, settings_from, table
 from casevault.config import describe
+from casevault.domain.dictionary import Dictionary
 
 app = typer.Typer(help="Example: casevault config check", no_args_is_help=True)
 
@@ -18,7 +19,9 @@ def check(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> Non
 
     Print every setting, or refuse with what to change. (offline)
     """
-    rows = describe(settings_from(config))
+    settings = settings_from(config)
+    Dictionary.of(settings.purposes)
+    rows = describe(settings)
     if as_json:
         emit(dict(rows))
     else:

@@ -3,21 +3,26 @@
 Data minimisation as a mechanism: a field that is not here cannot be stored, each field says what
 it is for, and some are off until a purpose of the programme switches them on. Schemas are made
 from this list. Errors name places and codes, never what was typed.
+
+A purpose that is switched off takes nothing away from what was stored while it was on: such a
+value stays readable, stays where it is when its document is amended, and goes when the writer says
+null. It cannot be written anew or changed.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 from casevault.domain import fields as tables
 from casevault.domain import vocabulary
 from casevault.domain.casefile import Compartment, DocumentKind, compartment_of
 from casevault.domain.fields import Field, Type
-from casevault.errors import FieldError, Invalid
+from casevault.errors import FieldError, Invalid, Misconfigured
 
 MAX_ITEMS = 50
 _TEXT = 200
@@ -50,12 +55,6 @@ def fields_of(document: DocumentKind) -> tuple[Field, ...]:
     return _DOCUMENTS[document]
 
 
-def written_by_service(document: DocumentKind, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a document that no input may change."""
-    own = {field.name for field in fields_of(document) if field.system}
-    return {name: value for name, value in content.items() if name in own}
-
-
 def shown(document: DocumentKind, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document without what only the service itself needs of it."""
     hidden = {field.name for field in fields_of(document) if field.system and not field.fields}
@@ -78,17 +77,64 @@ def compartment_for(document: DocumentKind) -> Compartment:
     return compartment_of(document)
 
 
-def validate(
-    document: DocumentKind,
-    content: Mapping[str, Any],
-    switched_on: frozenset[str] = frozenset(),
-) -> dict[str, Any]:
-    """Return the content in normal form (NFC); every fault at once as one `Invalid`."""
-    faults: list[FieldError] = []
-    checked = _check_group("", fields_of(document), content, switched_on, faults)
-    if faults:
-        raise Invalid("Some fields cannot be taken as they are.", errors=tuple(faults[:50]))
-    return checked
+@dataclass(frozen=True, slots=True)
+class Dictionary:
+    """The dictionary as one programme uses it: with some of its purposes on."""
+
+    purposes: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, purposes: Iterable[str]) -> Self:
+        """Return the dictionary with these purposes on; one that there is not is refused."""
+        wanted = frozenset(purposes)
+        if not wanted <= known_purposes():
+            raise Misconfigured(
+                "purposes names one that no field has. There are: "
+                + ", ".join(sorted(known_purposes()))
+                + ".",
+                code="config.purposes",
+            )
+        return cls(wanted)
+
+    def asks(self, field: Field) -> bool:
+        """Say whether this programme asks for a field: its purpose is on, or needs no switch."""
+        return field.switch in {"", *self.purposes}
+
+    def validate(self, document: DocumentKind, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the content in normal form (NFC); every fault at once as one `Invalid`."""
+        faults: list[FieldError] = []
+        fields = fields_of(document)
+        off = {field.name for field in fields if not self.asks(field)}
+        faults += [FieldError(f"/{name}", "field.off") for name in content if name in off]
+        asked = {name: value for name, value in content.items() if name not in off}
+        checked = _check_group("", tuple(f for f in fields if self.asks(f)), asked, faults)
+        if faults:
+            raise Invalid("Some fields cannot be taken as they are.", errors=tuple(faults[:50]))
+        return checked
+
+    def amended(
+        self, document: DocumentKind, stored: Mapping[str, Any], content: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return what stands in a document after `content` replaced what was `stored`.
+
+        What the service writes itself stays. A field whose purpose is off stays too, unless the
+        content says null for it; given back as it is, it is no fault.
+        """
+        stays: dict[str, Any] = {}
+        asked = dict(content)
+        for field in fields_of(document):
+            name, off = field.name, not self.asks(field)
+            if off and name in asked and (asked[name] is None or asked[name] == stored.get(name)):
+                value = asked.pop(name)
+                stays |= {} if value is None else {name: value}
+            elif name in stored and (off or field.system):
+                stays[name] = stored[name]
+        return {**stays, **self.validate(document, asked)}
+
+
+def known_purposes() -> frozenset[str]:
+    """Return the purposes that a programme can switch on."""
+    return frozenset(field.switch for field in FIELDS if field.switch)
 
 
 def json_schema(document: DocumentKind) -> dict[str, Any]:
@@ -107,10 +153,9 @@ def _check_group(
     at: str,
     fields: tuple[Field, ...],
     content: Mapping[str, Any],
-    switched_on: frozenset[str],
     faults: list[FieldError],
 ) -> dict[str, Any]:
-    known = {f.name: f for f in fields if not f.system and f.switch in {"", *switched_on}}
+    known = {field.name: field for field in fields if not field.system}
     own = {field.name for field in fields if field.system}
     faults += [FieldError(f"{at}/{name}", "field.read-only") for name in content if name in own]
     # The name of an unknown field is something that somebody typed: it is not repeated.
@@ -123,32 +168,25 @@ def _check_group(
     for name, field in known.items():
         pointer = f"{at}/{name}"
         if name in content and content[name] is not None:
-            checked[name] = _check_field(pointer, field, content[name], switched_on, faults)
+            checked[name] = _check_field(pointer, field, content[name], faults)
         elif field.required:
             faults.append(FieldError(pointer, "field.required"))
     return checked
 
 
-def _check_field(
-    at: str, field: Field, value: object, switched_on: frozenset[str], faults: list[FieldError]
-) -> object:
+def _check_field(at: str, field: Field, value: object, faults: list[FieldError]) -> object:
     if not field.many:
-        return _check_one(at, field, value, switched_on, faults)
+        return _check_one(at, field, value, faults)
     if not isinstance(value, list) or len(value) > MAX_ITEMS:
         faults.append(FieldError(at, "field.list"))
         return None
-    return [
-        _check_one(f"{at}/{place}", field, item, switched_on, faults)
-        for place, item in enumerate(value)
-    ]
+    return [_check_one(f"{at}/{place}", field, item, faults) for place, item in enumerate(value)]
 
 
-def _check_one(
-    at: str, field: Field, value: object, switched_on: frozenset[str], faults: list[FieldError]
-) -> object:
+def _check_one(at: str, field: Field, value: object, faults: list[FieldError]) -> object:
     if field.type is Type.GROUP:
         if isinstance(value, Mapping):
-            return _check_group(at, field.fields, value, switched_on, faults)
+            return _check_group(at, field.fields, value, faults)
         faults.append(FieldError(at, "field.group"))
         return None
     if isinstance(value, str):

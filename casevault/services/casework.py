@@ -15,6 +15,7 @@ from uuid import UUID
 from casevault.domain import casefile, dictionary, facts
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, DocumentKind
+from casevault.domain.dictionary import Dictionary
 from casevault.domain.granting import ObjectKind
 from casevault.domain.records import Record
 from casevault.errors import Conflict, FieldError, Invalid, NotFound
@@ -101,7 +102,10 @@ class Casework:
         self._gate.require(caller, Permission.CASE_OPEN, Subject(kind="case", team=owner))
         if not 1 <= len(new) <= MAX_BATCH:
             raise Invalid("Send between 1 and 50 cases.", code="batch.size")
-        checked = [_checked(one, place, len(new) > 1) for place, one in enumerate(new)]
+        checked = [
+            _checked(self._stores.dictionary, one, place, len(new) > 1)
+            for place, one in enumerate(new)
+        ]
         if (earlier := self._repeated(caller, repeat)) is not None:
             return [earlier]
         opened = self._stores.clock.now().date()
@@ -188,13 +192,14 @@ class Casework:
     ) -> int:
         """Replace a document whose version is still `version`; return the new version."""
         compartment = casefile.compartment_of(kind).value
-        checked = dictionary.validate(kind, content)
-        fields = tuple(f"{kind.value}.{name}" for name in sorted(checked))
+        words = self._stores.dictionary
 
         def work(change: Change) -> tuple[int, Done]:
             document = change.document(compartment, kind.value)
-            own = dictionary.written_by_service(kind, document.content)
-            change.amend(compartment, document.row, {**own, **checked}, version)
+            amended = words.amended(kind, document.content, content)
+            change.amend(compartment, document.row, amended, version)
+            # Past the dictionary, so these are names of fields and nothing that somebody typed.
+            fields = tuple(f"{kind.value}.{name}" for name in sorted(content))
             return version + 1, Done("case.amend", fields)
 
         return self._desk.change(caller, case_id, Permission.CASE_AMEND, [compartment], work)
@@ -218,14 +223,14 @@ class Casework:
         )
 
 
-def _checked(new: NewCase, place: int, of_many: bool) -> NewCase:
+def _checked(words: Dictionary, new: NewCase, place: int, of_many: bool) -> NewCase:
     at = f"/cases/{place}" if of_many else ""
     faults: list[FieldError] = []
     checked: dict[DocumentKind, dict[str, Any]] = {}
     given = ((DocumentKind.IDENTITY, new.identity), (DocumentKind.PROFILE, new.profile))
     for kind, content in given:
         try:
-            checked[kind] = dictionary.validate(kind, content)
+            checked[kind] = words.validate(kind, content)
         except Invalid as error:
             faults += [FieldError(f"{at}/{kind.value}{e.pointer}", e.code) for e in error.errors]
     if faults:

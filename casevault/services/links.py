@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from casevault.domain import dictionary
 from casevault.domain.access import Permission
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record
@@ -49,7 +48,7 @@ class Links:
         self, caller: Caller, case_id: UUID, other_id: UUID, content: Mapping[str, Any]
     ) -> UUID:
         """Link two cases whose narrative the caller holds; return the record's id here."""
-        checked = dictionary.validate(_LINK, content)
+        checked = self._stores.dictionary.validate(_LINK, content)
         if case_id == other_id:
             raise Invalid(
                 "A case cannot be linked to itself.",
@@ -109,7 +108,7 @@ class Links:
         self, caller: Caller, case_id: UUID, staff: UUID, content: Mapping[str, Any]
     ) -> UUID:
         """Note that the survivor does not want this member of staff: no grant to them from now."""
-        checked = dictionary.validate(_REFUSED, content)
+        checked = self._stores.dictionary.validate(_REFUSED, content)
 
         def work(change: Change) -> tuple[UUID, Done]:
             if staff in refused(change):

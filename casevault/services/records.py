@@ -62,8 +62,8 @@ class Records:
 
         A repeated request adds nothing and returns the id that it got before.
         """
-        checked = dictionary.validate(kind, content)
         stores = self._stores
+        checked = stores.dictionary.validate(kind, content)
         record = Record.new(checked, caller.staff, self._stores.now(), about)
 
         def work(change: Change) -> tuple[UUID, Done]:
@@ -92,17 +92,19 @@ class Records:
         version: int,
     ) -> int:
         """Write a new version; the old one stays readable. A note's correction needs a reason."""
-        checked = dictionary.validate(kind, content)
         if kind is DocumentKind.NOTE:
             self._check_reason(reason)
+        words, now = self._stores.dictionary, self._stores.now()
         return self._amend(
             caller,
             case_id,
             kind,
             row,
             version,
-            lambda record: record.corrected(checked, caller.staff, self._stores.now(), reason),
-            _done(kind, "amend", row, checked),
+            lambda record: record.corrected(
+                words.amended(kind, record.current.content, content), caller.staff, now, reason
+            ),
+            _done(kind, "amend", row, content),
         )
 
     def redact(

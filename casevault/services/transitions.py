@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from casevault.crypto import canonical, macs
-from casevault.domain import casefile, dictionary
+from casevault.domain import casefile
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind, Status
 from casevault.domain.records import Record
@@ -49,7 +49,7 @@ class Transitions:
 
     def ask(self, caller: Caller, case_id: UUID, content: Mapping[str, Any]) -> Moved:
         """Change the status, or, where closing needs an approval, ask for it."""
-        checked = dictionary.validate(_KIND, content)
+        checked = self._stores.dictionary.validate(_KIND, content)
         target, reason = Status(checked["to"]), checked.get("reason")
 
         def work(change: Change) -> tuple[Moved, Done]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from casevault.clock import Clock, unix_seconds
 from casevault.crypto.roots import FileRoots
+from casevault.domain.dictionary import Dictionary
 from casevault.store.database import Database
 from casevault.store.keyring import Keyring
 from casevault.store.ledger import Ledger
@@ -16,7 +17,7 @@ from casevault.store.trust import Trust
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The two stores, the ledger, and what they stand on."""
+    """The two stores, the ledger, what they stand on, and what this programme may write."""
 
     organisation: UUID
     data: Database
@@ -26,6 +27,7 @@ class Stores:
     trust: Trust
     roots: FileRoots
     clock: Clock
+    dictionary: Dictionary = field(default_factory=Dictionary)
 
     def now(self) -> int:
         """Return the present moment in Unix seconds."""

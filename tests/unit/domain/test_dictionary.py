@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from casevault.domain import dictionary, vocabulary
 from casevault.domain.casefile import Compartment, DocumentKind
-from casevault.domain.dictionary import Type
-from casevault.errors import Invalid
+from casevault.domain.dictionary import Dictionary
+from casevault.domain.fields import Type
+from casevault.errors import Invalid, Misconfigured
 
 KINDS = list(DocumentKind)
 WALKED = [(kind, name, field) for kind in KINDS for name, field in dictionary.walk(kind)]
 ALL_ON = frozenset(f.switch for _, _, f in WALKED if f.switch)
 CANARY = "canary-7f3a"
+PLAIN, ON = Dictionary(), Dictionary(ALL_ON)
 
 FULL_IDENTITY: dict[str, Any] = {
     "name_to_use": "Made-up Mira",
@@ -92,7 +94,7 @@ JSON = st.recursive(
 
 def faults(content: Any, document: DocumentKind = DocumentKind.IDENTITY) -> set[tuple[str, str]]:
     with pytest.raises(Invalid) as caught:
-        dictionary.validate(document, content, ALL_ON)
+        ON.validate(document, content)
     return {(e.pointer, e.code) for e in caught.value.errors}
 
 
@@ -135,17 +137,73 @@ def test_documents_lie_in_their_compartments():
 def test_a_full_document_is_taken_as_it_is(kind, content):
     """Every field that the dictionary offers can be filled, and comes back unchanged."""
     assert set(content) == {f.name for f in dictionary.fields_of(kind)}
-    assert dictionary.validate(kind, content, ALL_ON) == content
+    assert ON.validate(kind, content) == content
+
+
+@pytest.mark.parametrize(("kind", "name", "field"), WALKED)
+def test_a_purpose_switches_whole_fields_that_nobody_must_fill(kind, name, field):
+    """Keeping what was stored under a purpose needs no look into groups or lists."""
+    if field.switch:
+        assert field in dictionary.fields_of(kind)
+        assert not field.required
+        assert not field.system
 
 
 def test_sensitive_fields_are_off_until_switched_on():
-    """Disability is refused like an unknown field until the programme's purpose is on."""
+    """Disability is refused by name until the programme's purpose is on."""
     content = {"disability": {"seeing": "no"}}
     with pytest.raises(Invalid) as caught:
-        dictionary.validate(DocumentKind.PROFILE, content)
-    assert [(e.pointer, e.code) for e in caught.value.errors] == [("/*", "field.unknown")]
-    on = frozenset({"disability"})
-    assert dictionary.validate(DocumentKind.PROFILE, content, on) == content
+        PLAIN.validate(DocumentKind.PROFILE, content)
+    assert [(e.pointer, e.code) for e in caught.value.errors] == [("/disability", "field.off")]
+    on = Dictionary.of(["disability"])
+    assert on.validate(DocumentKind.PROFILE, content) == content
+
+
+def test_a_purpose_that_there_is_not_is_refused_with_those_that_there_are():
+    """A misspelt purpose must not switch on nothing in silence."""
+    with pytest.raises(Misconfigured) as caught:
+        Dictionary.of(["disability", CANARY])
+    assert caught.value.code == "config.purposes"
+    assert "disability" in caught.value.detail
+    assert CANARY not in caught.value.detail
+
+
+STORED = {"risk_level": "low", "disability": {"seeing": "no"}}
+
+
+@pytest.mark.parametrize(
+    ("content", "after"),
+    [
+        ({"risk_level": "high"}, {"risk_level": "high", "disability": {"seeing": "no"}}),
+        (STORED, STORED),
+        ({"risk_level": "low", "disability": None}, {"risk_level": "low"}),
+        ({}, {"disability": {"seeing": "no"}}),
+    ],
+)
+def test_what_is_off_stays_unless_the_writer_says_null(content, after):
+    """A form that shows only what is on loses nothing that was stored before."""
+    assert PLAIN.amended(DocumentKind.PROFILE, STORED, content) == after
+
+
+@pytest.mark.parametrize("value", [{"seeing": "some"}, {}, "no"])
+def test_what_is_off_cannot_be_changed(value):
+    """Neither another value nor a first one is taken while the purpose is off."""
+    for stored in (STORED, {}):
+        with pytest.raises(Invalid) as caught:
+            PLAIN.amended(DocumentKind.PROFILE, stored, {"disability": value})
+        assert {(e.pointer, e.code) for e in caught.value.errors} == {("/disability", "field.off")}
+
+
+def test_what_is_on_is_replaced():
+    """With the purpose on, leaving a field out takes it away, as for every other field."""
+    assert ON.amended(DocumentKind.PROFILE, STORED, {"risk_level": "low"}) == {"risk_level": "low"}
+
+
+def test_what_the_service_wrote_stays():
+    """An amendment of the facts keeps what ties them to their case."""
+    stored = {"case": "0" * 32, "pid": "1" * 32, "gender": "Feminine"}
+    after = PLAIN.amended(DocumentKind.FACTS, stored, {"gender": "Masculine"})
+    assert after == {**stored, "gender": "Masculine"}
 
 
 @pytest.mark.parametrize(
@@ -208,19 +266,19 @@ def test_all_faults_are_told_at_once():
 def test_the_number_of_errors_is_bounded():
     """A hostile document cannot make the answer long."""
     with pytest.raises(Invalid) as caught:
-        dictionary.validate(DocumentKind.IDENTITY, {f"x{n}": 1 for n in range(500)})
+        PLAIN.validate(DocumentKind.IDENTITY, {f"x{n}": 1 for n in range(500)})
     assert len(caught.value.errors) == 50
 
 
 def test_null_is_the_same_as_absent():
     """A null clears nothing and stores nothing, and does not fill a required field."""
-    assert dictionary.validate(DocumentKind.IDENTITY, identity(gender=None)) == identity()
+    assert PLAIN.validate(DocumentKind.IDENTITY, identity(gender=None)) == identity()
     assert faults({"name_to_use": None}) == {("/name_to_use", "field.required")}
 
 
 def test_text_is_stored_in_normal_form():
     """Composed and decomposed letters are one text; spaces around it go."""
-    stored = dictionary.validate(DocumentKind.IDENTITY, {"name_to_use": " Ame\u0301lie "})
+    stored = PLAIN.validate(DocumentKind.IDENTITY, {"name_to_use": " Ame\u0301lie "})
     assert stored == {"name_to_use": "Am\u00e9lie"}
 
 
@@ -228,14 +286,14 @@ def test_text_is_stored_in_normal_form():
 def test_any_input_is_taken_or_refused_without_echo(content):
     """Whatever comes in: a document of known fields, or `Invalid` that repeats nothing."""
     try:
-        stored = dictionary.validate(DocumentKind.IDENTITY, content)
+        stored = PLAIN.validate(DocumentKind.IDENTITY, content)
     except Invalid as error:
         refused, stored = error, {}
     else:
         refused = None
     if refused is None:
         assert set(stored) <= set(FULL_IDENTITY)
-        assert dictionary.validate(DocumentKind.IDENTITY, stored) == stored
+        assert PLAIN.validate(DocumentKind.IDENTITY, stored) == stored
     else:
         assert refused.errors
         assert CANARY not in f"{refused} {refused.detail} {refused.hint} {refused.errors}"
@@ -245,7 +303,7 @@ def test_any_input_is_taken_or_refused_without_echo(content):
 def test_what_is_stored_is_normal(text):
     """Every accepted text is NFC, not blank, and holds no control characters."""
     try:
-        stored = dictionary.validate(DocumentKind.IDENTITY, {"name_to_use": text})["name_to_use"]
+        stored = PLAIN.validate(DocumentKind.IDENTITY, {"name_to_use": text})["name_to_use"]
     except Invalid:
         return
     assert stored == unicodedata.normalize("NFC", stored).strip() != ""
@@ -297,21 +355,17 @@ def test_the_schema_says_what_each_type_takes():
 def test_text_that_hides_or_reverses_is_refused(text):
     """What people cannot see, or would see in another order, is not stored."""
     with pytest.raises(Invalid) as caught:
-        dictionary.validate(DocumentKind.IDENTITY, {"name_to_use": text})
+        PLAIN.validate(DocumentKind.IDENTITY, {"name_to_use": text})
     assert {error.pointer for error in caught.value.errors} == {"/name_to_use"}
 
 
 def test_line_ends_of_every_system_are_one():
     """A form filled in on another system gives the same text."""
     content = {"presenting_situation": "one\r\ntwo"}
-    assert dictionary.validate(DocumentKind.PROFILE, content) == {
-        "presenting_situation": "one\ntwo"
-    }
+    assert PLAIN.validate(DocumentKind.PROFILE, content) == {"presenting_situation": "one\ntwo"}
 
 
 def test_joiners_of_scripts_stay():
     """Names in Persian or Hindi keep the joiners that belong to their spelling."""
     name = "\u0646\u06cc\u200c\u0645\u0627"
-    assert dictionary.validate(DocumentKind.IDENTITY, {"name_to_use": name}) == {
-        "name_to_use": name
-    }
+    assert PLAIN.validate(DocumentKind.IDENTITY, {"name_to_use": name}) == {"name_to_use": name}
