@@ -56,6 +56,8 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "argon2_concurrency": ((1, 16), (0, 17)),
     "minimum_assurance": (("passphrase", "second_factor"), ("", "none")),
     "closing_needs_approval": ((True, False), ("perhaps",)),
+    # Which purposes there are is known to the dictionary, which start-up asks.
+    "purposes": (([], ["disability"]), ("disability", [7])),
     "log_level": (("debug", "info", "warning", "error"), ("trace", "INFO", "")),
 }
 GOOD = [(name, value) for name, (good, _) in TAKEN.items() for value in good]
@@ -103,9 +105,9 @@ def test_a_value_at_its_bounds_is_taken(tmp_path, name, value):
     elif str(value).startswith("sqlite:///"):
         assert shown == f"sqlite:///{tmp_path}/{str(value).removeprefix('sqlite:///')}"
     else:
-        assert shown == {"organisation_id": UUID, "trusted_hosts": tuple}.get(name, type(shown))(
-            value
-        )
+        assert shown == {"organisation_id": UUID, "trusted_hosts": tuple, "purposes": tuple}.get(
+            name, type(shown)
+        )(value)
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
