@@ -108,12 +108,13 @@ class Assignments:
         narrative = Compartment.NARRATIVE.value
         with stores.data.reading() as connection:
             held = self._desk.hold(caller, connection, case_id, Permission.CASE_ASSIGN)
-            keys = {name: held.key(name) for name in sorted(compartments)}
-            manifests = {name: held.manifest(connection, name) for name in keys}
-            if narrative in held.keys:
-                listed = held.manifest(connection, narrative)
-                _check_not_refused(held.documents(connection, listed, [_REFUSED]), staff)
-        grantee = self._grantee(held.case, staff)
+            with self._desk.recording_failure(caller, case_id):
+                keys = {name: held.key(name) for name in sorted(compartments)}
+                manifests = {name: held.manifest(connection, name) for name in keys}
+                if narrative in held.keys:
+                    listed = held.manifest(connection, narrative)
+                    _check_not_refused(held.documents(connection, listed, [_REFUSED]), staff)
+                grantee = self._grantee(held.case, staff)
         act = Act(
             "case.assign",
             caller.on_ledger,

@@ -17,6 +17,7 @@ from casevault.domain.records import Record
 from casevault.errors import Conflict, FieldError, Invalid, NotFound
 from casevault.store import grants
 from casevault.store.caller import Caller, Gate
+from casevault.store.documents import Document
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
 from casevault.store.records import Kept, kept
@@ -79,13 +80,7 @@ class Links:
             held = self._desk.hold(caller, connection, case_id, Permission.CASE_AMEND, _NARRATIVE)
             with self._desk.recording_failure(caller, case_id):
                 manifest = held.manifest(connection, _NARRATIVE)
-                found = held.documents(connection, manifest, rows=[row])
-        if not found or found[0].kind != _LINK.value:
-            raise NotFound(code="document")
-        record = Record.decode(found[0].content)
-        other = record.about
-        if other is None:
-            raise NotFound(code="document")
+                record, other = _link_in(held.documents(connection, manifest, rows=[row]))
         kind = record.current.content["type"]
 
         def work(changes: Mapping[UUID, Change]) -> tuple[None, Done]:
@@ -161,6 +156,15 @@ def refused(change: Change) -> set[UUID]:
     found = change.documents(_NARRATIVE, [_REFUSED.value])
     about = (kept(document).record.about for document in found)
     return {staff for staff in about if staff is not None}
+
+
+def _link_in(found: list[Document]) -> tuple[Record, UUID]:
+    """Return the link in a row and the case at its other end."""
+    if found and found[0].kind == _LINK.value:
+        record = Record.decode(found[0].content)
+        if record.about is not None:
+            return record, record.about
+    raise NotFound(code="document")
 
 
 def _links(change: Change) -> list[Kept]:

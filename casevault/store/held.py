@@ -20,7 +20,15 @@ from casevault.domain import casefile
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import ObjectKind
-from casevault.errors import Conflict, KeyUnavailable, NotFound, Tampered
+from casevault.errors import (
+    Conflict,
+    Invalid,
+    KeyUnavailable,
+    NotFound,
+    Refused,
+    Stale,
+    Tampered,
+)
 from casevault.ids import TeamId
 from casevault.store import case_keys, cases, documents
 from casevault.store.caller import Caller, Gate
@@ -29,12 +37,14 @@ from casevault.store.documents import Document, Manifest
 from casevault.store.grants import Object
 from casevault.store.keyholder import OpenedKey
 from casevault.store.keyring import KeyringTransaction
-from casevault.store.ledger import FAILED, Act, Touched
+from casevault.store.ledger import FAILED, REFUSED, Act, Touched
 from casevault.store.stores import Stores
 from casevault.store.unit_of_work import unit_of_work
 
 T = TypeVar("T")
 
+# What is neither a fault of the machine nor an alarm.
+_REFUSALS = (Refused, NotFound, KeyUnavailable, Conflict, Stale, Invalid)
 _NO_TEAM = TeamId(UUID(int=0))
 
 
@@ -235,12 +245,12 @@ class Desk:
         one = names[0] if len(names) == 1 else None
         with stores.data.reading() as connection:
             found = [self.hold(caller, connection, each, permission, one) for each in wanted]
-        for held in found:
-            for name in names:
-                held.key(name)
         with ExitStack() as stack:
             for each in wanted:
                 stack.enter_context(self.recording_failure(caller, each))
+            for held in found:
+                for name in names:
+                    held.key(name)
             uow = stack.enter_context(unit_of_work(stores.data, stores.ledger))
             changes: dict[UUID, Change] = {
                 held.case.id: Change(uow.connection, self.locked(held, uow.connection), names)
@@ -267,20 +277,23 @@ class Desk:
 
     @contextmanager
     def recording_failure(self, caller: Caller, case_id: UUID) -> Iterator[None]:
-        """Record that something stored did not open: outcome 8, and an alarm.
+        """Record that something stored did not open (outcome 8, and an alarm) or was refused (4).
 
-        Enter it before a unit of work: the entry needs a transaction of its own.
+        A refusal by what is stored tells something about the case: that a record is not there, that
+        a version is old, that a passage does not occur. Enter this before a unit of work: the entry
+        needs a transaction of its own.
         """
         try:
             yield
         except Tampered as error:
-            self._stores.ledger.record(
-                Act(
-                    "case.read",
-                    caller.on_ledger,
-                    rule="failed:" + error.slug,
-                    outcome=FAILED,
-                    touched=(Touched("case", case_id),),
-                )
-            )
+            self._record_failure(caller, case_id, "failed:" + error.slug, FAILED)
             raise
+        except _REFUSALS as error:
+            self._record_failure(caller, case_id, "refused:" + error.code, REFUSED)
+            raise
+
+    def _record_failure(self, caller: Caller, case_id: UUID, rule: str, outcome: int) -> None:
+        touched = (Touched("case", case_id),)
+        self._stores.ledger.record(
+            Act("case.read", caller.on_ledger, rule=rule, outcome=outcome, touched=touched)
+        )

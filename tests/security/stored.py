@@ -1,0 +1,107 @@
+"""What both stores hold, for tests that compare before and after or search every value.
+
+Nothing is tested here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Table, select, text
+
+from casevault.store import keyring_tables, tables
+
+# These grow when something is refused, as they should. `session` is compared by its keys only:
+# its content holds when the person was last seen.
+LEDGER = frozenset(
+    {
+        "ledger_entry",
+        "ledger_body",
+        "ledger_subject",
+        "ledger_pending",
+        "ledger_leaf",
+        "ledger_tile",
+        "ledger_head",
+        "ledger_checkpoint",
+        "ledger_writer",
+    }
+)
+SEEN = frozenset({"session"})
+
+
+def databases(vault) -> tuple[tuple[Any, Any], ...]:
+    """Return both databases with their tables."""
+    stores = vault.stores
+    return ((stores.data, tables.data), (stores.keyring.database, keyring_tables.keyring))
+
+
+def rows(vault) -> Iterator[tuple[Table, Any]]:
+    """Yield every row of every table of both stores."""
+    for database, metadata in databases(vault):
+        with database.reading() as connection:
+            for table in metadata.sorted_tables:
+                for row in connection.execute(select(table)):
+                    yield table, row
+
+
+def digests(vault) -> dict[str, str]:
+    """Return one digest per table of both stores, but for the ledger's."""
+    found: dict[str, list[bytes]] = {
+        table.name: [] for _, metadata in databases(vault) for table in metadata.sorted_tables
+    }
+    for table, row in rows(vault):
+        kept = [
+            bytes(value) if isinstance(value, memoryview) else value
+            for column, value in zip(table.columns, row, strict=True)
+            if table.name not in SEEN or column.primary_key
+        ]
+        found[table.name].append(hashlib.sha256(repr(kept).encode()).digest())
+    return {
+        name: hashlib.sha256(b"".join(sorted(marks))).hexdigest()
+        for name, marks in found.items()
+        if name not in LEDGER
+    }
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return the names of tables whose content is not what it was."""
+    return sorted(name for name in before if before[name] != after[name])
+
+
+_REFUSE = {
+    "sqlite": (
+        "CREATE TRIGGER planted_full BEFORE INSERT ON ledger_entry"
+        " BEGIN SELECT RAISE(ABORT, 'full'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION planted_full() RETURNS trigger AS"
+        " $$ BEGIN RAISE EXCEPTION 'full'; END $$ LANGUAGE plpgsql",
+        "CREATE TRIGGER planted_full BEFORE INSERT ON ledger_entry"
+        " FOR EACH ROW EXECUTE FUNCTION planted_full()",
+    ),
+}
+_ALLOW = {
+    "sqlite": ("DROP TRIGGER planted_full",),
+    "postgresql": (
+        "DROP TRIGGER planted_full ON ledger_entry",
+        "DROP FUNCTION planted_full()",
+    ),
+}
+
+
+@contextmanager
+def unwritable_ledger(vault) -> Iterator[None]:
+    """Let the database refuse every ledger entry for a while, as a full disk would."""
+    database = vault.stores.data
+    with database.writing() as connection:
+        for statement in _REFUSE[database.dialect]:
+            connection.execute(text(statement))
+    try:
+        yield
+    finally:
+        with database.writing() as connection:
+            for statement in _ALLOW[database.dialect]:
+                connection.execute(text(statement))
