@@ -6,9 +6,11 @@ Everything that libraries log through `logging` comes out as logger name and lev
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
+import threading
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO, cast
 
@@ -39,7 +41,8 @@ ALLOWED = frozenset(
         "dropped",
     }
 )
-_SAFE = re.compile(r"[A-Za-z0-9_.:/{}+\- ]{0,200}")
+# Templates, slugs, pseudonyms and dates; no space, so that no name or sentence fits.
+_SAFE = re.compile(r"[A-Za-z0-9_.:/{}+\-]{0,120}")
 _EVENT = re.compile(r"[a-z0-9_. -]{1,80}")
 _REDACTED = "[redacted]"
 
@@ -54,7 +57,7 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(cast("Any", stream or sys.stderr)),
+        logger_factory=structlog.WriteLoggerFactory(cast("Any", _Lossy(stream or sys.stderr))),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -64,6 +67,22 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
     logging.captureWarnings(True)
+    # A handler that fails would print the record with its arguments.
+    logging.raiseExceptions = False
+
+
+def silence_crashes() -> None:
+    """Name what nobody caught by its class, where Python would print the text of it.
+
+    For processes that serve: whoever reads their log must not read what people wrote.
+    """
+    sys.excepthook = lambda kind, _error, _trace: _crashed(kind)
+    threading.excepthook = lambda crash: _crashed(crash.exc_type)
+    sys.unraisablehook = lambda crash: _crashed(crash.exc_type)
+
+
+def _crashed(kind: type[BaseException]) -> None:
+    get_logger().error("crash", exception_type=kind.__name__)
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
@@ -91,13 +110,33 @@ def _safe(value: object) -> object:
     return _REDACTED
 
 
+class _Lossy:
+    """A stream that may fail: a full disk costs lines of the log, never a request.
+
+    What must not be lost is on the ledger.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 class _Bridge(logging.Handler):
     """Lets other people's log records through as name and level, never as text."""
 
     def emit(self, record: logging.LogRecord) -> None:
         exception = record.exc_info[0] if record.exc_info else None
+        # Libraries have levels of their own between and below the five that everybody has.
+        level = max(logging.DEBUG, min(record.levelno // 10 * 10, logging.CRITICAL))
         get_logger().log(
-            record.levelno,
+            level,
             "library",
             logger=record.name,
             exception_type=None if exception is None else exception.__name__,

@@ -81,6 +81,7 @@ def from_environment() -> FastAPI:
     """Return the application of one worker process (what the server's factory calls)."""
     settings = load_settings()
     logs.configure(settings.log_level)
+    logs.silence_crashes()
     harden_process()
     app = create_app(open_vault(settings, read_boot_secret(settings)))
     settle_memory()

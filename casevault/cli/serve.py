@@ -29,6 +29,7 @@ def serve(
     """
     settings = settings_from(config)
     logs.configure(settings.log_level)
+    logs.silence_crashes()
     bootstrap.harden_process()
     bootstrap.begin_service(settings)
     # The workers are fresh processes and read the same file.

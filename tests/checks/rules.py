@@ -17,10 +17,14 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from casevault.logs import ALLOWED
+
 Node = TypeVar("Node", bound=ast.AST)
 
 MAXIMUM_LINES = 400
 CRYPTOGRAPHY = frozenset({"cryptography", "argon2", "shamir_mnemonic"})
+LOGGER = re.compile(r"(?i)(^|[._])(get_)?log(ger)?(\(.*\))?$")
+LOG_CALLS = frozenset({"debug", "info", "warning", "error", "critical", "exception", "log", "bind"})
 CATCH_ALL = frozenset({"Exception", "BaseException"})
 # What a failed opening can be caught as.
 OPENING_FAILED = CATCH_ALL | {"Tampered", "InvalidTag", "CaseVaultError"}
@@ -124,6 +128,20 @@ def no_print(path: str, source: str) -> list[Finding]:
     ]
 
 
+def constant_events(path: str, source: str) -> list[Finding]:
+    """What is logged is a constant with allow-listed keys, never text that somebody made."""
+    if path == "casevault/logs.py":
+        return []
+    return [
+        Finding(path, call.lineno, "constant-events", "logs something that is not a constant")
+        for call in _walk(_parse(source), ast.Call)
+        if isinstance(call.func, ast.Attribute)
+        and LOGGER.search(ast.unparse(call.func.value))
+        and call.func.attr in LOG_CALLS
+        and not _is_constant_event(call)
+    ]
+
+
 def no_silent_except(path: str, source: str) -> list[Finding]:
     """No bare except, and no catching of everything that then does nothing."""
     tree = _parse(source)
@@ -164,6 +182,7 @@ RULES: tuple[Rule, ...] = (
     no_sealed_column,
     short_modules,
     no_print,
+    constant_events,
     no_silent_except,
     module_docstring,
     pure_packages,
@@ -270,6 +289,12 @@ def _last_names(expression: ast.AST | None) -> set[str]:
     if isinstance(expression, ast.Attribute):
         return {expression.attr}
     return {expression.id} if isinstance(expression, ast.Name) else set()
+
+
+def _is_constant_event(call: ast.Call) -> bool:
+    """Say whether only constants stand without a key, and only allow-listed keys beside them."""
+    fixed = all(isinstance(argument, ast.Constant) for argument in call.args)
+    return fixed and all(keyword.arg in ALLOWED for keyword in call.keywords)
 
 
 def _catches(handler: ast.ExceptHandler, errors: frozenset[str]) -> bool:
