@@ -15,7 +15,8 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from casevault.api import problems, strict_json
+from casevault.api import problems
+from casevault.domain import strict_json
 from casevault.errors import CaseVaultError, Invalid
 from casevault.logs import get_logger
 
