@@ -34,7 +34,7 @@ app = typer.Typer(
 )
 app.command(name="init")(init.init)
 app.command(name="serve")(serve.serve)
-app.command(name="demo")(demo.demo)
+app.add_typer(demo.app, name="demo")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
