@@ -11,8 +11,8 @@ import pytest
 
 from casevault.cli.app import app
 from casevault.cli.demo.people import SCRIPTS, UNTIL, as_csv, as_json_lines, people
-from casevault.domain import dictionary
 from casevault.domain.casefile import DocumentKind
+from casevault.domain.dictionary import Dictionary
 from casevault.domain.importing.htcds import default_mapping
 from casevault.domain.importing.records import CsvRecords, JsonRecords
 
@@ -64,8 +64,8 @@ def test_what_is_written_is_read_as_it_was(write, read):
         assert candidate.identity == person.identity
         assert candidate.profile == person.profile
         assert candidate.case == {"opened": person.opened.isoformat(), "status": person.status}
-        dictionary.validate(DocumentKind.IDENTITY, candidate.identity)
-        dictionary.validate(DocumentKind.PROFILE, candidate.profile)
+        Dictionary().validate(DocumentKind.IDENTITY, candidate.identity)
+        Dictionary().validate(DocumentKind.PROFILE, candidate.profile)
 
 
 def test_the_command_writes_a_table(runner):

@@ -14,6 +14,7 @@ ROOT = Path(casevault.__file__).parent
 # Commands, start-up and the ceremony speak to the operator, in English.
 NOT_HTTP = (
     "cli",
+    "importing",
     "config.py",
     "bootstrap.py",
     "ceremony.py",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from casevault.domain import dictionary
 from casevault.domain.casefile import DocumentKind
+from casevault.domain.dictionary import Dictionary
 from casevault.domain.importing.htcds import default_mapping
 from casevault.domain.importing.mapping import parse_mapping
 from casevault.domain.importing.targets import parse_target
@@ -127,7 +128,7 @@ def test_codes_of_the_source_become_ours():
     assert read(columns, {"Sex": "?"}).identity == {}
     unknown = read(columns, {"Sex": "W"}).identity
     with pytest.raises(Invalid) as caught:
-        dictionary.validate(DocumentKind.IDENTITY, {"name_to_use": "x", **unknown})
+        Dictionary().validate(DocumentKind.IDENTITY, {"name_to_use": "x", **unknown})
     assert [(e.pointer, e.code) for e in caught.value.errors] == [("/gender", "field.code")]
 
 
@@ -332,5 +333,5 @@ def test_the_example_of_the_manual_is_a_mapping():
         ]
     }
     assert found.case == {"opened": "2025-04-03"}
-    assert dictionary.validate(DocumentKind.IDENTITY, found.identity) == found.identity
-    assert dictionary.validate(DocumentKind.PROFILE, found.profile) == found.profile
+    assert Dictionary().validate(DocumentKind.IDENTITY, found.identity) == found.identity
+    assert Dictionary().validate(DocumentKind.PROFILE, found.profile) == found.profile
