@@ -36,7 +36,9 @@ _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
-_DOCUMENTS: Mapping[DocumentKind, tuple[Field, ...]] = {
+# Consents and referrals have no kind of their own yet; their forms exist on paper already.
+_NARRATIVE_TOO = ("consent", "referral")
+DOCUMENTS: Mapping[str, tuple[Field, ...]] = {
     DocumentKind.IDENTITY: tables.IDENTITY,
     DocumentKind.PROFILE: tables.PROFILE,
     DocumentKind.FACTS: tables.FACTS,
@@ -46,35 +48,39 @@ _DOCUMENTS: Mapping[DocumentKind, tuple[Field, ...]] = {
     DocumentKind.LINK: tables.LINK,
     DocumentKind.TRANSITION: tables.TRANSITION,
     DocumentKind.REFUSED_STAFF: tables.REFUSED_STAFF,
+    "consent": tables.CONSENT,
+    "referral": tables.REFERRAL,
 }
-FIELDS = tuple(field for fields in _DOCUMENTS.values() for field in fields)
+FIELDS = tuple(field for fields in DOCUMENTS.values() for field in fields)
 
 
-def fields_of(document: DocumentKind) -> tuple[Field, ...]:
+def fields_of(document: str) -> tuple[Field, ...]:
     """Return the fields of a document."""
-    return _DOCUMENTS[document]
+    return DOCUMENTS[document]
 
 
-def shown(document: DocumentKind, content: Mapping[str, Any]) -> dict[str, Any]:
+def shown(document: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document without what only the service itself needs of it."""
     hidden = {field.name for field in fields_of(document) if field.system and not field.fields}
     return {name: value for name, value in content.items() if name not in hidden}
 
 
-def texts_of(document: DocumentKind) -> frozenset[str]:
+def texts_of(document: str) -> frozenset[str]:
     """Return the names of a document's own fields of free text."""
     free = {Type.TEXT, Type.LONG}
     return frozenset(f.name for f in fields_of(document) if f.type in free and not f.many)
 
 
-def walk(document: DocumentKind) -> Iterator[tuple[str, Field]]:
+def walk(document: str) -> Iterator[tuple[str, Field]]:
     """Yield every field of a document with its dotted name (``safe_contact.code_word``)."""
     yield from _walk("", fields_of(document))
 
 
-def compartment_for(document: DocumentKind) -> Compartment:
+def compartment_for(document: str) -> Compartment:
     """Return the compartment in which a document's fields are sealed."""
-    return compartment_of(document)
+    if document in _NARRATIVE_TOO:
+        return Compartment.NARRATIVE
+    return compartment_of(DocumentKind(document))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ class Dictionary:
         """Say whether this programme asks for a field: its purpose is on, or needs no switch."""
         return field.switch in {"", *self.purposes}
 
-    def validate(self, document: DocumentKind, content: Mapping[str, Any]) -> dict[str, Any]:
+    def validate(self, document: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """Return the content in normal form (NFC); every fault at once as one `Invalid`."""
         faults: list[FieldError] = []
         fields = fields_of(document)
@@ -113,7 +119,7 @@ class Dictionary:
         return checked
 
     def amended(
-        self, document: DocumentKind, stored: Mapping[str, Any], content: Mapping[str, Any]
+        self, document: str, stored: Mapping[str, Any], content: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Return what stands in a document after `content` replaced what was `stored`.
 
@@ -137,7 +143,7 @@ def known_purposes() -> frozenset[str]:
     return frozenset(field.switch for field in FIELDS if field.switch)
 
 
-def json_schema(document: DocumentKind) -> dict[str, Any]:
+def json_schema(document: str) -> dict[str, Any]:
     """Return the JSON Schema of a document, as the interface shows it."""
     return _group_schema(fields_of(document))
 

@@ -186,3 +186,42 @@ TRANSITION = (
     Field("reason", _T.LONG, "Why it changed"),
 )
 REFUSED_STAFF = (Field("reason", _T.LONG, "Why the person does not want them"),)
+
+_EXPLAINED = (
+    Field("interview", _T.YES_NO, "The person agrees to the talk itself"),
+    Field("purpose", _T.YES_NO, "Nobody agrees to what they do not know"),
+    Field("use", _T.YES_NO, "How the data are used now, and could be used later"),
+    Field("research", _T.YES_NO, "Counts and research that name nobody"),
+    Field("access", _T.YES_NO, "They may ask for their data at any time"),
+    Field("storage", _T.YES_NO, "How long the data are kept"),
+    Field("withdrawal", _T.YES_NO, "How to take the consent back"),
+)
+_GUARDIAN = (
+    Field("name", purpose="Who decides for the child", required=True),
+    Field("relation", _T.CODE, "By which right", required=True, codes="guardian_relation"),
+    Field("agrees", _T.YES_NO, "A child's consent needs theirs, where that is safe"),
+)
+CONSENT = (
+    Field("purpose", _T.CODE, "What is agreed to", required=True, codes="consent_purpose"),
+    Field("categories", _T.CODE, "Which data", many=True, required=True, codes="data_category"),
+    Field("recipients", purpose="Who may get them, and nobody else", many=True),
+    Field("method", _T.CODE, "How it was given", required=True, codes="consent_method"),
+    Field("language", _T.LANGUAGE, "In which language it was understood", required=True),
+    Field("wording", purpose="Which version of the text was read", required=True),
+    Field("given_on", _T.DATE, "From when it counts", required=True),
+    Field("valid_until", _T.DATE, "When to ask again", required=True),
+    Field("explained", _T.GROUP, "Consent that was informed", fields=_EXPLAINED, required=True),
+    Field("guardian", _T.GROUP, "Who decides for a child", fields=_GUARDIAN),
+    Field("assent", _T.YES_NO, "A child is asked too, whoever decides"),
+)
+REFERRAL = (
+    Field("service", _T.CODE, "Which help is asked for", required=True, codes="service_type"),
+    Field("recipient", purpose="Who is asked for it", required=True),
+    Field("reason", _T.CODE, "Why others are asked", codes="referral_reason"),
+    Field("urgency", _T.CODE, "How soon help is needed", required=True, codes="urgency"),
+    Field("answer_by", _T.DATE, "When to ask again"),
+    Field(
+        "disclose", _T.CODE, "What they may learn", many=True, required=True, codes="data_category"
+    ),
+    Field("safe_contact", _T.GROUP, "To reach them without harm", fields=_SAFE_CONTACT),
+)

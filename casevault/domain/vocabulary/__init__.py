@@ -35,6 +35,7 @@ _PLACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "service_type": (("primero", "service_type"),),
     "risk_level": (("primero", "risk_level"),),
     "case_status": (("htcds", "case", "Status"),),
+    "referral_reason": (("htcds", "case", "ReasonForReferral"),),
 }
 
 # Short lists of our own, for what no standard settles.
@@ -71,6 +72,28 @@ _OWN: Mapping[str, tuple[str, ...]] = {
         "same_incident",
     ),
     "context": ("climate", "health", "conflict", "disaster"),
+    "consent_purpose": (
+        "case_management",
+        "referral",
+        "cross_border",
+        "statistics",
+        "research_contact",
+    ),
+    "consent_method": ("written", "verbal", "witnessed"),
+    "data_category": (
+        "name",
+        "contact",
+        "age_and_gender",
+        "origin_and_languages",
+        "papers",
+        "situation_and_needs",
+        "risk",
+        "history",
+        "disability",
+        "plan_and_services",
+    ),
+    "guardian_relation": ("parent", "relative", "appointed", "institution"),
+    "urgency": ("today", "this_week", "can_wait"),
     "legal_status_outcome": ("applied", "granted", "refused", "not_needed", "unknown"),
 }
 

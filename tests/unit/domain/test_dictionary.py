@@ -15,7 +15,7 @@ from casevault.domain.dictionary import Dictionary
 from casevault.domain.fields import Type
 from casevault.errors import Invalid, Misconfigured
 
-KINDS = list(DocumentKind)
+KINDS = list(dictionary.DOCUMENTS)
 WALKED = [(kind, name, field) for kind in KINDS for name, field in dictionary.walk(kind)]
 ALL_ON = frozenset(f.switch for _, _, f in WALKED if f.switch)
 CANARY = "canary-7f3a"
@@ -123,8 +123,15 @@ def test_all_top_fields_are_listed():
     assert top == dictionary.FIELDS
 
 
+def test_every_kind_of_document_is_in_the_dictionary():
+    """What a case can hold has fields, or nothing could be written in it."""
+    assert set(DocumentKind) < set(KINDS)
+
+
 def test_documents_lie_in_their_compartments():
     """Identity and narrative stay apart."""
+    assert dictionary.compartment_for("consent") is Compartment.NARRATIVE
+    assert dictionary.compartment_for("referral") is Compartment.NARRATIVE
     assert dictionary.compartment_for(DocumentKind.IDENTITY) is Compartment.IDENTITY
     assert dictionary.compartment_for(DocumentKind.PROFILE) is Compartment.NARRATIVE
     assert dictionary.compartment_for(DocumentKind.FACTS) is Compartment.FACTS

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from casevault.domain import dictionary, vocabulary
-from casevault.domain.casefile import DocumentKind
 
 LANGUAGES = {"en", "fr", "es", "ar"}
 
@@ -23,7 +22,7 @@ def packaged(name: str) -> dict[str, Any]:
 
 LABELS = packaged("labels.json")
 FIELD_LABELS = packaged("field_labels.json")
-KINDS = list(DocumentKind)
+KINDS = list(dictionary.DOCUMENTS)
 
 
 def texts() -> list[dict[str, str]]:
@@ -86,8 +85,40 @@ def test_no_list_is_labelled_that_does_not_exist():
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_field_has_a_label(kind):
     """Exactly the fields of the dictionary are labelled, by dotted name."""
-    assert set(FIELD_LABELS[kind.value]) == {name for name, _ in dictionary.walk(kind)}
-    assert all("label" in text for text in FIELD_LABELS[kind.value].values())
+    assert set(FIELD_LABELS[kind]) == {name for name, _ in dictionary.walk(kind)}
+    assert all({"label"} <= set(text) <= {"label", "help"} for text in FIELD_LABELS[kind].values())
+
+
+def test_no_document_is_labelled_that_does_not_exist():
+    """A document that goes takes its labels along."""
+    assert set(FIELD_LABELS) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_two_fields_side_by_side_read_alike(kind):
+    """Within a group, labels differ in every language: nobody writes into the wrong line."""
+    groups: dict[str, list[str]] = {}
+    for name in FIELD_LABELS[kind]:
+        groups.setdefault(name.rpartition(".")[0], []).append(name)
+    for names in groups.values():
+        for language in LANGUAGES:
+            shown = [FIELD_LABELS[kind][name]["label"][language] for name in names]
+            assert len(set(shown)) == len(shown)
+
+
+def test_help_is_short():
+    """What does not fit on a line or two is not read during a talk."""
+    helps = [f["help"] for names in FIELD_LABELS.values() for f in names.values() if "help" in f]
+    assert helps
+    assert max(len(words) for text in helps for words in text.values()) <= 120
+
+
+def test_words_respect_the_person():
+    """No label or help calls the person a victim."""
+    spoken = {"en": "victim", "fr": "victime", "es": "víctima", "ar": "ضحية"}
+    for text in texts():
+        for language, word in spoken.items():
+            assert word not in text[language].lower()
 
 
 def test_every_text_is_there_in_four_languages():
