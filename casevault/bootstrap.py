@@ -27,6 +27,7 @@ from casevault.services.assignments import Assignments
 from casevault.services.caretaker import Caretaker
 from casevault.services.casework import Casework
 from casevault.services.ceremony import Ceremony, Outcome, Plan, Progress, check_plan
+from casevault.services.drafts import Drafts
 from casevault.services.links import Links
 from casevault.services.oversight import Oversight
 from casevault.services.readiness import Readiness
@@ -62,6 +63,7 @@ class Vault:
     records: Records
     links: Links
     transitions: Transitions
+    drafts: Drafts
     oversight: Oversight
     readiness: Readiness
     checkpoints: Checkpoints
@@ -118,6 +120,7 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         transitions=Transitions(
             stores, gate, closing_needs_approval=settings.closing_needs_approval
         ),
+        drafts=Drafts(stores, gate),
         oversight=Oversight(stores, gate),
         readiness=Readiness(stores),
         checkpoints=signer,

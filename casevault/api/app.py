@@ -14,7 +14,7 @@ from casevault import __version__, logs
 from casevault.api import docs_page, problems
 from casevault.api.deps import needs
 from casevault.api.middleware import BodyGuard, RequestContext
-from casevault.api.routes import auth, cases, health, ledger, records, staff
+from casevault.api.routes import auth, cases, drafts, health, ledger, records, staff
 from casevault.bootstrap import (
     Vault,
     harden_process,
@@ -36,6 +36,7 @@ ROUTERS = (
     staff.router,
     cases.router,
     records.router,
+    drafts.router,
     ledger.router,
     docs,
 )

@@ -26,7 +26,7 @@ from casevault.errors import FieldError, Invalid, Misconfigured
 
 MAX_ITEMS = 50
 _TEXT = 200
-_LONG = 20_000
+MAX_TEXT = 20_000
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -230,7 +230,7 @@ def _text_fault(field: Field, text: str) -> str | None:
         return None if text in vocabulary.code_list(field.codes) else "code"
     if field.type is Type.DATE:
         return None if _is_date(text) else "date"
-    if len(text) > (_LONG if field.type is Type.LONG else _TEXT):
+    if len(text) > (MAX_TEXT if field.type is Type.LONG else _TEXT):
         return "too-long"
     allowed = "\n\t" if field.type is Type.LONG else ""
     if any(_is_hostile(c) and c not in allowed for c in text):
@@ -286,4 +286,4 @@ def _one_schema(field: Field) -> dict[str, Any]:
         return {"type": "string", "pattern": f"^{patterns[field.type].pattern}$"}
     if field.type is Type.DATE:
         return {"type": "string", "format": "date"}
-    return {"type": "string", "maxLength": _LONG if field.type is Type.LONG else _TEXT}
+    return {"type": "string", "maxLength": MAX_TEXT if field.type is Type.LONG else _TEXT}

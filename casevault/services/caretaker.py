@@ -1,4 +1,5 @@
-"""What a running service does on the side: integrate, sign checkpoints, finish what was begun.
+"""What a running service does on the side: integrate, sign checkpoints, finish what was begun,
+erase what is past its date.
 
 One thread per worker; any worker may do the work, and the database decides which one does.
 """
@@ -12,7 +13,7 @@ from functools import partial
 
 from casevault.errors import CaseVaultError, Tampered
 from casevault.logs import get_logger
-from casevault.store import intents, tree
+from casevault.store import intents, private, tree
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.ledger import FAILED, SERVICE, Act
 from casevault.store.stores import Stores
@@ -54,6 +55,11 @@ class Caretaker:
                 next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
                 self._guarded(self._checkpoints.sign)
                 self._guarded(partial(intents.finish_all, self._stores))
+                self._guarded(self.erase_due)
+
+    def erase_due(self) -> None:
+        """Erase private objects whose date is past."""
+        private.erase_due(self._stores, self._stores.clock.now().date())
 
     def _guarded(self, act: Callable[[], object]) -> None:
         try:

@@ -22,9 +22,10 @@ from casevault.crypto.sealing import Key, Place, seal, unseal
 from casevault.domain.granting import ObjectKind
 from casevault.errors import NotFound, Stale, Tampered
 from casevault.ids import new_id
-from casevault.store import grants, intents, tables
+from casevault.store import grants, idempotency, intents, tables
 from casevault.store.caller import Caller
 from casevault.store.grants import Grantee, Object
+from casevault.store.idempotency import Repeat
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import FAILED, SERVICE, Act, Touched
 from casevault.store.stores import Stores
@@ -59,11 +60,19 @@ class PrivateObject:
 
 
 def keep(
-    stores: Stores, caller: Caller, kind: str, content: Mapping[str, Any], due: date, *, code: str
+    stores: Stores,
+    caller: Caller,
+    kind: str,
+    content: Mapping[str, Any],
+    due: date,
+    *,
+    code: str,
+    repeat: Repeat | None = None,
 ) -> UUID:
     """Keep something for its author until the end of `due`; `code` is its entry on the ledger.
 
-    Keys come first: until the row is committed, they open nothing.
+    Keys come first: until the row is committed, they open nothing. A repeated request that came
+    second is a `Conflict`.
     """
     made, key = new_id(), Key.random()
     me = Grantee(caller.staff, caller.keys.secret.public)
@@ -86,6 +95,8 @@ def keep(
     }
     with unit_of_work(stores.data, stores.ledger) as uow:
         uow.connection.execute(_ADD, row)
+        if repeat is not None:
+            idempotency.keep(uow.connection, stores.roots, repeat, made, stores.now())
         uow.record(_act(caller, code, kind, made))
         uow.commit()
     return made
@@ -206,8 +217,10 @@ def erase_due(stores: Stores, today: date) -> int:
         gone = uow.connection.execute(
             delete(_TABLE).where(_TABLE.c.id.in_(due), _TABLE.c.erase_after < today.isoformat())
         )
-        uow.record(Act("private.erase", SERVICE, rule="permit:due", count=gone.rowcount))
-        uow.commit()
+        # Another worker may have been quicker: then there is nothing to say.
+        if gone.rowcount:
+            uow.record(Act("private.erase", SERVICE, rule="permit:due", count=gone.rowcount))
+            uow.commit()
     return gone.rowcount
 
 

@@ -269,6 +269,38 @@ def _open_cases(_stage):
     return Ask(body={"cases": [{"identity": an_identity()}, {"identity": an_identity("Two")}]})
 
 
+# --- drafts and the desk -----------------------------------------------------------------------
+
+
+DRAFT = {"form": "note", "content": {"text": "Half a made-up note"}}
+
+
+def _draft_of(stage):
+    # Who may not write drafts has none: any id is as good.
+    answer = stage.world.post("/v1/drafts", stage.by, DRAFT)
+    return answer.json()["id"] if answer.status_code == 201 else unknown_id()
+
+
+@valid("save_draft")
+def _save_draft(_stage):
+    return Ask(body=DRAFT)
+
+
+@valid("list_drafts")
+def _list_drafts(_stage):
+    return Ask()
+
+
+@valid("read_draft", "delete_draft")
+def _a_draft(stage):
+    return Ask(ids={"draft_id": _draft_of(stage)})
+
+
+@valid("change_draft")
+def _change_draft(stage):
+    return Ask(ids={"draft_id": _draft_of(stage)}, body=DRAFT, etag='"v1"')
+
+
 # --- of a case -----------------------------------------------------------------------------------
 
 

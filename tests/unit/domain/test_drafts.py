@@ -1,0 +1,66 @@
+"""What a draft may hold: known fields with any value, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from casevault.domain.casefile import DocumentKind
+from casevault.domain.dictionary import MAX_ITEMS, MAX_TEXT
+from casevault.domain.drafts import Form, check, kept_until
+from casevault.errors import Invalid
+
+
+def faults(form, content):
+    """Return pointers and codes of what is refused."""
+    with pytest.raises(Invalid) as caught:
+        check(form, content)
+    return [(error.pointer, error.code) for error in caught.value.errors]
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        (Form.NOTE, {}),
+        (Form.NOTE, {"date": "the day bef", "type": "vis"}),
+        (Form.SERVICE, {"outcome": None}),
+        (Form.INTAKE, {"identity": {"age": "about 30", "phones": ["+39"]}, "profile": {}}),
+        (Form.INTAKE, {"profile": {"history": [{"country": "?"}, {}], "plan": None}}),
+        (Form.IDENTITY, {"names": [{"given": "Ond"}], "safe_contact": {"who": ""}}),
+    ],
+)
+def test_half_filled_forms_are_taken(form, content):
+    """Nothing is lost because it is not finished."""
+    check(form, content)
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "expected"),
+    [
+        (Form.NOTE, {"txt": "x"}, ("/*", "field.unknown")),
+        (Form.NOTE, {"identity": {}}, ("/*", "field.unknown")),
+        (Form.INTAKE, {"name_to_use": "x"}, ("/*", "field.unknown")),
+        (Form.INTAKE, {"identity": {"nam": "x"}}, ("/identity/*", "field.unknown")),
+        (Form.IDENTITY, {"names": [{"x": 1}]}, ("/names/0/*", "field.unknown")),
+        (Form.FACTS, {"pid": "0" * 32}, ("/*", "field.unknown")),
+        (Form.NOTE, {"text": {"x": 1}}, ("/text", "field.group")),
+        (Form.NOTE, {"text": ["x"]}, ("/text", "field.list")),
+        (Form.IDENTITY, {"names": [["x"]]}, ("/names/0", "field.list")),
+        (Form.IDENTITY, {"aliases": ["x"] * (MAX_ITEMS + 1)}, ("/aliases", "field.list")),
+        (Form.NOTE, {"text": "x" * (MAX_TEXT + 1)}, ("/text", "field.too-long")),
+    ],
+)
+def test_what_no_field_could_hold_is_refused(form, content, expected):
+    """Unknown names, at any depth, and shapes or sizes of no field; names are not repeated."""
+    assert faults(form, content) == [expected]
+
+
+def test_every_document_has_a_form():
+    """What can be written can be drafted."""
+    assert {kind.value for kind in DocumentKind} | {"intake"} == {form.value for form in Form}
+
+
+def test_a_draft_is_kept_for_a_week():
+    """Its last day is the seventh after the save."""
+    assert kept_until(date(2026, 11, 28)) == date(2026, 12, 5)
