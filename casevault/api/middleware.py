@@ -22,6 +22,7 @@ from casevault.logs import get_logger
 
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 _READ_SECONDS = 15.0
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADERS = (
     ("Cache-Control", "no-store"),
     ("Referrer-Policy", "no-referrer"),
@@ -143,7 +144,8 @@ def _log(scope: Scope, request_id: str, status: int, seconds: float) -> None:
         request_id=request_id,
         # The template, never the path.
         route=getattr(route, "path", None),
-        method=scope["method"],
+        # A client may send any word as its method.
+        method=scope["method"] if scope["method"] in _METHODS else "other",
         status=status,
         duration_ms=round(seconds * 1000, 1),
         actor=state.get("actor"),

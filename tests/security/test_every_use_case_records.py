@@ -111,6 +111,12 @@ def personal(world):
     return [operation for operation in found if operation.id not in EXEMPT]
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def world(request, worlds):
+    """Give a world; the gate walks the interface on one database, the nightly run on both."""
+    return worlds(request.param)
+
+
 @pytest.fixture
 def stage(world):
     """Open a case of cara's."""
