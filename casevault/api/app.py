@@ -8,12 +8,11 @@ from contextlib import asynccontextmanager
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from casevault import __version__, logs
 from casevault.api import docs_page, problems
 from casevault.api.deps import needs
-from casevault.api.middleware import BodyGuard, RequestContext
+from casevault.api.middleware import BodyGuard, HostGuard, RequestContext
 from casevault.api.routes import auth, cases, drafts, health, ledger, records, staff
 from casevault.bootstrap import (
     Vault,
@@ -69,11 +68,7 @@ def create_app(vault: Vault) -> FastAPI:
         app.include_router(router)
     problems.install(app)
     app.add_middleware(BodyGuard, limit=vault.settings.body_limit)
-    app.add_middleware(
-        TrustedHostMiddleware,
-        allowed_hosts=list(vault.settings.trusted_hosts),
-        www_redirect=False,
-    )
+    app.add_middleware(HostGuard, names=vault.settings.trusted_hosts)
     app.add_middleware(RequestContext)
     return app
 

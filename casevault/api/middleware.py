@@ -20,6 +20,10 @@ from casevault.domain import strict_json
 from casevault.errors import CaseVaultError, Invalid
 from casevault.logs import get_logger
 
+_HOST = re.compile(r"\[?([0-9A-Za-z:._-]*?)\]?(?::[0-9]{1,5})?")
+# Nobody got an answer (what nginx calls it).
+_GONE = 499
+_MAX_DIGITS = 12
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 _READ_SECONDS = 15.0
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -47,7 +51,7 @@ class RequestContext:
         # A proxy may bring an id, so that its log can be compared with the ledger.
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        started, status = time.perf_counter(), 500
+        started, status = time.perf_counter(), _GONE
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -61,8 +65,38 @@ class RequestContext:
 
         try:
             await self._app(scope, receive, sending)
+        except Exception as error:
+            # Here and not in the framework, whose own handler stands outside of these headers.
+            get_logger().error("unexpected", exception_type=type(error).__name__)
+            if status != _GONE:
+                raise
+            await _refuse(CaseVaultError(code="internal"), scope, receive, sending)
         finally:
             _log(scope, request_id, status, time.perf_counter() - started)
+
+
+class HostGuard:
+    """Serves under its own names only: another Host is how a foreign page reaches a local one."""
+
+    def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
+        known = [name.lower().strip("[]") for name in names]
+        self._app = app
+        self._names = frozenset(known)
+        self._endings = tuple(name[1:] for name in known if name.startswith("*."))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request to an unknown name."""
+        if scope["type"] == "lifespan" or self._is_ours(Headers(scope=scope).get("host", "")):
+            await self._app(scope, receive, send)
+            return
+        error = Invalid("This service has another name; use one of its own.", code="host.unknown")
+        await _refuse(error, scope, receive, send)
+
+    def _is_ours(self, host: str) -> bool:
+        found = _HOST.fullmatch(host.lower())
+        return found is not None and (
+            found.group(1) in self._names or found.group(1).endswith(self._endings or ("\n",))
+        )
 
 
 class BodyGuard:
@@ -86,22 +120,29 @@ class BodyGuard:
                 _check_type(headers)
                 strict_json.parse(body)
         except TimeoutError:
-            await self._refuse(Invalid(code="body.timeout"), headers, scope, receive, send)
+            error = Invalid("The body came too slowly. Send it again.", code="body.timeout")
+            await _refuse(error, scope, receive, send, close=True)
             return
         except CaseVaultError as error:
-            await self._refuse(error, headers, scope, receive, send)
+            # Of a body that is too large, the rest is still on its way.
+            close = error.code == "body.too-large"
+            await _refuse(error, scope, receive, send, close=close)
+            return
+        if body is None:
             return
         await self._app(scope, _replay(body, receive), send)
 
-    async def _read(self, headers: Headers, receive: Receive) -> bytes:
+    async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
+        """Return the body, or None when the client went away before its end."""
         declared = headers.get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > self._limit:
+        digits = declared.isdecimal() and len(declared) <= _MAX_DIGITS
+        if not digits or int(declared) > self._limit:
             raise Invalid("The body is too large.", code="body.too-large")
         chunks, size = list[bytes](), 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return b""
+                return None
             chunks.append(message.get("body", b""))
             size += len(chunks[-1])
             if size > self._limit:
@@ -109,13 +150,16 @@ class BodyGuard:
             if not message.get("more_body", False):
                 return b"".join(chunks)
 
-    @staticmethod
-    async def _refuse(
-        error: CaseVaultError, headers: Headers, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        request_id = scope.get("state", {}).get("request_id")
-        answer = problems.response_for(error, request_id, headers.get("accept-language"))
-        await answer(scope, receive, send)
+
+async def _refuse(
+    error: CaseVaultError, scope: Scope, receive: Receive, send: Send, *, close: bool = False
+) -> None:
+    request_id = scope.get("state", {}).get("request_id")
+    language = Headers(scope=scope).get("accept-language")
+    answer = problems.response_for(error, request_id, language)
+    if close:
+        answer.headers["Connection"] = "close"
+    await answer(scope, receive, send)
 
 
 def _check_type(headers: Headers) -> None:

@@ -60,6 +60,7 @@ _STATUS_OF_CODE = {
     "body.too-large": 413,
     "body.type": 415,
     "body.timeout": 408,
+    "host.unknown": 400,
     "rate.limited": 429,
 }
 _HTTP_CODES = {404: "route.unknown", 405: "method.not-allowed", 400: "request"}
@@ -170,7 +171,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(CaseVaultError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def _answer(request: Request, error: CaseVaultError) -> JSONResponse:
@@ -218,8 +218,3 @@ def _http(request: Request, error: Exception) -> JSONResponse:
         headers=headers | {"Content-Language": language},
         media_type=MEDIA_TYPE,
     )
-
-
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    get_logger().error("unexpected", exception_type=type(error).__name__)
-    return _answer(request, CaseVaultError(code="internal"))

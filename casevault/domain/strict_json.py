@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 from casevault.errors import FieldError, Invalid
 
 MAX_DEPTH = 32
 MAX_INTEGER = 2**53
+# A whole string, so that brackets in it do not count, or one bracket.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
+_UNFIT = re.compile("[\x00\ud800-\udfff]")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -21,11 +25,26 @@ def parse(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """Return the value of strictly valid JSON bytes, else `Invalid` with a ``json.*`` code."""
     if data.startswith(_BOM):
         _refuse("bom")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
+    text = _decoded(data)
+    if text is None:
         _refuse("encoding")
     _check_depth(text)
+    found = _loaded(text)
+    # Refused here and not where they were caught: those errors hold the whole body.
+    if found is None:
+        _refuse("syntax")
+    _check_texts(found[0])
+    return found[0]
+
+
+def _decoded(data: bytes) -> str | None:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _loaded(text: str) -> tuple[Any] | None:
     try:
         value = json.loads(
             text,
@@ -35,9 +54,8 @@ def parse(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
             parse_int=_integer,
         )
     except (json.JSONDecodeError, RecursionError):
-        _refuse("syntax")
-    _check_texts(value)
-    return value
+        return None
+    return (value,)
 
 
 def _refuse(code: str) -> NoReturn:
@@ -48,22 +66,13 @@ def _refuse(code: str) -> NoReturn:
 
 
 def _check_depth(text: str) -> None:
-    depth, inside, escaped = 0, False, False
-    for character in text:
-        if inside:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                inside = False
-        elif character == '"':
-            inside = True
-        elif character in "[{":
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        if token.group() in ("[", "{"):
             depth += 1
             if depth > MAX_DEPTH:
                 _refuse("depth")
-        elif character in "]}":
+        elif token.group() in ("]", "}"):
             depth -= 1
 
 
@@ -106,5 +115,5 @@ def _check_texts(value: object) -> None:
 
 
 def _check_text(text: str) -> None:
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if _UNFIT.search(text):
         _refuse("text")
