@@ -35,6 +35,8 @@ WITH_BODY = [name for name in WRITING if "requestBody" in OPERATIONS[name][2]]
 COLUMNS = sorted(column.name for column in tables.case_file.columns)
 # What somebody may choose when a case is opened.
 CHOSEN = {"retention_class", "team"}
+# A half-filled form is kept as it was typed: its content need not be valid yet.
+AS_TYPED = {"save_draft", "change_draft"}
 
 
 # --- bodies from the interface -------------------------------------------------------------------
@@ -205,8 +207,11 @@ def test_another_type_is_refused(sqlite_world: World, name: str):
 @pytest.mark.parametrize("name", WITH_BODY)
 def test_a_spoilt_body_is_refused(sqlite_world: World, name: str):
     """One value of another type or one unknown name, anywhere in a body that is fine otherwise."""
-    before = cases(sqlite_world)
-    for body in spoilt(body_of(name)):
+    before, fine = cases(sqlite_world), body_of(name)
+    for body in spoilt(fine):
+        content = body.get("content") if isinstance(body, dict) else None
+        if name in AS_TYPED and isinstance(content, dict) and content != fine["content"]:
+            continue
         answer = send(sqlite_world, name, json.dumps(body).encode())
         assert faults(answer) == [], json.dumps(body)
     assert cases(sqlite_world) == before
