@@ -28,6 +28,7 @@ from casevault.services.caretaker import Caretaker
 from casevault.services.casework import Casework
 from casevault.services.ceremony import Ceremony, Outcome, Plan, Progress, check_plan
 from casevault.services.drafts import Drafts
+from casevault.services.importing import Importing
 from casevault.services.links import Links
 from casevault.services.oversight import Oversight
 from casevault.services.readiness import Readiness
@@ -59,6 +60,7 @@ class Vault:
     sessions: Sessions
     accounts: Accounts
     casework: Casework
+    importing: Importing
     assignments: Assignments
     records: Records
     links: Links
@@ -114,6 +116,7 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         sessions=Sessions(stores, kdf, limits, boot_secret),
         accounts=Accounts(stores, gate, kdf),
         casework=Casework(stores, gate),
+        importing=Importing(stores, gate),
         assignments=Assignments(stores, gate),
         records=Records(stores, gate),
         links=Links(stores, gate),

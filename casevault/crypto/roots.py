@@ -130,6 +130,10 @@ class FileRoots:
         """Return the service key (the current one by default)."""
         return _versioned(self._material.services, version)
 
+    def service_versions(self) -> tuple[int, ...]:
+        """Return the versions of the service key, newest first."""
+        return tuple(sorted(self._material.services, reverse=True))
+
     def principal(self, name: str) -> PrincipalSecret:
         """Return one of `PRINCIPALS`. `counting` opens facts: for `services.reporting` only."""
         return PrincipalSecret(self._material.principals[name])

@@ -124,15 +124,18 @@ class Dictionary:
         """Return what stands in a document after `content` replaced what was `stored`.
 
         What the service writes itself stays. A field whose purpose is off stays too, unless the
-        content says null for it; given back as it is, it is no fault.
+        content says null for it. Either may be given back as it was shown: that is no fault.
         """
         stays: dict[str, Any] = {}
         asked = dict(content)
         for field in fields_of(document):
             name, off = field.name, not self.asks(field)
-            if off and name in asked and (asked[name] is None or asked[name] == stored.get(name)):
+            same = name in asked and asked[name] == stored.get(name)
+            if name in asked and off and (asked[name] is None or same):
                 value = asked.pop(name)
                 stays |= {} if value is None else {name: value}
+            elif same and field.system and field.fields:
+                stays[name] = asked.pop(name)
             elif name in stored and (off or field.system):
                 stays[name] = stored[name]
         return {**stays, **self.validate(document, asked)}

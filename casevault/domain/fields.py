@@ -116,6 +116,13 @@ _WASHINGTON = tuple(
     Field(name, _T.CODE, "Barriers to services", codes="washington_group_answer")
     for name in ("seeing", "hearing", "walking", "remembering", "self_care", "communicating")
 )
+_IMPORTED = (
+    Field("source", purpose="Where to ask about the record", system=True),
+    Field("source_id", purpose="Under which number they know it", system=True),
+    Field("taken_on", _T.DATE, "Since when it is here", system=True),
+    Field("opened_on", _T.DATE, "When the source opened it", system=True),
+    Field("last_contact", _T.DATE, "From when it is kept", system=True),
+)
 
 PROFILE = (
     Field("presenting_situation", _T.LONG, "What the person came with"),
@@ -128,6 +135,13 @@ PROFILE = (
     Field("disability", _T.GROUP, "Barriers", fields=_WASHINGTON, switch="disability"),
     Field("plan", _T.GROUP, "What was agreed with the person", many=True, fields=_GOALS),
     Field("unlisted", _T.YES_NO, "No search card: at high risk, through the supervisor only"),
+    Field(
+        "imported",
+        _T.GROUP,
+        "Tells what was taken over from what was written here",
+        fields=_IMPORTED,
+        system=True,
+    ),
 )
 
 _CODED_SERVICES = (
@@ -157,6 +171,7 @@ FACTS = (
         fields=_CODED_SERVICES,
         system=True,
     ),
+    Field("historic", _T.YES_NO, "Keeps cases of before out of counts of now", system=True),
 )
 
 NOTE = (

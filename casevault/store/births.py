@@ -16,10 +16,11 @@ from casevault.domain import casefile
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.errors import Tampered
-from casevault.store import case_keys, cases, documents, grants, idempotency
+from casevault.store import case_keys, cases, documents, grants, idempotency, import_lines
 from casevault.store.caller import Caller
 from casevault.store.grants import Grantee, Object
 from casevault.store.idempotency import Repeat
+from casevault.store.import_lines import Line
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
@@ -35,15 +36,24 @@ class Birth:
     case: CaseMetadata
     contents: tuple[tuple[DocumentKind, Mapping[str, Any]], ...] = field(repr=False)
     fields: tuple[str, ...] = ()
+    # Its entry on the ledger.
+    code: str = "case.open"
     keys: Mapping[str, Key] = field(
         default_factory=lambda: {name: Key.random() for name in sorted(_ALL)}, repr=False
     )
 
 
 def bear(
-    stores: Stores, caller: Caller, births: Sequence[Birth], repeat: Repeat | None = None
+    stores: Stores,
+    caller: Caller,
+    births: Sequence[Birth],
+    repeat: Repeat | None = None,
+    imported: Sequence[Line] = (),
 ) -> None:
-    """Make all of these cases or none. A repeated request that came second is a `Conflict`."""
+    """Make all of these cases or none; `imported` are the lines that they were, one each.
+
+    A repeated request, and a line that was taken meanwhile, is a `Conflict`.
+    """
     with stores.keyring.writing() as tx:
         groups = _groups(stores, tx, births[0].case.team)
         for birth in births:
@@ -65,6 +75,9 @@ def bear(
         if repeat is not None:
             first = births[0].case.id
             idempotency.keep(uow.connection, stores.roots, repeat, first, stores.now())
+        if imported:
+            taken = [(line, birth.case.id) for line, birth in zip(imported, births, strict=True)]
+            import_lines.keep(uow.connection, stores.roots, taken)
         uow.record(*(_act(caller, birth, compartments) for birth, compartments in sealed))
         uow.commit()
 
@@ -99,7 +112,7 @@ def _sealed(organisation: UUID, birth: Birth) -> list[documents.SealedCompartmen
 def _act(caller: Caller, birth: Birth, sealed: Iterable[documents.SealedCompartment]) -> Act:
     versions = tuple((one.manifest.compartment, one.manifest.revision) for one in sealed)
     return Act(
-        "case.open",
+        birth.code,
         caller.on_ledger,
         rule="permit:team",
         purpose="treatment",

@@ -17,10 +17,15 @@ from casevault.errors import FieldError, Invalid, KeyUnavailable, Tampered
 STAMP_BYTES = 36
 
 
-def stamp(roots: FileRoots, purpose: str, message: bytes) -> bytes:
-    """Return the 36-byte stamp of `message`."""
-    key = roots.service()
+def stamp(roots: FileRoots, purpose: str, message: bytes, version: int | None = None) -> bytes:
+    """Return the 36-byte stamp of `message`, under the current service key by default."""
+    key = roots.service(version)
     return key.version.to_bytes(4, "big") + macs.mac_bytes(key, purpose, message)
+
+
+def stamps(roots: FileRoots, purpose: str, message: bytes) -> list[bytes]:
+    """Return every stamp of `message` that may be stored: one for each service key there is."""
+    return [stamp(roots, purpose, message, version) for version in roots.service_versions()]
 
 
 def check(roots: FileRoots, purpose: str, message: bytes, found: bytes) -> None:

@@ -105,6 +105,16 @@ idempotency = Table(
     sqlite_with_rowid=False,
 )
 
+# Which lines of which sources were taken, told by HMACs of the service key only: neither the
+# source, nor its number, nor which case it became can be read from a row.
+import_line = Table(
+    "import_line",
+    data,
+    Column("line", LargeBinary(36), primary_key=True),
+    Column("became", LargeBinary(36), nullable=False, index=True),
+    sqlite_with_rowid=False,
+)
+
 ledger_entry = Table(
     "ledger_entry",
     data,

@@ -98,6 +98,32 @@ def test_private_objects_come_and_go_beside_a_vault_in_use(database, tmp_path):
     vault.close()
 
 
+def test_import_lines_come_and_go_beside_a_vault_in_use(database, tmp_path):
+    """0003 up and down: entries and private objects of before stay as they were."""
+    vault = a_vault(database, tmp_path)
+    store = vault.stores.data
+    migrate.downgrade(store, "data", "0002")
+    vault.stores.ledger.record(an_act())
+    row = a_row(tables.private_object, SEALED_MAGIC + bytes(352))
+    with store.writing() as connection:
+        connection.execute(tables.private_object.insert().values(**row))
+    before = [entry.id for entry in vault.entries()]
+    line = {"line": bytes(36), "became": bytes(36)}
+    for _ in range(2):
+        migrate.upgrade(store, "data")
+        assert migrate.differences(store, "data") == 0
+        with store.writing() as connection:
+            connection.execute(tables.import_line.insert().values(**line))
+        migrate.downgrade(store, "data", "0002")
+        with store.reading() as connection:
+            assert "import_line" not in inspect(connection).get_table_names()
+    with store.reading() as connection:
+        kept = connection.execute(tables.private_object.select()).mappings().one()
+    assert dict(kept) == row
+    assert [entry.id for entry in vault.entries()] == before
+    vault.close()
+
+
 def test_every_index_in_code_is_in_the_database(opened):
     """Alembic's comparison is not asked alone: index and unique columns are listed."""
     for branch, metadata in (("data", tables.data), ("keyring", keyring_tables.keyring)):
@@ -178,6 +204,8 @@ def a_row(table, content):
         ("ledger_leaf", "hash", 32),
         ("ledger_tile", "hashes", 8192),
         ("idempotency", "key", 32),
+        ("import_line", "line", 36),
+        ("import_line", "became", 36),
     ],
 )
 def test_stamps_and_hashes_have_their_length(empty, table, column, length):
