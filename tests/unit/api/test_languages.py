@@ -15,6 +15,7 @@ ROOT = Path(casevault.__file__).parent
 NOT_HTTP = (
     "cli",
     "importing",
+    "importing.py",
     "config.py",
     "bootstrap.py",
     "ceremony.py",
