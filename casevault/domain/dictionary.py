@@ -233,9 +233,14 @@ def _text_fault(field: Field, text: str) -> str | None:
         return None if text in vocabulary.code_list(field.codes) else "code"
     if field.type is Type.DATE:
         return None if _is_date(text) else "date"
-    if len(text) > (MAX_TEXT if field.type is Type.LONG else _TEXT):
+    return words_fault(text, long=field.type is Type.LONG)
+
+
+def words_fault(text: str, *, long: bool) -> str | None:
+    """Say what is wrong with words that somebody typed, or None: too long, hidden, or no words."""
+    if len(text) > (MAX_TEXT if long else _TEXT):
         return "too-long"
-    allowed = "\n\t" if field.type is Type.LONG else ""
+    allowed = "\n\t" if long else ""
     if any(_is_hostile(c) and c not in allowed for c in text):
         return "control-character"
     return None if any(unicodedata.category(c)[0] in "LNPS" for c in text) else "text"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from casevault.domain.access import RULES, Permission, Role
@@ -200,6 +200,22 @@ def send(world, operation, stage, ask, by=None, **kwargs):
     return world.call(
         operation.method, path, by, ask.body, headers=headers, params=dict(ask.query), **kwargs
     )
+
+
+def refused_by_content(world, stage):
+    """Yield requests whose refusal says what is in a case: operation, stage, request, person."""
+    by_id = {operation.id: operation for operation in operations(world.client)}
+    note = request_for(by_id["redact_note"], stage)
+    guess = {"passage": "Green Street", "reason": "a guess"}
+    yield by_id["redact_note"], stage, replace(note, body=guess), "cara"
+    for name in ("refuse_staff", "link_case"):
+        ask = request_for(by_id[name], stage)
+        assert send(world, by_id[name], stage, ask, "cara").status_code == 201
+        yield by_id[name], stage, ask, "cara"
+    for login in ("uma", "sofia"):
+        yield by_id["assign_case"], stage, Ask(body={"staff_id": world.staff[login]}), "sue"
+    same = {"content": {"to": stage.status(), "reason": "made up"}}
+    yield by_id["change_status"], stage, Ask(body=same), "cara"
 
 
 # --- without a case ------------------------------------------------------------------------------

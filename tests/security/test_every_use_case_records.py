@@ -16,7 +16,14 @@ from starlette.testclient import TestClient
 from casevault.store import ledger_reading, tables
 from casevault.store.ledger import Act, Actor, Ledger
 from tests.api.world import ORIGIN, a_passphrase, unknown_id
-from tests.security.interface import Ask, Stage, operations, request_for, send
+from tests.security.interface import (
+    Ask,
+    Stage,
+    operations,
+    refused_by_content,
+    request_for,
+    send,
+)
 from tests.security.stored import changed, digests, unwritable_ledger
 
 # Operations that touch nothing about anybody, each with the reason.
@@ -184,7 +191,7 @@ def test_wrong_credentials_are_recorded(world, stage):
 
 def test_a_refused_change_of_a_case_is_recorded(world, stage):
     """A record that is not there, an old version: the answer tells something about the case."""
-    asked = list(telling(world, stage))
+    asked = list(refused_by_content(world, stage))
     part = world.person()
     assert world.assign(stage.case, part, compartments=["identity"]).status_code == 204
     for operation in personal(world):
@@ -198,22 +205,6 @@ def test_a_refused_change_of_a_case_is_recorded(world, stage):
             asked.append((operation, stage, replace(ask, etag='"v77"'), operation.who))
     found = silent(world, asked)
     assert not found, "\n".join(found)
-
-
-def telling(world, stage):
-    """Yield requests whose refusal says what is in a case."""
-    by_id = {operation.id: operation for operation in operations(world.client)}
-    note = request_for(by_id["redact_note"], stage)
-    guess = {"passage": "Green Street", "reason": "a guess"}
-    yield by_id["redact_note"], stage, replace(note, body=guess), "cara"
-    for name in ("refuse_staff", "link_case"):
-        ask = request_for(by_id[name], stage)
-        assert send(world, by_id[name], stage, ask, "cara").status_code == 201
-        yield by_id[name], stage, ask, "cara"
-    for login in ("uma", "sofia"):
-        yield by_id["assign_case"], stage, Ask(body={"staff_id": world.staff[login]}), "sue"
-    same = {"content": {"to": "Active", "reason": "made up"}}
-    yield by_id["change_status"], stage, Ask(body=same), "cara"
 
 
 def unrecorded(world, asked):

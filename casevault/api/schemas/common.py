@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
+
+from casevault.domain import dictionary
 
 
 class Shape(BaseModel):
@@ -21,3 +25,14 @@ class Shape(BaseModel):
 def moment(unix: int | None) -> datetime | None:
     """Return Unix seconds as a moment in UTC."""
     return None if unix is None else datetime.fromtimestamp(unix, UTC)
+
+
+def _words(text: str) -> str:
+    # Nothing at all is for the use case to judge: some reasons may be left out.
+    if text and dictionary.words_fault(text, long=True) is not None:
+        raise PydanticCustomError("words", "not words that can be read")
+    return text
+
+
+# Free text outside the data dictionary: readable, and nothing that hides or reverses other text.
+Words = Annotated[str, AfterValidator(_words)]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from casevault.api.schemas.common import Shape, moment
+from casevault.api.schemas.common import Shape, Words, moment
 from casevault.domain.records import Version
 from casevault.services.links import RefusedPerson
 from casevault.services.records import RecordPage
@@ -109,14 +109,14 @@ class Correction(Shape):
     """A new version; a note's needs the reason of the correction."""
 
     content: dict[str, Any]
-    reason: str = Field(default="", max_length=1000)
+    reason: Words = Field(default="", max_length=1000)
 
 
 class NewRedaction(Shape):
     """A passage to be taken out of every version for good, exactly as it stands."""
 
     passage: str = Field(min_length=2, max_length=20_000)
-    reason: str = Field(min_length=1, max_length=1000)
+    reason: Words = Field(min_length=1, max_length=1000)
 
 
 class NewLink(Shape):
@@ -175,7 +175,7 @@ class Decision(Shape):
     """A supervisor's answer to the wish to close a case."""
 
     approve: bool
-    reason: str | None = Field(default=None, max_length=1000)
+    reason: Words | None = Field(default=None, max_length=1000)
 
 
 class Transition(Shape):

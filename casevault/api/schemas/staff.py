@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from casevault.api.schemas.common import Shape
+from casevault.api.schemas.common import Shape, Words
 from casevault.domain.access import Role
 from casevault.services.accounts import Colleague
 
@@ -15,7 +15,7 @@ from casevault.services.accounts import Colleague
 class NewStaff(Shape):
     """An account to be made. It has no power until somebody vouches for its keys."""
 
-    name: str = Field(min_length=1, max_length=120, examples=["Cara Caseworker (made up)"])
+    name: Words = Field(min_length=1, max_length=120, examples=["Cara Caseworker (made up)"])
     login: str = Field(pattern=r"^[A-Za-z0-9._-]{2,60}$", examples=["cara.caseworker"])
     # JSON has no enumerations, so strict mode would refuse every role.
     roles: list[Annotated[Role, Field(strict=False)]] = Field(min_length=1, max_length=4)
