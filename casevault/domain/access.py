@@ -57,6 +57,7 @@ class Permission(StrEnum):
     CASE_READ = "case:read"
     CASE_AMEND = "case:amend"
     CASE_ASSIGN = "case:assign"
+    CASE_REVOKE = "case:revoke"
     CASE_ACCESS = "case:access"
     CASE_TRANSITION = "case:transition"
     CASE_DECIDE = "case:decide"
@@ -105,6 +106,9 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.CASE_AMEND: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),
         Permission.CASE_ACCESS: Rule(_TEAM, own_team=True, needs_grant=True),
         Permission.CASE_ASSIGN: Rule(
+            frozenset({Role.SUPERVISOR}), writes=True, own_team=True, needs_grant=True
+        ),
+        Permission.CASE_REVOKE: Rule(
             frozenset({Role.SUPERVISOR}), writes=True, own_team=True, needs_grant=True
         ),
         Permission.CASE_TRANSITION: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),

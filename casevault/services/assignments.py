@@ -1,6 +1,7 @@
-"""Who can open a case: explaining it, listing the holders, assigning it to a colleague.
+"""Who can open a case: explaining it, listing the holders, assigning it, taking it away.
 
-Assigning is granting; the entry comes before the grant, because a grant gives power.
+Assigning is granting; the entry comes before the grant, because a grant gives power. Revoking
+gives the case new keys; the keyring comes before the entry, because that takes power away.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from uuid import UUID
 from casevault.crypto.grants import GrantTerms
 from casevault.domain.access import Permission
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
-from casevault.domain.granting import PrincipalKind
+from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.domain.records import Record
-from casevault.errors import Refused
-from casevault.store import case_keys, grants, principals
+from casevault.errors import NotFound, Refused
+from casevault.store import case_keys, grants, principals, rekeying
 from casevault.store.caller import Caller, Gate
 from casevault.store.documents import Document
 from casevault.store.grants import Grantee
@@ -103,13 +104,54 @@ class Assignments:
         expires_at: int | None = None,
     ) -> None:
         """Assigning is granting: the entry comes first, then the grant."""
+        rekeying.tried_twice(lambda: self._assign(caller, case_id, staff, compartments, expires_at))
+
+    def revoke(self, caller: Caller, case_id: UUID, staff: UUID) -> tuple[str, ...]:
+        """Take a person's own grants away and give the case new keys.
+
+        Return through which groups they still open it: who supervises the team does.
+        """
+        return rekeying.tried_twice(lambda: self._revoke(caller, case_id, staff))
+
+    def _revoke(self, caller: Caller, case_id: UUID, staff: UUID) -> tuple[str, ...]:
+        stores = self._stores
+        with stores.data.reading() as connection:
+            held = self._desk.hold(caller, connection, case_id, Permission.CASE_REVOKE)
+            with self._desk.recording_failure(caller, case_id):
+                manifests = {name: held.manifest(connection, name) for name in held.versions}
+        with self._desk.recording_failure(caller, case_id), stores.keyring.reading() as tx:
+            row = principals.principal(tx, staff)
+            own = grants.of_object(tx, held.target, [staff])
+            if row is None or row.kind is not PrincipalKind.STAFF or not own:
+                raise NotFound("This person holds no grant of their own.", code="grant")
+            through = grants.objects_of(tx, ObjectKind.GROUP, [staff])
+            through &= grants.holders_of(tx, case_id)
+            still = principals.principals(tx, sorted(through))
+        act = Act(
+            "case.revoke",
+            caller.on_ledger,
+            rule="permit:team",
+            touched=(Touched("case", case_id), Touched("staff", staff)),
+        )
+        with self._desk.recording_failure(caller, case_id):
+            rekeying.renew(stores, caller, held, manifests, without=staff, act=act)
+        return tuple(sorted(row.kind.value for row in still))
+
+    def _assign(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        staff: UUID,
+        compartments: frozenset[str],
+        expires_at: int | None,
+    ) -> None:
         stores = self._stores
         touched = (Touched("case", case_id), Touched("staff", staff))
         narrative = Compartment.NARRATIVE.value
         with stores.data.reading() as connection:
             held = self._desk.hold(caller, connection, case_id, Permission.CASE_ASSIGN)
             with self._desk.recording_failure(caller, case_id):
-                keys = {name: held.key(name) for name in sorted(compartments)}
+                keys = {name: held.newest_key(name) for name in sorted(compartments)}
                 manifests = {name: held.manifest(connection, name) for name in keys}
                 if narrative in held.keys:
                     listed = held.manifest(connection, narrative)
@@ -123,6 +165,7 @@ class Assignments:
             fields=tuple(sorted(compartments)),
         )
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            rekeying.check_newest(tx, held)
             grants.take(tx, held.target, staff)
             grants.give(
                 tx,
@@ -134,9 +177,9 @@ class Assignments:
                 issued_at=stores.now(),
                 expires_at=expires_at,
             )
-            for name, row in case_keys.newest(tx, case_id).items():
+            for name, versions in case_keys.of_case(tx, case_id).items():
                 if name in manifests:
-                    case_keys.raise_anchor(tx, row, manifests[name])
+                    case_keys.raise_anchor(tx, versions.newest, manifests[name])
 
     def _grantee(self, case: CaseMetadata, staff: UUID) -> Grantee:
         stores = self._stores

@@ -13,7 +13,7 @@ from functools import partial
 
 from casevault.errors import CaseVaultError, Tampered
 from casevault.logs import get_logger
-from casevault.store import intents, private, tree
+from casevault.store import intents, private, sweeping, tree
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.ledger import FAILED, SERVICE, Act
 from casevault.store.stores import Stores
@@ -56,6 +56,7 @@ class Caretaker:
                 self._guarded(self._checkpoints.sign)
                 self._guarded(partial(intents.finish_all, self._stores))
                 self._guarded(self.erase_due)
+                self._guarded(partial(sweeping.sweep, self._stores))
 
     def erase_due(self) -> None:
         """Erase private objects whose date is past."""

@@ -24,7 +24,8 @@ from casevault.store import cases, grants, idempotency, stamps
 from casevault.store.births import Birth, bear
 from casevault.store.caller import Caller, Gate
 from casevault.store.documents import Document
-from casevault.store.held import Change, Desk, Done, HeldCase
+from casevault.store.held import Change, Desk, Done
+from casevault.store.held_case import HeldCase
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
 
@@ -143,7 +144,11 @@ class Casework:
             ids = grants.objects_of(tx, ObjectKind.CASE, reach)
             found = cases.cases_after(connection, stores.roots, ids, after, PAGE + 1)
             page, more = found[:PAGE], len(found) > PAGE
-            views = tuple(_view(*self._desk.preview(tx, connection, caller, case)) for case in page)
+            # Looked up after the data, so that the keys are never older than what they open.
+            with stores.keyring.reading() as keys:
+                views = tuple(
+                    _view(*self._desk.preview(keys, connection, caller, case)) for case in page
+                )
         stores.ledger.record(
             Act(
                 "case.list",

@@ -1,4 +1,8 @@
-"""Case keys in the keyring: which versions exist, and the oldest manifest still to be believed."""
+"""Case keys in the keyring: which versions exist, and the oldest manifest still to be believed.
+
+Only names of keys are here, and the steps from one version to the next. Must never believe a key
+that the keyring does not name.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from casevault.crypto import canonical
+from casevault.crypto import canonical, succession
 from casevault.crypto.canonical import Reader
-from casevault.crypto.sealing import Key
+from casevault.crypto.sealing import Key, Place
+from casevault.crypto.succession import Step
 from casevault.errors import Conflict, Tampered
 from casevault.store import keyring_tables as tables
 from casevault.store.documents import Anchor, Manifest
@@ -37,27 +42,101 @@ class CaseKeyRow:
             self.succession,
         )
 
+    @property
+    def step(self) -> Step:
+        """The step from the version before; the first version has none."""
+        if self.lineage is None or self.succession is None:
+            raise Tampered(code="case-key.step")
+        return Step(self.lineage, self.succession)
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """All versions of one compartment's key, by name."""
+
+    organisation: UUID
+    rows: Mapping[int, CaseKeyRow]
+
+    @property
+    def newest(self) -> CaseKeyRow:
+        """The row of the newest version."""
+        return self.rows[max(self.rows)]
+
+    def at(self, version: int) -> CaseKeyRow:
+        """Return the row of a version, else `Tampered`."""
+        row = self.rows.get(version)
+        if row is None:
+            raise Tampered(code="case.key-version")
+        return row
+
+    def key_at(self, newest: Key, version: int) -> Key:
+        """Return the key of a version from the newest, which a holder of the one before made.
+
+        :raises Tampered: `newest` is not the key that the keyring names, or a step does not hold.
+        """
+        if (self.newest.key_id, self.newest.version) != (newest.id, newest.version):
+            raise Tampered(code="case-key")
+        if newest.version > 1:
+            row = self.at(newest.version)
+            # Whoever made the version before has checked the steps below it.
+            before = self._before(newest)
+            succession.check_succession(before, newest, _place(self.organisation, row), row.step)
+        key = newest
+        while key.version > version:
+            key = self._before(key)
+        if key.version != version:
+            raise Tampered(code="case.key-version")
+        return key
+
+    def _before(self, key: Key) -> Key:
+        row = self.at(key.version)
+        place = _place(self.organisation, row)
+        return succession.predecessor(key, place, row.step, self.at(key.version - 1).key_id)
+
 
 def add(tx: KeyringTransaction, case: UUID, keys: Mapping[str, Key]) -> None:
     """Keep the names of the first version of a case's keys."""
     rows = [
         CaseKeyRow(case, name, key.version, key.id, Anchor(0, b"")) for name, key in keys.items()
     ]
-    tx.add_many(tables.case_key, [(_lookup(row), row.encode()) for row in rows])
+    _add(tx, rows)
 
 
-def newest(
+def succeed(
+    tx: KeyringTransaction,
+    case: UUID,
+    steps: Mapping[str, tuple[Key, Key]],
+    manifests: Mapping[str, Manifest],
+) -> None:
+    """Keep the next version of each compartment's key: `steps` holds (old, new) by compartment."""
+    rows = []
+    for name, (old, new) in sorted(steps.items()):
+        anchor = Anchor(manifests[name].revision, manifests[name].commitment)
+        row = CaseKeyRow(case, name, new.version, new.id, anchor)
+        step = succession.succeed(old, new, _place(tx.organisation, row))
+        rows.append(replace(row, lineage=step.lineage, succession=step.succession))
+    _add(tx, rows)
+
+
+def of_case(
     tx: KeyringTransaction, case: UUID, compartment: str | None = None
-) -> dict[str, CaseKeyRow]:
-    """Return the newest version of each compartment's key, or of one compartment's."""
-    found: dict[str, CaseKeyRow] = {}
+) -> dict[str, Versions]:
+    """Return the versions of every compartment's key, or of one compartment's."""
+    found: dict[str, dict[int, CaseKeyRow]] = {}
     where = (
         {"case_id": case} if compartment is None else {"case_id": case, "compartment": compartment}
     )
     for row in (_row(raw) for raw in tx.find(tables.case_key, **where)):
-        if row.compartment not in found or found[row.compartment].version < row.version:
-            found[row.compartment] = row
-    return found
+        found.setdefault(row.compartment, {})[row.version] = row
+    return {name: Versions(tx.organisation, rows) for name, rows in found.items()}
+
+
+def locked(tx: KeyringTransaction, case: UUID) -> dict[str, Versions]:
+    """As `of_case`; until the transaction ends nobody else gives this case new keys."""
+    # One row that every case has is enough to wait for, and waiting for one cannot deadlock.
+    if tx.one(tables.case_key, lock=True, case_id=case, compartment="facts", version=1) is None:
+        raise Conflict(code="case-key.gone")
+    return of_case(tx, case)
 
 
 def raise_anchor(tx: KeyringTransaction, row: CaseKeyRow, manifest: Manifest) -> None:
@@ -71,10 +150,12 @@ def raise_anchor(tx: KeyringTransaction, row: CaseKeyRow, manifest: Manifest) ->
         tx.replace(tables.case_key, anchored.encode(), **_lookup(row))
 
 
-def check_named(row: CaseKeyRow | None, key: Key) -> None:
-    """Return if the keyring names exactly this key as the newest, else `Tampered`."""
-    if row is None or (row.key_id, row.version) != (key.id, key.version):
-        raise Tampered(code="case-key")
+def _add(tx: KeyringTransaction, rows: list[CaseKeyRow]) -> None:
+    tx.add_many(tables.case_key, [(_lookup(row), row.encode()) for row in rows])
+
+
+def _place(organisation: UUID, row: CaseKeyRow) -> Place:
+    return Place(organisation, "case-key", row.case, row.case, row.compartment)
 
 
 def _lookup(row: CaseKeyRow) -> dict[str, UUID | str | int]:

@@ -44,6 +44,13 @@ class Database:
         self.dialect = self._url.get_backend_name()
         self._lock = _FileLock(Path(str(self._url.database) + ".lock")) if self.is_sqlite else None
         self.engine = _engine(self._url, connections)
+        # A manifest and the documents that it names must be of one moment, or a write between two
+        # statements would look like tampering. SQLite's transactions are snapshots anyway.
+        self._snapshots = (
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        )
 
     @property
     def is_sqlite(self) -> bool:
@@ -52,8 +59,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection for reading; whatever it did is rolled back."""
-        with _translated(), self.engine.connect() as connection:
+        """Give a connection that sees one moment of the database; what it did is rolled back."""
+        with _translated(), self._snapshots.connect() as connection:
             yield connection
 
     @contextmanager

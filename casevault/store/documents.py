@@ -36,6 +36,12 @@ _FIND_DOCUMENTS = select(tables.document.c.id, tables.document.c.sealed).where(
     tables.document.c.compartment == bindparam("compartment"),
 )
 
+_RESEAL_DOCUMENT = (
+    update(tables.document)
+    .where(tables.document.c.id == bindparam("row"), tables.document.c.case_id == bindparam("case"))
+    .values(sealed=bindparam("sealed"))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -251,6 +257,42 @@ def amend_document(
     changed = Listed(row, listed.kind, revision, _commitment(sealed), listed.version + 1)
     others = tuple(changed if d.row == listed.row else d for d in manifest.documents)
     return _write_manifest(connection, organisation, case, replace(manifest, documents=others), key)
+
+
+def reseal_compartment(
+    connection: Connection,
+    organisation: UUID,
+    case: CaseMetadata,
+    manifest: Manifest,
+    old: Key,
+    new: Key,
+    above: int,
+) -> Manifest:
+    """Seal all documents of a compartment and its manifest under `new`; versions stay.
+
+    The manifest's revision goes `above` that of the newest anchor: data from a backup is behind it.
+    """
+    listed: list[Listed] = []
+    rows: list[dict[str, Any]] = []
+    opened = read_documents(connection, organisation, case, manifest, old)
+    for before, document in zip(manifest.documents, opened, strict=True):
+        revision = before.revision + 1
+        sealed = _seal_document(
+            organisation,
+            case.id,
+            manifest.compartment,
+            new,
+            before.row,
+            before.kind,
+            document.content,
+            revision,
+        )
+        rows.append({"row": before.row, "case": case.id, "sealed": sealed})
+        listed.append(replace(before, revision=revision, commitment=_commitment(sealed)))
+    if rows:
+        connection.execute(_RESEAL_DOCUMENT, rows)
+    grown = replace(manifest, documents=tuple(listed), revision=max(manifest.revision, above))
+    return _write_manifest(connection, organisation, case, grown, new)
 
 
 def _write_manifest(

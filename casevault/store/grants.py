@@ -6,6 +6,7 @@ open this, and since when".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -18,7 +19,7 @@ from casevault.domain.granting import ObjectKind
 from casevault.errors import Tampered
 from casevault.ids import new_id
 from casevault.store import keyring_tables as tables
-from casevault.store.keyring import KeyringTransaction, Lookup, Row
+from casevault.store.keyring import Between, KeyringTransaction, Lookup, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,25 @@ def take_object(
 def all_of_kind(tx: KeyringTransaction, kind: ObjectKind) -> set[UUID]:
     """Return the ids of all objects of one kind of which anything is granted."""
     return {row["object_id"] for row in tx.lookups(tables.grant, object_kind=kind.value)}
+
+
+def expired(tx: KeyringTransaction, now: int) -> dict[Object, int]:
+    """Return the objects of which grants have expired at `now` (Unix seconds), and how many."""
+    found: Counter[Object] = Counter()
+    for row in tx.lookups(tables.grant, expires_at=Between(0, now)):
+        found[Object(ObjectKind(row["object_kind"]), row["object_id"])] += 1
+    return dict(found)
+
+
+def take_expired(tx: KeyringTransaction, object_id: UUID, now: int) -> int:
+    """Delete an object's expired grants without opening anything; return how many."""
+    where = {"object_id": object_id, "expires_at": Between(0, now)}
+    return _remove(tx, tx.lookups(tables.grant, **where))
+
+
+def is_over(grant: Grant, now: int) -> bool:
+    """Say whether a grant has expired at `now` (Unix seconds)."""
+    return grant.terms.expires_at is not None and grant.terms.expires_at <= now
 
 
 def of_object(

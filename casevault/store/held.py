@@ -7,7 +7,7 @@ and give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -30,12 +30,11 @@ from casevault.errors import (
     Tampered,
 )
 from casevault.ids import TeamId
-from casevault.store import case_keys, cases, documents
+from casevault.store import case_keys, cases, documents, rekeying
 from casevault.store.caller import Caller, Gate
-from casevault.store.case_keys import CaseKeyRow
 from casevault.store.documents import Document, Manifest
 from casevault.store.grants import Object
-from casevault.store.keyholder import OpenedKey
+from casevault.store.held_case import HeldCase
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import FAILED, REFUSED, Act, Touched
 from casevault.store.stores import Stores
@@ -46,52 +45,6 @@ T = TypeVar("T")
 # What is neither a fault of the machine nor an alarm.
 _REFUSALS = (Refused, NotFound, KeyUnavailable, Conflict, Stale, Invalid)
 _NO_TEAM = TeamId(UUID(int=0))
-
-
-@dataclass(frozen=True, slots=True)
-class HeldCase:
-    """A case together with what the caller can open of it."""
-
-    organisation: UUID
-    case: CaseMetadata
-    keys: Mapping[str, OpenedKey]
-    rows: Mapping[str, CaseKeyRow]
-
-    @property
-    def target(self) -> Object:
-        """The case as an object of grants."""
-        return Object(ObjectKind.CASE, self.case.id, self.case.team)
-
-    def key(self, compartment: str) -> Key:
-        """Return the key of a compartment: without one there is nothing to read."""
-        opened = self.keys.get(compartment)
-        if opened is None:
-            raise KeyUnavailable()
-        case_keys.check_named(self.rows.get(compartment), opened.key)
-        if opened.key.version != self.case.key_version:
-            raise Tampered(code="case.key-version")
-        return opened.key
-
-    def manifest(self, connection: Connection, compartment: str) -> Manifest:
-        """Return a compartment's manifest, not older than the keyring's anchor."""
-        key = self.key(compartment)
-        anchor = self.rows[compartment].anchor
-        return documents.load_manifest(
-            connection, self.organisation, self.case, compartment, key, anchor
-        )
-
-    def documents(
-        self,
-        connection: Connection,
-        manifest: Manifest,
-        kinds: Iterable[str] | None = None,
-        rows: Iterable[UUID] | None = None,
-    ) -> list[Document]:
-        """Return documents of these kinds or in these rows, each as its manifest names it."""
-        key = self.key(manifest.compartment)
-        return documents.read_documents(
-            connection, self.organisation, self.case, manifest, key, kinds, rows
-        )
 
 
 class Change:
@@ -181,7 +134,8 @@ class Desk:
             team = _NO_TEAM if case is None else case.team
             with stores.keyring.reading() as tx:
                 keys = caller.keys.open(tx, Object(ObjectKind.CASE, case_id, team), compartment)
-                rows = case_keys.newest(tx, case_id, compartment)
+                versions = case_keys.of_case(tx, case_id, compartment)
+                under_way = rekeying.is_under_way(tx, case_id)
         holds = bool(keys) if compartment is None else compartment in keys
         subject = Subject(kind="case", team=team, holds_grant=holds and case is not None)
         self._gate.require(caller, permission, subject, touched, hide=True)
@@ -189,7 +143,10 @@ class Desk:
             raise NotFound()
         if not keys:
             raise KeyUnavailable()
-        return HeldCase(stores.organisation, case, keys, rows)
+        held = HeldCase(stores.organisation, case, keys, versions)
+        if held.is_behind and not under_way:
+            self._report_behind(caller, held)
+        return held
 
     def preview(
         self,
@@ -200,8 +157,7 @@ class Desk:
     ) -> tuple[HeldCase, Document | None]:
         """Return a case of the caller's own list with its identity, if they hold that key."""
         keys = caller.keys.open(tx, Object(ObjectKind.CASE, case.id, case.team))
-        rows = case_keys.newest(tx, case.id)
-        held = HeldCase(self._stores.organisation, case, keys, rows)
+        held = HeldCase(self._stores.organisation, case, keys, case_keys.of_case(tx, case.id))
         if Compartment.IDENTITY.value not in keys:
             return held, None
         manifest = held.manifest(connection, Compartment.IDENTITY.value)
@@ -214,7 +170,7 @@ class Desk:
         if case is None:
             raise NotFound()
         if case.key_version != held.case.key_version or case.team != held.case.team:
-            raise Conflict("The case got new keys meanwhile. Try again.", code="case.rekeyed")
+            raise rekeying.rekeyed()
         return replace(held, case=case)
 
     def change(
@@ -239,12 +195,25 @@ class Desk:
         work: Callable[[Mapping[UUID, Change]], tuple[T, Done]],
     ) -> T:
         """As `change`, for several cases in one transaction with one entry."""
-        stores, names = self._stores, tuple(compartments)
         # Everybody locks in the same order, or two could wait for each other.
-        wanted = sorted(set(case_ids))
+        wanted, names = sorted(set(case_ids)), tuple(compartments)
+        return rekeying.tried_twice(
+            lambda: self._change_all(caller, wanted, permission, names, work)
+        )
+
+    def _change_all(
+        self,
+        caller: Caller,
+        wanted: Sequence[UUID],
+        permission: Permission,
+        names: Sequence[str],
+        work: Callable[[Mapping[UUID, Change]], tuple[T, Done]],
+    ) -> T:
+        stores = self._stores
         one = names[0] if len(names) == 1 else None
         with stores.data.reading() as connection:
-            found = [self.hold(caller, connection, each, permission, one) for each in wanted]
+            first = [self.hold(caller, connection, each, permission, one) for each in wanted]
+        found = [self._renewed(caller, each, permission, one) for each in first]
         with ExitStack() as stack:
             for each in wanted:
                 stack.enter_context(self.recording_failure(caller, each))
@@ -275,6 +244,41 @@ class Desk:
             uow.commit()
         return outcome
 
+    def _renewed(
+        self, caller: Caller, held: HeldCase, permission: Permission, compartment: str | None
+    ) -> HeldCase:
+        """Bring a case under its newest keys, or give it new ones if that is due, before a write.
+
+        Who does not hold every compartment cannot, and leaves it to a colleague who does.
+        """
+        if not held.is_behind and not held.case.rekey_due:
+            return held
+        stores, case_id = self._stores, held.case.id
+        with stores.data.reading() as connection:
+            whole = self.hold(caller, connection, case_id, permission)
+            if whole.keys.keys() != whole.versions.keys():
+                return held
+            with self.recording_failure(caller, case_id):
+                manifests = {name: whole.manifest(connection, name) for name in whole.keys}
+        with self.recording_failure(caller, case_id):
+            if whole.is_behind:
+                rekeying.finish(stores, caller, whole)
+            else:
+                rekeying.renew(stores, caller, whole, manifests)
+        with stores.data.reading() as connection:
+            return self.hold(caller, connection, case_id, permission, compartment)
+
+    def _report_behind(self, caller: Caller, held: HeldCase) -> None:
+        """Record that data lies under older keys although nobody is about to change that.
+
+        So it is after a restore, and after somebody put old rows back.
+        """
+        with self._stores.data.reading() as connection:
+            case = cases.find_case(connection, self._stores.roots, held.case.id)
+        # Otherwise it was finished between our look at the data and our look at the keys.
+        if case is not None and case.key_version == held.case.key_version:
+            self._record_failure(caller, case.id, "failed:key-version-behind", FAILED)
+
     @contextmanager
     def recording_failure(self, caller: Caller, case_id: UUID) -> Iterator[None]:
         """Record that something stored did not open (outcome 8, and an alarm) or was refused (4).
@@ -289,6 +293,9 @@ class Desk:
             self._record_failure(caller, case_id, "failed:" + error.slug, FAILED)
             raise
         except _REFUSALS as error:
+            if rekeying.is_overtaken(error):
+                # Nobody refused anything: it begins once more.
+                raise
             self._record_failure(caller, case_id, "refused:" + error.code, REFUSED)
             raise
 

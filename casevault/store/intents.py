@@ -40,9 +40,19 @@ def taking(
     """
     with stores.keyring.writing() as tx:
         write(tx)
-        content = canonical.encode(stores.now(), *_encode(act))
-        tx.add(tables.intent, content, id=act.id, kind=RECORD, object_id=act.touched[0].id)
+        begin(stores, tx, act)
     _finish(stores, act, then)
+
+
+def begin(stores: Stores, tx: KeyringTransaction, act: Act) -> None:
+    """Keep in the caller's transaction that this act is still to be recorded."""
+    content = canonical.encode(stores.now(), *_encode(act))
+    tx.add(tables.intent, content, id=act.id, kind=RECORD, object_id=act.touched[0].id)
+
+
+def end(tx: KeyringTransaction, act: Act) -> None:
+    """Forget the intent of an act that has been recorded."""
+    tx.remove(tables.intent, id=act.id)
 
 
 def finish_all(stores: Stores) -> int:
@@ -64,7 +74,7 @@ def _finish(stores: Stores, act: Act, then: Callable[[Connection], None] | None 
     elif not _is_recorded(stores, act.id):
         stores.ledger.record(act)
     with stores.keyring.writing() as tx:
-        tx.remove(tables.intent, id=act.id)
+        end(tx, act)
 
 
 def _is_recorded(stores: Stores, entry: UUID) -> bool:

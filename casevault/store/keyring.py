@@ -41,6 +41,14 @@ _TRUST_VERSION = select(tables.keyring_trust.c.version)
 
 
 @dataclass(frozen=True, slots=True)
+class Between:
+    """A condition on a column: above `low` and at most `high`."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One opened row: the plain columns by which it is found, and its content."""
 
@@ -208,15 +216,26 @@ def _lookup_names(table: Table) -> tuple[str, ...]:
 
 def _shape(where: Lookup) -> tuple[tuple[str, str], ...]:
     """Return how each column is compared: the statement depends on that, not on the values."""
-    return tuple(
-        (name, "in" if isinstance(value, list) else "is" if value is None else "=")
-        for name, value in where.items()
-    )
+    return tuple((name, _comparison(value)) for name, value in where.items())
+
+
+def _comparison(value: object) -> str:
+    if isinstance(value, list):
+        return "in"
+    if isinstance(value, Between):
+        return "between"
+    return "is" if value is None else "="
 
 
 def _at(where: Lookup) -> Lookup:
     # Plain column names are reserved for the values of an update.
-    return {"at_" + name: value for name, value in where.items()}
+    found: Lookup = {}
+    for name, value in where.items():
+        if isinstance(value, Between):
+            found |= {"above_" + name: value.low, "to_" + name: value.high}
+        else:
+            found["at_" + name] = value
+    return found
 
 
 # Building a statement costs as much as running it; there are as many as callers' shapes.
@@ -227,6 +246,9 @@ def _statement(table: Table, act: str, *shape: tuple[str, str]) -> Executable:
         column = table.c[name]
         if comparison == "in":
             conditions.append(column.in_(bindparam("at_" + name, expanding=True)))
+        elif comparison == "between":
+            conditions.append(column > bindparam("above_" + name))
+            conditions.append(column <= bindparam("to_" + name))
         elif comparison == "is":
             conditions.append(column.is_(None))
         else:

@@ -22,7 +22,7 @@ from casevault.crypto.vouches import Vouch
 from casevault.domain.granting import ObjectKind, PrincipalKind, may_grant
 from casevault.domain.vouching import MAX_CHAIN, Scope, check_validity, may_vouch
 from casevault.errors import CaseVaultError, Misconfigured, Refused, Tampered
-from casevault.store import principals
+from casevault.store import grants, principals
 from casevault.store.grants import Grantee
 from casevault.store.keyring import KeyringTransaction
 
@@ -39,6 +39,7 @@ class Believed:
     public: PublicKeys = field(repr=False)
     valid_from: int
     valid_until: int
+    is_revoked: bool = False
 
     def holds(self, at: int) -> bool:
         """Say whether the vouch covers the moment `at`."""
@@ -106,13 +107,25 @@ class Trust:
             hint="Ask the person's supervisor (or the DPO) to vouch for them.",
         )
 
+    def standing(
+        self, tx: KeyringTransaction, subject: UUID, team: UUID | None
+    ) -> PublicKeys | None:
+        """Return the keys of a holder who keeps what they hold; None if they are out of the team.
+
+        A vouch that merely ran out stops new grants, never reading; one that was revoked does.
+        """
+        for believed in self.believed(tx, subject):
+            if not believed.is_revoked and believed.scope.team in (None, team):
+                return believed.public
+        return None
+
     def check_grant(self, tx: KeyringTransaction, grant: Grant) -> None:
         """Return if this grant counts: signature, chain at issue, organisation, expiry."""
         terms = grant.terms
         now = unix_seconds(self._clock.now())
         if terms.organisation != tx.organisation:
             raise Tampered(code="grant")
-        if terms.expires_at is not None and terms.expires_at <= now:
+        if grants.is_over(grant, now):
             raise Refused("This grant has expired.", code="grant.expired")
         self._remembered(tx, ("grant", grant.digest), lambda: self._check_granter(tx, grant))
 
@@ -198,6 +211,11 @@ class Trust:
             if revoked_at is not None:
                 until = min(until, revoked_at)
             return Believed(
-                scope, statement.serial, vouch.subject_keys, statement.valid_from, until
+                scope,
+                statement.serial,
+                vouch.subject_keys,
+                statement.valid_from,
+                until,
+                is_revoked=revoked_at is not None,
             )
         return None

@@ -24,6 +24,7 @@ from casevault.domain.casefile import DocumentKind
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.services.assignments import Assignments
 from casevault.services.casework import Casework
+from casevault.store import sweeping
 from casevault.store.caller import Caller, Gate
 from casevault.store.database import Database
 from casevault.store.keyholder import KeyHolder
@@ -70,10 +71,16 @@ def perform(plan, stores, act) -> None:
         found = casework.read_document(caller, case, DocumentKind.IDENTITY)
         changed = {"name_to_use": "Amended Testperson"}
         casework.amend_document(caller, case, DocumentKind.IDENTITY, changed, found.version)
+    elif act == "sweep":
+        sweeping.sweep(stores)
     else:
         colleague = UUID(plan["colleague"]["id"])
         case = UUID(plan["case"])
-        Assignments(stores, gate).assign(caller, case, colleague, frozenset({"identity"}))
+        assignments = Assignments(stores, gate)
+        if act == "revoke":
+            assignments.revoke(caller, case, colleague)
+        else:
+            assignments.assign(caller, case, colleague, frozenset({"identity"}))
 
 
 def die_at(number: int, moment: str) -> None:

@@ -31,6 +31,7 @@ from casevault.api.schemas.cases import (
     NewGrant,
     OpenedCases,
     ProfileContent,
+    Revoked,
 )
 from casevault.bootstrap import Vault
 from casevault.clock import unix_seconds
@@ -202,6 +203,17 @@ def assign_case(vault: VaultDep, caller: CallerDep, case_id: UUID, body: NewGran
     compartments = frozenset(compartment.value for compartment in body.compartments)
     vault.assignments.assign(caller, case_id, body.staff_id, compartments, expires)
     return Response(status_code=204)
+
+
+@router.delete(
+    "/{case_id}/grants/{staff_id}",
+    operation_id="revoke_case",
+    openapi_extra=needs(Permission.CASE_REVOKE),
+)
+def revoke_case(vault: VaultDep, caller: CallerDep, case_id: UUID, staff_id: UUID) -> Revoked:
+    """Take a colleague's keys away: the case gets new ones, and everybody else goes on."""
+    still = vault.assignments.revoke(caller, case_id, staff_id)
+    return Revoked(still_opens_through=list(still))
 
 
 def _read(

@@ -160,6 +160,15 @@ class Grant(Shape):
         )
 
 
+class Revoked(Shape):
+    """What is left after a person's own grants are gone."""
+
+    still_opens_through: list[str] = Field(
+        description="Groups through which the person opens the case all the same.",
+        examples=[["oversight"]],
+    )
+
+
 class GrantList(Shape):
     """Everybody who holds keys of the case."""
 

@@ -265,11 +265,12 @@ def test_the_key_is_the_permission(vault):
         assert {o.through for o in opened.values()} == {PrincipalKind.STAFF}
         assert vault.holder(DPO).open(tx, target) == {}
         for name, key in keys.items():
-            case_keys.check_named(case_keys.newest(tx, target.id)[name], key)
+            versions = case_keys.of_case(tx, target.id)[name]
+            assert versions.key_at(key, 1) == key
             with pytest.raises(Tampered):
-                case_keys.check_named(case_keys.newest(tx, target.id)[name], Key.random())
-        with pytest.raises(Tampered):
-            case_keys.check_named(None, Key.random())
+                versions.key_at(Key.random(), 1)
+            with pytest.raises(Tampered):
+                versions.key_at(key, 2)
 
 
 def test_a_group_opens_for_its_members(vault):
@@ -379,21 +380,21 @@ def test_an_anchor_rises(vault):
     target, _ = a_case(vault)
     with vault.stores.keyring.writing() as tx:
         for revision in (3, 2, 3):
-            row = case_keys.newest(tx, target.id)["facts"]
+            row = case_keys.of_case(tx, target.id)["facts"].newest
             case_keys.raise_anchor(tx, row, a_manifest(revision))
-        assert case_keys.newest(tx, target.id)["facts"].anchor == Anchor(3, b"\x03" * 32)
+        assert case_keys.of_case(tx, target.id)["facts"].newest.anchor == Anchor(3, b"\x03" * 32)
 
 
 def test_an_anchor_is_never_lowered_by_an_older_copy_of_its_row(vault):
     """Two requests read the row; the slower one must not undo the faster one."""
     target, _ = a_case(vault)
     with vault.stores.keyring.reading() as tx:
-        stale: CaseKeyRow = case_keys.newest(tx, target.id)["facts"]
+        stale: CaseKeyRow = case_keys.of_case(tx, target.id)["facts"].newest
     for revision in (5, 3):
         with vault.stores.keyring.writing() as tx:
             case_keys.raise_anchor(tx, stale, a_manifest(revision))
     with vault.stores.keyring.reading() as tx:
-        assert case_keys.newest(tx, target.id)["facts"].anchor.revision == 5
+        assert case_keys.of_case(tx, target.id)["facts"].newest.anchor.revision == 5
 
 
 def test_a_one_time_code_works_once(vault):

@@ -1,0 +1,218 @@
+"""New keys for a case: what takes somebody's access away, and how it is finished after a crash.
+
+Three steps, each atomic: (1) keyring: the next version of every key, grants of it to those who
+remain, an intent; (2) data: everything sealed anew under it; (3) keyring: the intent goes.
+Between them the newest key leads back to the older one, so reading never stops, and whoever holds
+the newest keys can finish. Must never leave a case that nobody can open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from casevault.crypto import canonical
+from casevault.crypto.canonical import Reader
+from casevault.crypto.sealing import Key
+from casevault.domain import casefile
+from casevault.domain.granting import PrincipalKind
+from casevault.errors import CaseVaultError, Conflict, NotFound
+from casevault.ids import new_id
+from casevault.store import case_keys, cases, documents, grants, intents, principals
+from casevault.store import keyring_tables as tables
+from casevault.store.caller import Caller
+from casevault.store.documents import Manifest
+from casevault.store.grants import Grantee, Object
+from casevault.store.held_case import HeldCase
+from casevault.store.keyring import KeyringTransaction
+from casevault.store.ledger import Act, Touched
+from casevault.store.stores import Stores
+from casevault.store.unit_of_work import unit_of_work
+
+T = TypeVar("T")
+INTENT = "rekey"
+_REKEYED = "case.rekeyed"
+RULE = "permit:caseload"
+
+
+@dataclass(frozen=True, slots=True)
+class _Remaining:
+    """Somebody who goes on holding keys: which, and until when (None: no end)."""
+
+    grantee: Grantee
+    compartments: frozenset[str]
+    expires_at: int | None
+
+
+def renew(
+    stores: Stores,
+    caller: Caller,
+    held: HeldCase,
+    manifests: Mapping[str, Manifest],
+    without: UUID | None = None,
+    act: Act | None = None,
+) -> None:
+    """Give a case new keys, and everybody but `without` grants of them; `act` says why.
+
+    :raises KeyUnavailable: the caller does not hold every compartment.
+    :raises Conflict: somebody else gave it new keys meanwhile, or nobody would be left.
+    """
+    steps = {
+        name: (held.newest_key(name), Key.random(versions.newest.version + 1))
+        for name, versions in held.versions.items()
+    }
+    with stores.keyring.writing() as tx:
+        check_newest(tx, held)
+        remaining = _remaining(stores, tx, held.target, without)
+        _check_somebody_left(tx, remaining)
+        case_keys.succeed(tx, held.case.id, steps, manifests)
+        _replace_grants(stores, tx, caller, held.target, steps, remaining)
+        version = max(new.version for _, new in steps.values())
+        content = canonical.encode(stores.now(), version)
+        tx.add(tables.intent, content, id=new_id(), kind=INTENT, object_id=held.case.id)
+        if act is not None:
+            intents.begin(stores, tx, act)
+        versions = case_keys.of_case(tx, held.case.id)
+    keys = {name: replace(held.keys[name], key=new) for name, (_, new) in steps.items()}
+    finish(stores, caller, replace(held, keys=keys, versions=versions), act)
+
+
+def finish(stores: Stores, caller: Caller, held: HeldCase, act: Act | None = None) -> None:
+    """Seal a case under the newest keys that the caller holds, unless that was done meanwhile."""
+    newest = min(held.newest_key(name).version for name in held.versions)
+    with unit_of_work(stores.data, stores.ledger) as uow:
+        case = cases.find_case(uow.connection, stores.roots, held.case.id, lock=True)
+        if case is None:
+            raise NotFound()
+        now = replace(held, case=case)
+        acts = [] if act is None else [act]
+        if case.key_version < newest:
+            revisions = tuple(
+                (name, _reseal(uow.connection, now, name).revision) for name in sorted(now.versions)
+            )
+            done = replace(casefile.next_version(case), key_version=newest, rekey_due=False)
+            cases.change_case(uow.connection, stores.roots, done)
+            touched = (Touched("case", case.id, revisions),)
+            acts.append(
+                Act("case.rekey", caller.on_ledger, rule=RULE, purpose="treatment", touched=touched)
+            )
+        if acts:
+            uow.record(*acts)
+            uow.commit()
+    _close(stores, held.case.id, newest, act)
+
+
+def is_under_way(tx: KeyringTransaction, case: UUID) -> bool:
+    """Say whether somebody began to give this case new keys and has not finished."""
+    return bool(tx.lookups(tables.intent, kind=INTENT, object_id=case))
+
+
+def check_newest(tx: KeyringTransaction, held: HeldCase) -> None:
+    """Return if the caller's keys are the newest, and stay so until `tx` ends; else `Conflict`."""
+    present = case_keys.locked(tx, held.case.id)
+    for name, opened in held.keys.items():
+        if present[name].newest.key_id != opened.key.id:
+            raise rekeyed()
+
+
+def tried_twice(work: Callable[[], T]) -> T:
+    """Return what `work` returns; if the case got new keys under it, let it begin once more."""
+    try:
+        return work()
+    except Conflict as error:
+        if not is_overtaken(error):
+            raise
+    return work()
+
+
+def is_overtaken(error: CaseVaultError) -> bool:
+    """Say whether this is the conflict that `tried_twice` solves."""
+    return error.code == _REKEYED
+
+
+def rekeyed() -> Conflict:
+    """Return the conflict that a second try solves."""
+    return Conflict("The case got new keys meanwhile. Try again.", code=_REKEYED)
+
+
+def _reseal(connection: Connection, held: HeldCase, compartment: str) -> Manifest:
+    manifest = held.manifest(connection, compartment)
+    return documents.reseal_compartment(
+        connection,
+        held.organisation,
+        held.case,
+        manifest,
+        held.key(compartment),
+        held.newest_key(compartment),
+        held.versions[compartment].newest.anchor.revision,
+    )
+
+
+def _close(stores: Stores, case: UUID, version: int, act: Act | None) -> None:
+    with stores.keyring.writing() as tx:
+        for row in tx.find(tables.intent, kind=INTENT, object_id=case):
+            reader = Reader.of(row.content)
+            reader.number()
+            # A later one waits for its own second step.
+            if reader.number() <= version:
+                tx.remove(tables.intent, id=row.lookup["id"])
+        if act is not None:
+            intents.end(tx, act)
+
+
+def _remaining(
+    stores: Stores, tx: KeyringTransaction, target: Object, without: UUID | None
+) -> list[_Remaining]:
+    found: list[_Remaining] = []
+    for grant in grants.of_object(tx, target):
+        terms = grant.terms
+        if terms.grantee == without or grants.is_over(grant, stores.now()):
+            continue
+        stores.trust.check_grant(tx, grant)
+        public = stores.trust.standing(tx, terms.grantee, target.team)
+        if public is not None:
+            names = frozenset(carried.compartment for carried in terms.carried)
+            found.append(_Remaining(Grantee(terms.grantee, public), names, terms.expires_at))
+    return found
+
+
+def _check_somebody_left(tx: KeyringTransaction, remaining: list[_Remaining]) -> None:
+    ids = [one.grantee.id for one in remaining]
+    kinds = {row.id: row.kind for row in principals.principals(tx, ids)}
+    people = {one for one in ids if kinds.get(one) is PrincipalKind.STAFF}
+    for group in ids:
+        if kinds.get(group) is PrincipalKind.OVERSIGHT:
+            people |= grants.holders_of(tx, group)
+    if not people:
+        raise Conflict(
+            "Nobody could open this case any more.",
+            code="case.last-holder",
+            hint="Assign it to somebody else first.",
+        )
+
+
+def _replace_grants(
+    stores: Stores,
+    tx: KeyringTransaction,
+    caller: Caller,
+    target: Object,
+    steps: Mapping[str, tuple[Key, Key]],
+    remaining: list[_Remaining],
+) -> None:
+    grants.take_object(tx, target.kind, [target.id])
+    keys = {name: new for name, (_, new) in steps.items()}
+    for ending in {one.expires_at for one in remaining}:
+        grants.give(
+            tx,
+            target,
+            keys,
+            caller.keys.granter,
+            [(one.grantee, one.compartments) for one in remaining if one.expires_at == ending],
+            purpose="rekey",
+            issued_at=stores.now(),
+            expires_at=ending,
+        )

@@ -1,0 +1,48 @@
+"""Expired grants: deleted without a key, and their cases marked for new keys.
+
+An expired grant opens nothing from its last second on; this only tidies up. Whoever had copied
+the key keeps what was written under it, so the next session that holds the whole case gives it
+new keys before it writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from casevault.domain import casefile
+from casevault.domain.granting import ObjectKind
+from casevault.store import cases, grants
+from casevault.store.grants import Object
+from casevault.store.ledger import SERVICE, Act, Touched
+from casevault.store.stores import Stores
+from casevault.store.unit_of_work import unit_of_work
+
+
+def sweep(stores: Stores) -> tuple[int, int]:
+    """Delete expired grants; return how many, and how many cases are newly due for new keys."""
+    now = stores.now()
+    with stores.keyring.reading() as tx:
+        found = grants.expired(tx, now)
+    removed = marked = 0
+    for target, count in found.items():
+        # First the mark: if this is cut off in between, the next run finds the grant again.
+        marked += _mark(stores, target, count)
+        with stores.keyring.writing() as tx:
+            removed += grants.take_expired(tx, target.id, now)
+    return removed, marked
+
+
+def _mark(stores: Stores, target: Object, count: int) -> bool:
+    touched = (Touched(target.kind.value, target.id),)
+    act = Act("key.expire", SERVICE, rule="permit:expiry", touched=touched, count=count)
+    with unit_of_work(stores.data, stores.ledger) as uow:
+        case = None
+        if target.kind is ObjectKind.CASE:
+            case = cases.find_case(uow.connection, stores.roots, target.id, lock=True)
+        is_new = case is not None and not case.rekey_due
+        if case is not None and is_new:
+            due = replace(casefile.next_version(case), rekey_due=True)
+            cases.change_case(uow.connection, stores.roots, due)
+        uow.record(act)
+        uow.commit()
+    return is_new
