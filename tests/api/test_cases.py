@@ -185,3 +185,27 @@ def test_bad_bodies_are_refused_without_echo(world):
         assert answer.headers["cache-control"] == "no-store"
     answer = world.client.post("/v1/cases", content=b"x", headers={"Content-Type": "text/plain"})
     assert answer.status_code == 415
+
+
+def test_revoking_takes_the_case_away(world):
+    """From that moment it is like an unknown case to them; to others nothing changed."""
+    case = world.open()
+    assert world.assign(case, "colin").status_code == 204
+    etag = world.get(f"/v1/cases/{case}/identity", "cara").headers["ETag"]
+    answer = world.call("DELETE", f"/v1/cases/{case}/grants/{world.staff['colin']}", "sue")
+    assert (answer.status_code, answer.json()) == (200, {"still_opens_through": []})
+    assert world.get(f"/v1/cases/{case}/identity", "colin").status_code == 404
+    again = world.get(f"/v1/cases/{case}/identity", "cara")
+    assert (again.status_code, again.headers["ETag"]) == (200, etag)
+    holders = world.get(f"/v1/cases/{case}/grants", "sue").json()["items"]
+    assert world.staff["colin"] not in {one["principal"] for one in holders}
+
+
+def test_revoking_what_is_not_there(world):
+    """Nobody's grant is a 404 of its own; only the team's supervisor revokes."""
+    case = world.open()
+    path = f"/v1/cases/{case}/grants/{world.staff['colin']}"
+    answer = world.call("DELETE", path, "sue")
+    assert (answer.status_code, answer.json()["code"]) == (404, "grant")
+    assert world.call("DELETE", path, "cara").status_code == 404
+    assert world.call("DELETE", path, "sid").status_code == 404

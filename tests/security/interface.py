@@ -344,12 +344,24 @@ def _amend_facts(stage):
     return Ask(body={"context": ["conflict"]}, etag=stage.version("/facts"))
 
 
-@valid("assign_case")
-def _assign_case(stage):
-    # Again and again to the same person: a grant replaces the one before.
+def _assignee(stage):
+    """Return a colleague to whom cases are assigned again and again."""
     login = getattr(stage.world, "_assignee", None) or stage.world.person()
     stage.world._assignee = login
-    return Ask(body={"staff_id": stage.world.staff[login]})
+    return login
+
+
+@valid("assign_case")
+def _assign_case(stage):
+    return Ask(body={"staff_id": stage.world.staff[_assignee(stage)]})
+
+
+@valid("revoke_case")
+def _revoke_case(stage):
+    login = _assignee(stage)
+    if not stage._unknown:
+        stage.world.assign(stage.case, login)
+    return Ask(ids={"staff_id": stage.world.staff[login]})
 
 
 @valid("link_case")
