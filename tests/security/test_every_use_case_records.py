@@ -41,6 +41,7 @@ KEYS_FIRST = {
     "save_draft": ["access_grant", "access_grant_key"],
     # Power is taken first and recorded until it is; the intent remembers that it must be.
     "end_session": ["intent", "session"],
+    "revoke_case": ["access_grant", "access_grant_key", "case_key", "intent"],
     "delete_draft": ["access_grant", "access_grant_key", "intent"],
 }
 
