@@ -1,7 +1,7 @@
-"""Write tests/vectors/sealed.json: sealed objects, a grant and a vouch, with what must be refused.
+"""Write tests/vectors/sealed.json: sealed objects, a grant, a vouch and a step between two keys.
 
-Salts and HPKE are random, so the file is made once and kept; `verify_sealed.py` and the tests
-replay it.
+Salts and HPKE are random, so the file is made once and kept: what stands in it already stays.
+`verify_sealed.py` and the tests replay it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from casevault.crypto import grants, vouches
 from casevault.crypto.grants import Carried, GrantTerms
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealing import Key, Place, seal
+from casevault.crypto.succession import succeed
 from casevault.domain.vouching import VouchStatement
 from casevault.ids import PrincipalId
 
@@ -92,7 +93,24 @@ def vouch() -> dict[str, object]:
     return {"issuer_sign_public": GRANTER.public.sign.hex(), "vouch": made.encode().hex()}
 
 
+def step() -> dict[str, object]:
+    """Return what the keyring keeps beside the second version of a case key."""
+    old, new = Key(b"\x33" * 32, 1), Key(b"\x44" * 32, 2)
+    made = succeed(old, new, Place(ORGANISATION, "case-key", CASE, CASE, "identity"))
+    return {
+        "organisation": str(ORGANISATION),
+        "case": str(CASE),
+        "compartment": "identity",
+        "old": {"key": old.material.hex(), "version": old.version},
+        "new": {"key": new.material.hex(), "version": new.version},
+        "lineage": made.lineage.hex(),
+        "succession": made.succession.hex(),
+    }
+
+
 if __name__ == "__main__":
     target = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).with_name("sealed.json"))
-    document = {"sealed": sealed(), "grant": grant(), "vouch": vouch()}
+    document = {"sealed": sealed(), "grant": grant(), "vouch": vouch(), "step": step()}
+    if target.exists():
+        document |= json.loads(target.read_text())
     target.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

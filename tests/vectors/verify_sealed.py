@@ -1,4 +1,6 @@
-"""An independent verifier of sealed objects, grants and vouches. Imports nothing of casevault.
+"""An independent verifier of sealed objects, grants, vouches and steps of keys.
+
+Imports nothing of casevault.
 
     python verify_sealed.py sealed.json
 
@@ -8,6 +10,7 @@ Written from docs/formats alone: standard library and `cryptography`.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import sys
 from pathlib import Path
@@ -156,6 +159,33 @@ def check_vouch(vector, changed=None):
     signed("casevault/1/vouch", statement, bytes.fromhex(vector["issuer_sign_public"]), signature)
 
 
+def check_step(vector, changed=None):
+    """Walk from the newer key back to the older, and check that the older made the newer."""
+    lineage = bytes.fromhex(vector["lineage"]) if changed is None else changed
+    organisation, case = UUID(vector["organisation"]), UUID(vector["case"])
+    (old, old_version), (new, new_version) = (
+        (bytes.fromhex(vector[name]["key"]), vector[name]["version"]) for name in ("old", "new")
+    )
+    place = (organisation, "case-key", case, vector["compartment"], case)
+    lineage_key = expand(new, b"casevault/1/lineage")
+    if unseal(lineage_key, new_version, new_version, place, lineage) != old:
+        raise Wrong
+    ids = (expand(key, b"casevault/1/key-id", 16) for key in (old, new))
+    parts = [part for pair in zip(ids, (old_version, new_version), strict=True) for part in pair]
+    message = encode(
+        "casevault/1/succession",
+        organisation,
+        "case-key",
+        case,
+        vector["compartment"],
+        case,
+        *parts,
+    )
+    mac = hmac.digest(expand(old, b"casevault/1/succession-key"), message, "sha256")
+    if mac.hex() != vector["succession"]:
+        raise Wrong
+
+
 def refused(check, vector, raw):
     """Count the places at which one altered byte is not refused (0 is right)."""
     missed = 0
@@ -182,10 +212,13 @@ def main(path):
         missed += refused(check_grant, document["grant"], bytes.fromhex(document["grant"]["grant"]))
         check_vouch(document["vouch"])
         missed += refused(check_vouch, document["vouch"], bytes.fromhex(document["vouch"]["vouch"]))
+        check_step(document["step"])
+        missed += refused(check_step, document["step"], bytes.fromhex(document["step"]["lineage"]))
     except (Wrong, InvalidTag, InvalidSignature, ValueError, TypeError):
         print("a vector does not fit")
         return 1
-    print(f"{len(document['sealed'])} sealed objects, 1 grant, 1 vouch; {missed} changes missed")
+    found = f"{len(document['sealed'])} sealed objects, 1 grant, 1 vouch, 1 step"
+    print(f"{found}; {missed} changes missed")
     return int(missed > 0)
 
 
