@@ -23,11 +23,13 @@ from casevault.crypto import recovery
 from casevault.crypto.credentials import SMALL, PassphraseKdf
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.roots import FileRoots
+from casevault.domain import access
 from casevault.domain.access import Role
 from casevault.domain.granting import PrincipalKind
-from casevault.ids import new_id
+from casevault.ids import StaffId, TeamId, new_id
 from casevault.services.ceremony import Ceremony, FirstPerson, Outcome, Plan
 from casevault.store import ledger_reading, migrate, people, principals, teams, tree
+from casevault.store.caller import Caller
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
 from casevault.store.grants import Granter
@@ -140,6 +142,16 @@ class AVault:
     def holder(self, login: str) -> KeyHolder:
         """Return a person's key ring for one request."""
         return KeyHolder(self.staff(login), self.secret(login), self.stores.trust)
+
+    def caller(self, login: str, role: Role = Role.CASEWORKER) -> Caller:
+        """Return a person of the team as a signed-in caller."""
+        actor = access.Actor(
+            StaffId(self.staff(login)),
+            frozenset({role}),
+            frozenset({TeamId(self.team)}),
+            "passphrase",
+        )
+        return Caller(actor, self.holder(login), new_id())
 
     def group(self, kind: PrincipalKind, team: UUID | None = None) -> Principal:
         """Return the only group of a kind."""

@@ -61,4 +61,6 @@ def _key(roots: FileRoots, repeat: Repeat) -> bytes:
 
 
 def _request(roots: FileRoots, repeat: Repeat) -> bytes:
-    return macs.mac_bytes(roots.service(), "idempotency-request", repeat.request)
+    # Bound to its key: equal bodies under two keys must not look equal in a dump.
+    purpose, key = "idempotency-request", _key(roots, repeat)
+    return macs.mac(roots.service(), purpose, key, repeat.request)

@@ -23,13 +23,12 @@ from sqlalchemy import select, update
 
 from casevault.clock import SystemClock
 from casevault.crypto.roots import PRINCIPALS
-from casevault.domain.access import Actor, Role
+from casevault.domain.access import Role
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.granting import ObjectKind
-from casevault.ids import StaffId, TeamId, new_id
 from casevault.services.casework import Casework
 from casevault.store import cases, documents, tables
-from casevault.store.caller import Caller, Gate
+from casevault.store.caller import Gate
 from casevault.store.grants import Object
 from tests.api.world import a_login
 from tests.builders import SUPERVISOR, a_vault
@@ -410,13 +409,7 @@ def test_a_store_that_writes_plain_text_is_found(sqlite_databases, tmp_path, mon
 
     def a_case(name):
         casework = Casework(vault.stores, Gate(vault.stores, "passphrase"))
-        actor = Actor(
-            StaffId(vault.staff(SUPERVISOR)),
-            frozenset({Role.SUPERVISOR}),
-            frozenset({TeamId(vault.team)}),
-            "passphrase",
-        )
-        caller = Caller(actor, vault.holder(SUPERVISOR), new_id())
+        caller = vault.caller(SUPERVISOR, Role.SUPERVISOR)
         casework.open_case(caller, {"name_to_use": name}, {}, "standard")
 
     class Left:
