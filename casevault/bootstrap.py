@@ -35,6 +35,7 @@ from casevault.services.readiness import Readiness
 from casevault.services.records import Records
 from casevault.services.sessions import Limits, Sessions
 from casevault.services.transitions import Transitions
+from casevault.services.worklist import Worklists
 from casevault.store import identity, intents, migrate, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints
@@ -66,6 +67,7 @@ class Vault:
     links: Links
     transitions: Transitions
     drafts: Drafts
+    worklists: Worklists
     oversight: Oversight
     readiness: Readiness
     checkpoints: Checkpoints
@@ -124,6 +126,7 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
             stores, gate, closing_needs_approval=settings.closing_needs_approval
         ),
         drafts=Drafts(stores, gate),
+        worklists=Worklists(stores, gate),
         oversight=Oversight(stores, gate),
         readiness=Readiness(stores),
         checkpoints=signer,

@@ -13,7 +13,7 @@ from casevault import __version__, logs
 from casevault.api import docs_page, problems
 from casevault.api.deps import needs
 from casevault.api.middleware import BodyGuard, HostGuard, RequestContext
-from casevault.api.routes import auth, cases, drafts, health, ledger, records, staff
+from casevault.api.routes import auth, cases, drafts, health, ledger, records, staff, worklist
 from casevault.bootstrap import (
     Vault,
     harden_process,
@@ -36,6 +36,7 @@ ROUTERS = (
     cases.router,
     records.router,
     drafts.router,
+    worklist.router,
     ledger.router,
     docs,
 )

@@ -64,6 +64,7 @@ class Permission(StrEnum):
     DRAFT_READ = "draft:read"
     DRAFT_WRITE = "draft:write"
     WORKLIST_READ = "worklist:read"
+    WORKLOAD_READ = "workload:read"
     FEED_READ = "feed:read"
     FEED_WRITE = "feed:write"
     LEDGER_QUERY = "ledger:query"
@@ -122,6 +123,7 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.DRAFT_READ: Rule(_TEAM),
         Permission.DRAFT_WRITE: Rule(_TEAM, writes=True),
         Permission.WORKLIST_READ: Rule(_TEAM),
+        Permission.WORKLOAD_READ: Rule(frozenset({Role.SUPERVISOR})),
         # Whoever has the token of a feed has nothing but that feed.
         Permission.FEED_READ: Rule(public=True),
         Permission.FEED_WRITE: Rule(_TEAM, writes=True),

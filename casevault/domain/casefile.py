@@ -136,6 +136,11 @@ def is_closed(status: Status) -> bool:
     return status in _CLOSED
 
 
+def review_is_due(case: CaseMetadata, today: date) -> bool:
+    """Say whether an open case is to be looked at again by the end of this month."""
+    return not is_closed(case.status) and case.next_review[:7] <= f"{today:%Y-%m}"
+
+
 def next_version(case: CaseMetadata) -> CaseMetadata:
     """Return the case as its next write finds it."""
     return replace(case, version=case.version + 1)

@@ -13,6 +13,8 @@ from uuid import UUID
 
 from casevault.errors import FieldError, Invalid, Tampered
 
+# What a record that needs a second person is marked with.
+WAITING, DONE, DECLINED = "waiting", "done", "declined"
 REDACTED = "[redacted]"
 MAX_VERSIONS = 200
 

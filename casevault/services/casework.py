@@ -14,22 +14,20 @@ from uuid import UUID
 
 from casevault.domain import casefile, dictionary, facts
 from casevault.domain.access import Permission, Subject
-from casevault.domain.casefile import CaseMetadata, DocumentKind
+from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.dictionary import Dictionary
-from casevault.domain.granting import ObjectKind
 from casevault.domain.records import Record
 from casevault.errors import Conflict, FieldError, Invalid, NotFound
 from casevault.ids import CaseId, TeamId, new_id, new_reference
-from casevault.store import cases, grants, idempotency, stamps
+from casevault.store import caseload, idempotency, stamps
 from casevault.store.births import Birth, bear
 from casevault.store.caller import Caller, Gate
-from casevault.store.documents import Document
+from casevault.store.caseload import Glance
 from casevault.store.held import Change, Desk, Done
-from casevault.store.held_case import HeldCase
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
 
-PAGE = 25
+_IDENTITY = Compartment.IDENTITY.value
 MAX_BATCH = 50
 
 
@@ -57,6 +55,8 @@ class Page:
 
     items: tuple[CaseView, ...]
     cursor: str | None
+    # Cases of this page of which something did not open; each has raised an alarm.
+    unreadable: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,33 +135,20 @@ class Casework:
         """Return a page of the caller's caseload in the order of random ids. Never a total."""
         stores = self._stores
         self._gate.require(caller, Permission.CASE_LIST, Subject(kind="case"))
-        purpose = "caseload/" + caller.staff.hex
-        after = None
+        purpose, after = "caseload/" + caller.staff.hex, None
         if cursor is not None:
             after = UUID(stamps.open_cursor(stores.roots, purpose, cursor)[0])
-        with stores.keyring.reading() as tx, stores.data.reading() as connection:
-            reach = {caller.staff, *caller.keys.group_ids(tx)}
-            ids = grants.objects_of(tx, ObjectKind.CASE, reach)
-            found = cases.cases_after(connection, stores.roots, ids, after, PAGE + 1)
-            page, more = found[:PAGE], len(found) > PAGE
-            # Looked up after the data, so that the keys are never older than what they open.
-            with stores.keyring.reading() as keys:
-                views = tuple(
-                    _view(*self._desk.preview(keys, connection, caller, case)) for case in page
-                )
-        stores.ledger.record(
-            Act(
-                "case.list",
-                caller.on_ledger,
-                rule="permit:caseload",
-                purpose="treatment",
-                touched=tuple(Touched("case", case.id) for case in page),
-                fields=("identity.name_to_use",) if page else (),
-                count=len(page),
-            )
+        with stores.keyring.reading() as tx:
+            ids = caseload.reach(tx, caller)
+        page = caseload.page(stores, caller, ids, _view, after=after)
+        fields = ("identity.name_to_use",)
+        stores.ledger.record(*caseload.acts(caller, "case.list", page.items, fields=fields))
+        last = [] if page.after is None else [str(page.after)]
+        return Page(
+            items=tuple(one.found for one in page.items if one.found is not None),
+            cursor=stamps.seal_cursor(stores.roots, purpose, last) if last else None,
+            unreadable=tuple(one.id for one in page.items if one.found is None),
         )
-        last = [str(page[-1].id)] if more else None
-        return Page(views, stamps.seal_cursor(stores.roots, purpose, last) if last else None)
 
     def read_case(self, caller: Caller, case_id: UUID) -> CaseView:
         """Return the plain metadata of a case that the caller holds any key of."""
@@ -286,6 +273,7 @@ def _team_of(caller: Caller, team: UUID | None) -> TeamId:
     return TeamId(UUID(int=0))
 
 
-def _view(held: HeldCase, identity: Document | None) -> CaseView:
-    name = None if identity is None else identity.content.get("name_to_use")
-    return CaseView(held.case, tuple(sorted(held.keys)), name)
+def _view(glance: Glance) -> CaseView:
+    found = glance.documents(_IDENTITY, [DocumentKind.IDENTITY.value])
+    name = found[0].content.get("name_to_use") if found else None
+    return CaseView(glance.case, glance.open_compartments, name)

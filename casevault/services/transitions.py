@@ -15,7 +15,7 @@ from casevault.crypto import canonical, macs
 from casevault.domain import casefile
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind, Status
-from casevault.domain.records import Record
+from casevault.domain.records import DECLINED, DONE, WAITING, Record
 from casevault.errors import Conflict
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
@@ -26,7 +26,6 @@ from casevault.store.stores import Stores
 _NARRATIVE = Compartment.NARRATIVE.value
 _KIND = DocumentKind.TRANSITION
 _CONTEXT = "casevault/1/approval/case.close"
-WAITING, DONE, DECLINED = "waiting", "done", "declined"
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,12 @@ class Gate:
             )
         return decision
 
+    def allows(self, caller: Caller, permission: Permission, subject: Subject) -> bool:
+        """Say what the decision would be; nobody is refused anything, so nothing is recorded."""
+        return access.decide(
+            caller.actor, permission, subject, minimum_assurance=self._minimum
+        ).allowed
+
     def deny(
         self,
         caller: Caller,

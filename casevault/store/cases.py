@@ -6,7 +6,7 @@ by hand. Documents are in `store.documents`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -15,8 +15,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from casevault.crypto import canonical
 from casevault.crypto.roots import FileRoots
-from casevault.domain.casefile import CaseMetadata, Status
-from casevault.errors import Conflict
+from casevault.domain.casefile import CaseMetadata, Status, is_closed
+from casevault.errors import Conflict, Tampered
 from casevault.store import stamps, tables
 from casevault.store.documents import SealedCompartment, insert_compartments
 
@@ -60,17 +60,25 @@ def find_case(
     return None if row is None else _case(roots, dict(row))
 
 
-def cases_after(
-    connection: Connection, roots: FileRoots, ids: Iterable[UUID], after: UUID | None, limit: int
-) -> list[CaseMetadata]:
-    """Return up to `limit` of these cases in the order of their (random) ids."""
+def find_cases(
+    connection: Connection, roots: FileRoots, ids: Sequence[UUID]
+) -> dict[UUID, CaseMetadata | None]:
+    """Return those of these cases that exist; None stands for a row whose stamp does not hold."""
     case = tables.case_file
-    chosen = sorted(i for i in ids if after is None or i > after)[:limit]
-    if not chosen:
-        return []
-    rows = connection.execute(select(case).where(case.c.id.in_(chosen))).mappings()
-    found = [_case(roots, dict(row)) for row in rows]
-    return sorted(found, key=lambda c: c.id)
+    if not ids:
+        return {}
+    rows = connection.execute(select(case).where(case.c.id.in_(ids))).mappings()
+    return {row["id"]: _case_if_stamped(roots, dict(row)) for row in rows}
+
+
+def open_cases_of(connection: Connection, team: UUID) -> set[UUID]:
+    """Return the ids of the cases of a team that are not closed."""
+    case = tables.case_file
+    query = select(case.c.id).where(
+        case.c.team_id == team,
+        case.c.status.in_([status.value for status in Status if not is_closed(status)]),
+    )
+    return set(connection.execute(query).scalars())
 
 
 def _columns(roots: FileRoots, case: CaseMetadata) -> dict[str, Any]:
@@ -84,6 +92,13 @@ def _case(roots: FileRoots, row: dict[str, Any]) -> CaseMetadata:
     stamps.check(roots, _STAMP, _stamped(row), found)
     fields = {_FIELD.get(name, name): value for name, value in row.items()}
     return CaseMetadata(**fields | {"status": Status(row["status"])})
+
+
+def _case_if_stamped(roots: FileRoots, row: dict[str, Any]) -> CaseMetadata | None:
+    try:
+        return _case(roots, row)
+    except Tampered:
+        return None
 
 
 def _stamped(columns: dict[str, Any]) -> bytes:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from casevault.crypto.sealing import Key
 from casevault.domain import casefile
 from casevault.domain.access import Permission, Subject
-from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
+from casevault.domain.casefile import CaseMetadata
 from casevault.domain.granting import ObjectKind
 from casevault.errors import (
     Conflict,
@@ -35,7 +35,6 @@ from casevault.store.caller import Caller, Gate
 from casevault.store.documents import Document, Manifest
 from casevault.store.grants import Object
 from casevault.store.held_case import HeldCase
-from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import FAILED, REFUSED, Act, Touched
 from casevault.store.stores import Stores
 from casevault.store.unit_of_work import unit_of_work
@@ -147,22 +146,6 @@ class Desk:
         if held.is_behind and not under_way:
             self._report_behind(caller, held)
         return held
-
-    def preview(
-        self,
-        tx: KeyringTransaction,
-        connection: Connection,
-        caller: Caller,
-        case: CaseMetadata,
-    ) -> tuple[HeldCase, Document | None]:
-        """Return a case of the caller's own list with its identity, if they hold that key."""
-        keys = caller.keys.open(tx, Object(ObjectKind.CASE, case.id, case.team))
-        held = HeldCase(self._stores.organisation, case, keys, case_keys.of_case(tx, case.id))
-        if Compartment.IDENTITY.value not in keys:
-            return held, None
-        manifest = held.manifest(connection, Compartment.IDENTITY.value)
-        found = held.documents(connection, manifest, [DocumentKind.IDENTITY.value])
-        return held, next(iter(found), None)
 
     def locked(self, held: HeldCase, connection: Connection) -> HeldCase:
         """Return the case as it is now, its row locked for the caller's write transaction."""

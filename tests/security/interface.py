@@ -302,7 +302,7 @@ def _save_draft(_stage):
     return Ask(body=DRAFT)
 
 
-@valid("list_drafts")
+@valid("list_drafts", "read_worklist", "read_workload")
 def _list_drafts(_stage):
     return Ask()
 

@@ -80,7 +80,11 @@ def open_cases(
 def list_cases(vault: VaultDep, caller: CallerDep, cursor: Cursor = None) -> CasePage:
     """Your caseload, 25 at a time; supervisors see their team's."""
     page = vault.casework.list_cases(caller, cursor)
-    return CasePage(items=[Case.of(view) for view in page.items], cursor=page.cursor)
+    return CasePage(
+        items=[Case.of(view) for view in page.items],
+        cursor=page.cursor,
+        unreadable=list(page.unreadable),
+    )
 
 
 @router.get("/{case_id}", operation_id="read_case", openapi_extra=needs(Permission.CASE_READ))

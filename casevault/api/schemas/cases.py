@@ -96,10 +96,14 @@ class OpenedCases(Shape):
 
 
 class CasePage(Shape):
-    """A page of the caller's caseload; there is never a total."""
+    """A page of the caller's caseload; there is never a total.
+
+    `unreadable` names cases of this page that do not open: the alarm is recorded.
+    """
 
     items: list[Case]
     cursor: str | None
+    unreadable: list[UUID] = Field(default_factory=list)
 
 
 class Compartmented(Shape):

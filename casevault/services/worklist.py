@@ -1,0 +1,227 @@
+"""What waits for somebody: tasks, reviews, closings, cases that need new keys or do not open.
+
+Made from the cases that the caller can open, page by page; the text of a task stays in its record.
+The workload of a team is numbers only, and only of cases that the asking supervisor can open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from casevault.domain import casefile
+from casevault.domain.access import Permission, Subject
+from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
+from casevault.domain.records import WAITING
+from casevault.store import caseload, people, stamps
+from casevault.store.caller import Caller, Gate
+from casevault.store.caseload import Glance, Seen
+from casevault.store.ledger import Act
+from casevault.store.records import Kept, kept
+from casevault.store.stores import Stores
+
+_NARRATIVE = Compartment.NARRATIVE.value
+_TASK, _TRANSITION = DocumentKind.TASK.value, DocumentKind.TRANSITION.value
+
+
+class Waiting(StrEnum):
+    """Why something is on the worklist."""
+
+    TASK = "task"
+    REVIEW = "review"
+    CLOSING = "closing"
+    REKEY = "rekey"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that waits; `due` is ``2026-11-30``. A row that does not hold has no reference."""
+
+    type: Waiting
+    case: UUID
+    reference: str | None
+    due: str | None = None
+    record: UUID | None = None
+    overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """What waits in 25 cases, overdue first; `cursor` asks for the next 25."""
+
+    items: tuple[Item, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much one colleague has to do."""
+
+    staff: UUID
+    active_cases: int
+    open_tasks: int
+    overdue_tasks: int
+    due_reviews: int
+
+
+@dataclass(frozen=True, slots=True)
+class TeamLoad:
+    """The loads of a team; `complete` is false if it has open cases that are not counted."""
+
+    team: UUID
+    complete: bool
+    loads: tuple[Load, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What is open in a case: whose task is due when, and whether a review is due.
+
+    `counts` is false if the caller holds a key of the case but not of its narrative.
+    """
+
+    counts: bool
+    tasks: tuple[tuple[UUID | None, str], ...]
+    review: bool
+
+
+class Worklists:
+    """The use cases of what waits."""
+
+    def __init__(self, stores: Stores, gate: Gate) -> None:
+        self._stores = stores
+        self._gate = gate
+
+    def read(self, caller: Caller, cursor: str | None = None) -> Worklist:
+        """Return what waits in the next 25 cases of the caller's caseload."""
+        stores = self._stores
+        self._gate.require(caller, Permission.WORKLIST_READ, Subject("worklist"))
+        purpose, after = "worklist/" + caller.staff.hex, None
+        if cursor is not None:
+            after = UUID(stamps.open_cursor(stores.roots, purpose, cursor)[0])
+        with stores.keyring.reading() as tx:
+            ids, own = caseload.reach(tx, caller), caseload.own(tx, caller.staff)
+        today = self._today()
+
+        def look(glance: Glance) -> list[Item]:
+            return list(self._items(caller, glance, own, today))
+
+        page = caseload.page(stores, caller, ids, look, compartment=_NARRATIVE, after=after)
+        items = sorted((item for seen in page.items for item in _of(seen)), key=_urgency)
+        stores.ledger.record(
+            *caseload.acts(
+                caller, "worklist.read", page.items, fields=("task.due",), count=len(items)
+            )
+        )
+        last = [] if page.after is None else [str(page.after)]
+        return Worklist(
+            tuple(items), stamps.seal_cursor(stores.roots, purpose, last) if last else None
+        )
+
+    def workload(self, caller: Caller) -> list[TeamLoad]:
+        """Return the numbers of each team that the caller supervises."""
+        stores = self._stores
+        self._gate.require(caller, Permission.WORKLOAD_READ, Subject("workload"))
+        with stores.keyring.reading() as tx:
+            scopes = stores.trust.scopes(tx, caller.staff)
+        teams = sorted({s.team for s in scopes if s.team is not None and "supervisor" in s.roles})
+        acts: list[Act] = []
+        found = [self._team_load(caller, team, acts) for team in teams]
+        stores.ledger.record(*acts)
+        return found
+
+    def _team_load(self, caller: Caller, team: UUID, acts: list[Act]) -> TeamLoad:
+        stores, today = self._stores, self._today()
+        with stores.keyring.reading() as tx:
+            reach = caseload.reach(tx, caller)
+            members = [
+                member.id
+                for member in people.all_staff(tx)
+                if any(scope.team == team for scope in stores.trust.scopes(tx, member.id))
+            ]
+            holds = {member: caseload.own(tx, member) for member in members}
+        there = caseload.open_cases(stores, team)
+        page = caseload.page(
+            stores,
+            caller,
+            there & reach,
+            lambda glance: _open_of(glance, today),
+            compartment=_NARRATIVE,
+            limit=max(1, len(there)),
+        )
+        acts += caseload.acts(caller, "workload.read", page.items, rule="permit:team")
+        counted = {s.id: s.found for s in page.items if s.found is not None and s.found.counts}
+        loads = tuple(_load(member, holds[member], counted, today) for member in members)
+        return TeamLoad(team, counted.keys() == there, loads)
+
+    def _items(self, caller: Caller, glance: Glance, own: set[UUID], today: date) -> Iterator[Item]:
+        case = glance.case
+        if case.rekey_due:
+            yield Item(Waiting.REKEY, case.id, case.reference)
+        if case.id in own and casefile.review_is_due(case, today):
+            yield _dated(Waiting.REVIEW, case, case.next_review, today)
+        for record in map(kept, glance.documents(_NARRATIVE, [_TASK, _TRANSITION])):
+            if record.kind is DocumentKind.TASK:
+                if record.record.about == caller.staff and _is_open(record):
+                    yield _dated(Waiting.TASK, case, record.date, today, record.id)
+            elif record.record.marks.get("state") == WAITING and self._decides(
+                caller, case, record
+            ):
+                yield Item(Waiting.CLOSING, case.id, case.reference, record=record.id)
+
+    def _decides(self, caller: Caller, case: CaseMetadata, asked: Kept) -> bool:
+        own = asked.record.first.by == caller.staff
+        subject = Subject("case", case.team, holds_grant=True, self_act=own)
+        return self._gate.allows(caller, Permission.CASE_DECIDE, subject)
+
+    def _today(self) -> date:
+        return self._stores.clock.now().date()
+
+
+def _of(seen: Seen[list[Item]]) -> list[Item]:
+    if seen.found is not None:
+        return seen.found
+    # Of a row whose stamp does not hold, nothing but its id is believed.
+    reference = None if seen.case is None else seen.case.reference
+    return [Item(Waiting.UNREADABLE, seen.id, reference)]
+
+
+def _dated(
+    waiting: Waiting, case: CaseMetadata, due: str, today: date, record: UUID | None = None
+) -> Item:
+    return Item(waiting, case.id, case.reference, due, record, due < today.isoformat())
+
+
+def _urgency(item: Item) -> tuple[bool, bool, str, str, str]:
+    """Alarms first, then by date, so overdue before due; last what has no date."""
+    alarm = item.type is Waiting.UNREADABLE
+    return not alarm, item.due is None, item.due or "", item.case.hex, str(item.record)
+
+
+def _is_open(task: Kept) -> bool:
+    return not task.record.current.content.get("done")
+
+
+def _open_of(glance: Glance, today: date) -> _Open:
+    tasks = map(kept, glance.documents(_NARRATIVE, [_TASK]))
+    return _Open(
+        counts=_NARRATIVE in glance.open_compartments,
+        tasks=tuple((task.record.about, task.date) for task in tasks if _is_open(task)),
+        review=casefile.review_is_due(glance.case, today),
+    )
+
+
+def _load(staff: UUID, own: set[UUID], counted: Mapping[UUID, _Open], today: date) -> Load:
+    mine = [found for case, found in counted.items() if case in own]
+    due = [day for found in counted.values() for who, day in found.tasks if who == staff]
+    return Load(
+        staff=staff,
+        active_cases=len(mine),
+        open_tasks=len(due),
+        overdue_tasks=sum(day < today.isoformat() for day in due),
+        due_reviews=sum(found.review for found in mine),
+    )
