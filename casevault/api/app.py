@@ -13,7 +13,17 @@ from casevault import __version__, logs
 from casevault.api import docs_page, problems
 from casevault.api.deps import needs
 from casevault.api.middleware import BodyGuard, HostGuard, RequestContext
-from casevault.api.routes import auth, cases, drafts, health, ledger, records, staff, worklist
+from casevault.api.routes import (
+    auth,
+    cases,
+    drafts,
+    health,
+    ledger,
+    records,
+    staff,
+    vocabulary,
+    worklist,
+)
 from casevault.bootstrap import (
     Vault,
     harden_process,
@@ -38,6 +48,7 @@ ROUTERS = (
     drafts.router,
     worklist.router,
     ledger.router,
+    vocabulary.router,
     docs,
 )
 

@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from casevault.domain.vocabulary import LANGUAGES
 from casevault.errors import (
     Busy,
     CaseVaultError,
@@ -36,7 +37,6 @@ from casevault.errors import (
 from casevault.logs import get_logger
 
 MEDIA_TYPE = "application/problem+json"
-LANGUAGES = ("en", "fr", "es", "ar")
 
 # The first class that fits decides; so subclasses stand before their bases.
 STATUS: tuple[tuple[type[CaseVaultError], int], ...] = (

@@ -44,6 +44,7 @@ class Permission(StrEnum):
 
     HEALTH_READ = "health:read"
     DOCS_READ = "docs:read"
+    VOCABULARY_READ = "vocabulary:read"
     SESSION_CREATE = "session:create"
     SESSION_READ = "session:read"
     SESSION_END = "session:end"
@@ -91,6 +92,7 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
     {
         Permission.HEALTH_READ: Rule(public=True),
         Permission.DOCS_READ: Rule(public=True),
+        Permission.VOCABULARY_READ: Rule(public=True),
         Permission.SESSION_CREATE: Rule(public=True, writes=True),
         Permission.ENROLMENT_COMPLETE: Rule(public=True, writes=True),
         Permission.SESSION_READ: Rule(anyone=True),

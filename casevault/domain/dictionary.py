@@ -151,6 +151,27 @@ def json_schema(document: str) -> dict[str, Any]:
     return _group_schema(fields_of(document))
 
 
+def scalar_schema(field: Field) -> dict[str, Any]:
+    """Return the JSON Schema of one value of a field that is no group."""
+    if field.type is Type.YES_NO:
+        return {"type": "boolean"}
+    if field.type is Type.INTEGER:
+        return {"type": "integer", "minimum": field.low, "maximum": field.high}
+    if field.type is Type.CODE:
+        return {"type": "string", "enum": list(vocabulary.code_list(field.codes))}
+    patterns = {
+        Type.PHONE: _PHONE,
+        Type.LANGUAGE: _LANGUAGE,
+        Type.COUNTRY: _COUNTRY,
+        Type.MONTH: _MONTH,
+    }
+    if field.type in patterns:
+        return {"type": "string", "pattern": f"^{patterns[field.type].pattern}$"}
+    if field.type is Type.DATE:
+        return {"type": "string", "format": "date"}
+    return {"type": "string", "maxLength": MAX_TEXT if field.type is Type.LONG else _TEXT}
+
+
 def _walk(prefix: str, fields: tuple[Field, ...]) -> Iterator[tuple[str, Field]]:
     for field in fields:
         name = prefix + field.name
@@ -269,29 +290,9 @@ def _group_schema(fields: tuple[Field, ...]) -> dict[str, Any]:
 
 
 def _schema(field: Field) -> dict[str, Any]:
-    one = _one_schema(field) | {"description": field.purpose}
+    group = field.type is Type.GROUP
+    one = _group_schema(field.fields) if group else scalar_schema(field)
+    one["description"] = field.purpose
     if not field.many:
         return one
     return {"type": "array", "maxItems": MAX_ITEMS, "items": one, "description": field.purpose}
-
-
-def _one_schema(field: Field) -> dict[str, Any]:
-    if field.type is Type.GROUP:
-        return _group_schema(field.fields)
-    if field.type is Type.YES_NO:
-        return {"type": "boolean"}
-    if field.type is Type.INTEGER:
-        return {"type": "integer", "minimum": field.low, "maximum": field.high}
-    if field.type is Type.CODE:
-        return {"type": "string", "enum": list(vocabulary.code_list(field.codes))}
-    patterns = {
-        Type.PHONE: _PHONE,
-        Type.LANGUAGE: _LANGUAGE,
-        Type.COUNTRY: _COUNTRY,
-        Type.MONTH: _MONTH,
-    }
-    if field.type in patterns:
-        return {"type": "string", "pattern": f"^{patterns[field.type].pattern}$"}
-    if field.type is Type.DATE:
-        return {"type": "string", "format": "date"}
-    return {"type": "string", "maxLength": MAX_TEXT if field.type is Type.LONG else _TEXT}

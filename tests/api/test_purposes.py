@@ -50,3 +50,11 @@ def test_what_was_stored_under_a_purpose_stays_readable_and_is_not_lost(world, s
     gone = world.put(path, "cara", {"disability": None}, read.headers["etag"])
     assert gone.status_code == 204
     assert world.get(path, "cara").json() == {}
+
+
+def test_forms_ask_what_is_on(world, switched_on):
+    """The same address, in two programmes."""
+    for one, asked in ((world, False), (switched_on, True)):
+        schema = one.get("/v1/forms/intake").json()
+        assert ("disability" in schema["properties"]["profile"]["properties"]) is asked
+        assert ("Washington" in one.get("/v1/forms/intake/print").text) is asked

@@ -223,10 +223,15 @@ def refused_by_content(world, stage):
 
 @valid(
     "read_docs", "read_docs_style", "read_openapi", "read_liveness", "read_readiness",
-    "read_me", "list_staff", "list_teams", "list_cases",
+    "read_vocabulary", "read_form_style", "read_me", "list_staff", "list_teams", "list_cases",
 )  # fmt: skip
 def _plain(_stage):
     return Ask()
+
+
+@valid("read_form", "print_form")
+def _read_form(_stage):
+    return Ask(ids={"form": "intake"})
 
 
 @valid("create_session")

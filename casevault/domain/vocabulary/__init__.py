@@ -1,6 +1,7 @@
 """Code lists as data: HTCDS, CTDC and the lists that practice adds, with their licences.
 
-Codes are literal; nothing here translates or maps them silently.
+Codes are literal; nothing here translates or maps them silently. Beside them stand the words in
+which people read codes, fields and forms, in four languages; tests see that none is missing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+LANGUAGES = ("en", "fr", "es", "ar")
+RIGHT_TO_LEFT = frozenset({"ar"})
 _FOLDER = "casevault.domain.vocabulary"
 
 # Where each list that a field names stands in codelists.json; later paths add to earlier ones.
@@ -110,13 +113,38 @@ def list_names() -> tuple[str, ...]:
     return (*_PLACES, *_OWN)
 
 
+def code_label(name: str, code: str, language: str) -> str:
+    """Return a code of a list as people read it."""
+    label: str = _words("labels.json")[name][code][language]
+    return label
+
+
+def field_label(document: str, name: str, language: str) -> str:
+    """Return the label of a field, by its dotted name."""
+    label: str = _words("field_labels.json")[document][name]["label"][language]
+    return label
+
+
+def field_help(document: str, name: str, language: str) -> str:
+    """Return what helps a caseworker with a field; empty where the label is enough."""
+    texts = _words("field_labels.json")[document][name]
+    found: str = texts["help"][language] if "help" in texts else ""
+    return found
+
+
+def form_text(name: str, language: str) -> str:
+    """Return a title, a help or a word of a form (``form.intake``, ``paper.keep``)."""
+    text: str = _words("form_texts.json")[name][language]
+    return text
+
+
 def passphrase_words() -> tuple[str, ...]:
     """Return the 7,776 words of the EFF's large list."""
     return tuple(_text("passphrase_words.txt").split())
 
 
 def _at(path: tuple[str, ...]) -> list[str]:
-    found: Any = _source()
+    found: Any = _words("codelists.json")
     for step in path:
         found = found[step]
     codes: list[str] = found
@@ -124,8 +152,8 @@ def _at(path: tuple[str, ...]) -> list[str]:
 
 
 @cache
-def _source() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(_text("codelists.json"))
+def _words(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_text(name))
     return found
 
 
