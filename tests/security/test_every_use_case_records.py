@@ -33,6 +33,10 @@ EXEMPT = {
     "read_openapi": "the interface itself, the same for everybody",
     "read_docs": "the interface itself, as a page",
     "read_docs_style": "a style sheet",
+    "read_vocabulary": "code lists, the same for everybody",
+    "read_form": "a blank form, the same for everybody",
+    "print_form": "a blank form, the same for everybody",
+    "read_form_style": "a style sheet",
 }
 # What may be written although it could not be recorded, each with the reason.
 KEYS_FIRST = {
