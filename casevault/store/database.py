@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +197,10 @@ def _engine(url: URL, connections: int) -> Engine:
 def _private_file(path: Path) -> None:
     """Create the file with mode 0600 before SQLite would with the umask's."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    # One that is there is not even opened: closing it would end the locks that this process holds
+    # on it (POSIX), and another process could then take the write-ahead log away.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _harden_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection

@@ -8,6 +8,8 @@ import os
 import socket
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -90,6 +92,33 @@ def test_every_pooled_connection_is_hardened(database):
             }
             assert shown == expected
     found.close()
+
+
+_TAKE_LOCK = """
+import fcntl, os, sys
+# SQLite's shared range (os_unix.c): held by every open connection in WAL mode.
+descriptor = os.open(sys.argv[1], os.O_RDWR)
+try:
+    fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)
+except BlockingIOError:
+    print("held")
+else:
+    print("free")
+"""
+
+
+def test_a_second_opening_keeps_the_locks_of_the_first(sqlite_databases):
+    """In one process: closing any descriptor of the file would end all its locks on it."""
+    path = make_url(sqlite_databases.data_url).database
+    first = Database(sqlite_databases.data_url)
+    with first.writing() as connection:
+        metadata.create_all(connection)
+    second = Database(sqlite_databases.data_url)
+    command = [sys.executable, "-c", _TAKE_LOCK, path]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    assert found.stdout == "held\n"
+    first.close()
+    second.close()
 
 
 def test_files_are_private_from_the_first_byte(sqlite_databases):
