@@ -11,7 +11,7 @@ import sys
 import typer
 
 from casevault import __version__
-from casevault.cli import config, db, demo, init, keys, ledger, serve
+from casevault.cli import config, db, demo, dictionary, init, keys, ledger, serve
 from casevault.cli.output import fail
 from casevault.errors import CaseVaultError, Tampered
 
@@ -38,6 +38,7 @@ app.add_typer(demo.app, name="demo")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(dictionary.app, name="dictionary")
 app.add_typer(ledger.app, name="ledger")
 
 
