@@ -11,7 +11,7 @@ import sys
 import typer
 
 from casevault import __version__
-from casevault.cli import config, db, demo, dictionary, init, keys, ledger, serve
+from casevault.cli import config, db, demo, dictionary, imports, init, keys, ledger, serve
 from casevault.cli.output import fail
 from casevault.errors import CaseVaultError, Tampered
 
@@ -37,6 +37,7 @@ app.command(name="serve")(serve.serve)
 app.add_typer(demo.app, name="demo")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")
+app.add_typer(imports.app, name="import")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dictionary.app, name="dictionary")
 app.add_typer(ledger.app, name="ledger")
