@@ -359,7 +359,7 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped(world, config_of, runner,
     """Whenever it dies: each line is there once when the same command has run to its end."""
     run = runs_in(world, config_of, runner)
     file = tmp_path / "people.csv"
-    made = write_people(file, 40 * BATCH)
+    made = write_people(file, 16 * BATCH)
     config = ["--config", str(config_of(world)), "--login", run.login]
     before, fd = lines_of(world), descriptor(world.passphrases[run.login])
     command = [
@@ -379,7 +379,7 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped(world, config_of, runner,
     ) as child:
         os.close(fd)
         until = time.monotonic() + 60
-        while lines_of(world) - before < 3 * BATCH and time.monotonic() < until:
+        while lines_of(world) - before < 2 * BATCH and time.monotonic() < until:
             time.sleep(0.01)
         child.send_signal(how)
         _, said = child.communicate(timeout=30)
