@@ -28,6 +28,7 @@ from casevault.services.caretaker import Caretaker
 from casevault.services.casework import Casework
 from casevault.services.ceremony import Ceremony, Outcome, Plan, Progress, check_plan
 from casevault.services.drafts import Drafts
+from casevault.services.field_use import FieldUse
 from casevault.services.importing import Importing
 from casevault.services.links import Links
 from casevault.services.oversight import Oversight
@@ -68,6 +69,7 @@ class Vault:
     transitions: Transitions
     drafts: Drafts
     worklists: Worklists
+    field_use: FieldUse
     oversight: Oversight
     readiness: Readiness
     checkpoints: Checkpoints
@@ -127,6 +129,7 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         ),
         drafts=Drafts(stores, gate),
         worklists=Worklists(stores, gate),
+        field_use=FieldUse(stores, gate),
         oversight=Oversight(stores, gate),
         readiness=Readiness(stores),
         checkpoints=signer,

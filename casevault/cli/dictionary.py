@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 import typer
 
-from casevault.cli.output import ConfigOption, say, settings_from
-from casevault.domain import dictionary_page, paper
+from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from, table
+from casevault.cli.personal import LoginOption, PassphraseFdOption, Person, signed_in
+from casevault.domain import dictionary, dictionary_page, paper
+from casevault.domain.casefile import DocumentKind
 from casevault.domain.dictionary import Dictionary
 from casevault.errors import Invalid
 
+# Below this a count could point at somebody.
+_FEW = 5
+_PARTIAL = 3
 app = typer.Typer(
     help="Example: casevault dictionary form intake --lang ar > form.html", no_args_is_help=True
 )
@@ -66,3 +74,73 @@ def docs(
             code="dictionary.file",
         ) from None
     say(f"Written: {file}")
+
+
+@app.command()
+def unused(
+    config: Path | None = ConfigOption,
+    login: str | None = LoginOption,
+    passphrase_fd: int | None = PassphraseFdOption,
+    as_json: bool = JsonOption,
+) -> None:
+    """Example: casevault dictionary unused --login made.up
+
+    Count in how many of the cases that you can open each field is filled; name those that nobody
+    fills. Numbers of cases only, never what is written; each look is on the access log. Counts
+    under 5 are shown as "<5". (personal)
+    """
+    with signed_in(config, login, passphrase_fd) as person:
+        use = _counted(person)
+        rows = list(_rows(use, person.vault.stores.dictionary))
+    if as_json:
+        emit([dict(zip(("field", "filled", "of", "off"), row, strict=True)) for row in rows])
+    else:
+        table("Fields and in how many cases they are filled", ("field", "filled", "of", ""), rows)
+    empty = {name for name, filled, of, off in rows if filled == "0" and of != "0" and not off}
+    # Of a group that nobody fills, its name is enough.
+    named = [name for name, *_ in rows if name in empty and name.rpartition(".")[0] not in empty]
+    say(f"Fields that nobody fills: {', '.join(named) or 'none'}.")
+    if use.unreadable:
+        say("Some cases did not open; they are not counted, and each has raised an alarm.")
+        raise typer.Exit(_PARTIAL)
+
+
+@dataclass
+class _Use:
+    """What was counted over all pages."""
+
+    seen: Counter[str] = field(default_factory=Counter)
+    filled: Counter[str] = field(default_factory=Counter)
+    unreadable: int = 0
+
+
+def _counted(person: Person) -> _Use:
+    use = _Use()
+    page = person.vault.field_use.count(person.caller)
+    with typer.progressbar(
+        length=page.total, label="cases", file=typer.get_text_stream("stderr")
+    ) as bar:
+        while True:
+            use.seen.update(page.seen)
+            use.filled.update(page.filled)
+            use.unreadable += page.unreadable
+            bar.update(page.cases)
+            if page.after is None:
+                return use
+            # Asked for anew, so that a long count does not outlive the person's powers.
+            page = person.vault.field_use.count(person.caller, page.after)
+
+
+def _rows(use: _Use, words: Dictionary) -> Iterator[tuple[str, str, str, str]]:
+    for kind in DocumentKind:
+        tops = {one.name: one for one in dictionary.fields_of(kind)}
+        for name, _ in dictionary.walk(kind):
+            top = tops[name.split(".")[0]]
+            if not top.system:
+                shown = f"{kind.value}.{name}"
+                off = "" if words.asks(top) else "off"
+                yield shown, _few(use.filled[shown]), _few(use.seen[kind.value]), off
+
+
+def _few(count: int) -> str:
+    return f"<{_FEW}" if 0 < count < _FEW else str(count)

@@ -76,6 +76,11 @@ def walk(document: str) -> Iterator[tuple[str, Field]]:
     yield from _walk("", fields_of(document))
 
 
+def filled(document: str, content: Mapping[str, Any]) -> set[str]:
+    """Return the dotted names of the fields that hold something; a plain no is something."""
+    return _filled("", fields_of(document), content)
+
+
 def compartment_for(document: str) -> Compartment:
     """Return the compartment in which a document's fields are sealed."""
     if document in _NARRATIVE_TOO:
@@ -177,6 +182,19 @@ def _walk(prefix: str, fields: tuple[Field, ...]) -> Iterator[tuple[str, Field]]
         name = prefix + field.name
         yield name, field
         yield from _walk(name + ".", field.fields)
+
+
+def _filled(at: str, fields: tuple[Field, ...], content: Mapping[str, Any]) -> set[str]:
+    found: set[str] = set()
+    for field in fields:
+        name, value = at + field.name, content.get(field.name)
+        values = [one for one in ((value or []) if field.many else [value]) if one is not None]
+        if field.type is Type.GROUP:
+            inside = set().union(*(_filled(name + ".", field.fields, one) for one in values))
+            found |= inside | ({name} if inside else set())
+        elif values:
+            found.add(name)
+    return found
 
 
 def _check_group(

@@ -78,6 +78,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "draft.delete": "rest",
         "private.erase": "system",
         "worklist.read": "rest",
+        "dictionary.count": "rest",
         "workload.read": "rest",
         "feed.open": "rest",
         "feed.make": "rest",

@@ -376,3 +376,27 @@ def test_joiners_of_scripts_stay():
     """Names in Persian or Hindi keep the joiners that belong to their spelling."""
     name = "\u0646\u06cc\u200c\u0645\u0627"
     assert PLAIN.validate(DocumentKind.IDENTITY, {"name_to_use": name}) == {"name_to_use": name}
+
+
+def test_filled_names_what_holds_something():
+    """Groups and lists count by what is inside; a no counts, nothing and empty do not."""
+    content = {
+        "name_to_use": "Mira",
+        "interpreter_needed": False,
+        "aliases": [],
+        "names": [{}, {"given": "Mira"}],
+        "safe_contact": {},
+        "papers": [{"kind": "passport", "withheld": False}],
+        "gender": None,
+    }
+    assert dictionary.filled(DocumentKind.IDENTITY, content) == {
+        "name_to_use",
+        "interpreter_needed",
+        "names",
+        "names.given",
+        "papers",
+        "papers.kind",
+        "papers.withheld",
+    }
+    every = {name for name, _ in dictionary.walk(DocumentKind.IDENTITY)}
+    assert dictionary.filled(DocumentKind.IDENTITY, FULL_IDENTITY) == every
