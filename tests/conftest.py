@@ -22,7 +22,7 @@ from psycopg import sql
 DRIVER = "postgresql+psycopg"
 
 # No deadline: the time of one example says more about the machine than about the code.
-settings.register_profile("ci", deadline=None, print_blob=True)
+settings.register_profile("ci", deadline=None, print_blob=True, stateful_step_count=30)
 settings.register_profile(
     "fuzz",
     parent=settings.get_profile("ci"),
