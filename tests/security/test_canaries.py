@@ -347,20 +347,15 @@ def run(request, worlds, tmp_path_factory):
 
 
 def test_no_canary_is_anywhere(run):
-    """In no log, file, table, refusal or export, in no spelling."""
-    found = found_in(run.canaries.needles(), run.evidence)
-    assert not found, "\n".join(found)
-
-
-def test_no_secret_is_anywhere(run):
-    """No passphrase, token, code, seed or key that was really used."""
-    needles = {n: name for name, raw in run.secrets.items() for n in spellings(raw)}
+    """In no log, file, table, refusal or export, in no spelling; nor a secret really used."""
+    used = {needle: name for name, raw in run.secrets.items() for needle in spellings(raw)}
     assert len(run.secrets) > 25
-    found = found_in(needles, run.evidence)
+    found = found_in(run.canaries.needles() | used, run.evidence)
     assert not found, "\n".join(found)
+    went_everywhere(run)
 
 
-def test_the_exercise_went_everywhere(run):
+def went_everywhere(run):
     """All canaries were sent, many are kept, and every kind of refusal was seen."""
     assert run.canaries.sent == run.canaries.everything
     assert run.kept >= 20
