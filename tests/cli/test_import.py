@@ -24,6 +24,7 @@ from casevault.domain.casefile import DocumentKind
 from casevault.errors import Busy, Invalid, Refused
 from casevault.services.importing import BATCH
 from casevault.store import tables
+from tests.security.stored import rows as rows_stored
 
 ROOT = Path(__file__).parents[2]
 TODAY = datetime.now(UTC).date()
@@ -335,6 +336,22 @@ def test_names_of_columns_cannot_command_a_terminal(run_sqlite, tmp_path):
     result = run_sqlite(*htcds(file))
     assert ["?[2Jx", "(NOT MAPPED, not taken)"] in rows(result)
     assert "\x1b" not in result.output
+
+
+def test_words_of_a_table_are_in_no_store_and_in_no_log(run, tmp_path, caplog):
+    """Taken or refused, what stood in a table lies nowhere but sealed."""
+    file = tmp_path / "people.csv"
+    header = "CaseNumber,FirstName,SecondName,Gender\n"
+    taken = f"{CANARY}-1,{CANARY},Example,Feminine\n"
+    refused = f"{CANARY}-2,{CANARY},Example,{CANARY}\n"
+    file.write_text(header + taken + refused)
+    assert run(*htcds(file, source=f"{CANARY} {run.login}")).exit_code == 3
+    assert run("rejects", "--remove").stdout.count(CANARY) == 4
+    assert len(imported(run)) == 1
+    values = [repr(value) for _, row in rows_stored(run.world.vault) for value in row]
+    assert len(values) > 100
+    assert not any(CANARY in value for value in values)
+    assert CANARY not in caplog.text
 
 
 def test_a_reader_shows_the_first_hundred_names_only():
