@@ -86,8 +86,7 @@ class Target:
             else:
                 found = [at[number] for at in inside if number in at]
         for at in found:
-            if at or not self.groups:
-                at.setdefault(self.field.name, value)
+            at.setdefault(self.field.name, value)
 
 
 def parse_target(text: object) -> Target:

@@ -199,11 +199,21 @@ def test_a_number_may_be_an_id():
 
 def test_bytes_that_are_not_utf8_refuse_the_line():
     """A file in another encoding must not be stored with broken letters."""
-    columns = {"A": "identity.name_to_use", "B": "identity.aliases"}
-    record = {"A": "Mu\udcfcller", "B": ["\udcff"]}
+    columns = {
+        "A": "identity.name_to_use",
+        "B": "identity.aliases",
+        "C": "identity.safe_contact.who",
+        "D": "profile.history[].country",
+        "E": "profile.plan[2].goal",
+    }
+    lost = "Mu\udcfcller"
+    record = {"A": lost, "B": [lost], "C": lost, "D": f"MD|{lost}", "E": lost}
     assert faults(columns, record) == [
         ("/identity/name_to_use", "import.encoding"),
         ("/identity/aliases", "import.encoding"),
+        ("/identity/safe_contact/who", "import.encoding"),
+        ("/profile/history/1/country", "import.encoding"),
+        ("/profile/plan/2/goal", "import.encoding"),
     ]
 
 
