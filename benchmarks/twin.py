@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 from fastapi import Depends, FastAPI, Header, HTTPException, Response
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, Text, insert, select
 
-from casevault.cli.serve import run
+from casevault.cli.serve import listen, run
 from casevault.store.database import Database
 
 metadata = MetaData()
@@ -107,4 +107,4 @@ def _entry(who: str, what: str, case_id: str) -> Any:  # noqa: ANN401 - a statem
 
 
 if __name__ == "__main__":
-    run("benchmarks.twin:create", "127.0.0.1", int(sys.argv[1]), 2)
+    run("benchmarks.twin:create", listen("127.0.0.1", int(sys.argv[1])), 2)

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import gc
+import os
 import resource
 import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -84,11 +89,7 @@ class Vault:
 def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
     """Open both stores after every check that start-up owes."""
     crypto_principals.self_test()
-    if settings.organisation_id is None or settings.root_fingerprint is None:
-        raise Misconfigured(
-            "The configuration names no organisation and no root. Run `casevault init` first.",
-            code="config.uninitialised",
-        )
+    organisation, root = _named(settings)
     dictionary = Dictionary.of(settings.purposes)
     at = clock or SystemClock()
     roots = FileRoots(settings.keys_dir)
@@ -96,10 +97,9 @@ def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
     for database, branch in ((data, "data"), (keyring_database, "keyring")):
         migrate.require_head(database, branch)
         database.check_durability()
-    organisation: UUID = settings.organisation_id
     identity.check(data, keyring_database, roots, organisation)
     keyring = Keyring(keyring_database, roots, organisation)
-    trust = Trust(settings.root_fingerprint, at)
+    trust = Trust(root, at)
     with keyring.reading() as tx:
         trust.check_root(tx)
     months = Months(keyring, trust, at)
@@ -151,19 +151,29 @@ def databases(settings: Settings, *, migrator: bool = False) -> tuple[Database, 
     return Database(data, settings.threads), Database(keyring, settings.threads)
 
 
+@contextmanager
+def sole_service(settings: Settings) -> Iterator[None]:
+    """Hold the right to serve this vault on this host: a second service would end all sessions."""
+    _named(settings)
+    folder = _open_runtime_folder(settings)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Misconfigured(
+                "This vault is being served on this host already. Stop that service first.",
+                code="boot.running",
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def new_boot_secret(settings: Settings) -> bytes:
     """Make the secret without which no session of this host opens; memory-backed, mode 0600."""
-    folder = _runtime_folder(settings)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _is_memory_backed(folder):
-        raise Misconfigured(
-            "runtime_dir lies on a disk, where a stolen machine would keep the boot secret. Choose"
-            " a folder in memory, such as one below /dev/shm or /run.",
-            code="boot.disk",
-        )
-    folder.chmod(0o700)
     secret = secrets.token_bytes(_BOOT_BYTES)
-    write_private(folder / BOOT_SECRET, secret)
+    write_private(_open_runtime_folder(settings) / BOOT_SECRET, secret)
     return secret
 
 
@@ -206,6 +216,8 @@ def hold_ceremony(
         migrate.upgrade(database, branch, url)
         database.close()
     data, keyring = databases(settings)
+    # Before there is any root material that would have to be thrown away again.
+    identity.require_empty(data, keyring)
     roots = FileRoots.create(settings.keys_dir, uuid4())
     kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
     outcome = Ceremony(data, keyring, roots, clock).hold(organisation, plan, kdf, progress)
@@ -259,9 +271,40 @@ def settle_memory() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
+def _named(settings: Settings) -> tuple[UUID, str]:
+    if settings.organisation_id is None or settings.root_fingerprint is None:
+        raise Misconfigured(
+            "The configuration names no organisation and no root. Run `casevault init` first.",
+            code="config.uninitialised",
+        )
+    return settings.organisation_id, settings.root_fingerprint
+
+
 def _runtime_folder(settings: Settings) -> Path:
     # Two vaults of one account must not end each other's sessions.
     return settings.runtime_dir / str(settings.organisation_id)
+
+
+def _open_runtime_folder(settings: Settings) -> Path:
+    folder = _runtime_folder(settings)
+    if not _is_memory_backed(folder.resolve()):
+        raise Misconfigured(
+            "runtime_dir lies on a disk, where a stolen machine would keep the boot secret. Choose"
+            " a folder in memory, such as one below /dev/shm or /run.",
+            code="boot.disk",
+        )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in (settings.runtime_dir, folder):
+        found = place.lstat()
+        ours = found.st_uid == os.getuid() and stat.S_ISDIR(found.st_mode)
+        if not ours or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise Misconfigured(
+                "runtime_dir belongs to another account or can be written by others, who could"
+                " plant a boot secret. Choose a folder that only this account can write.",
+                code="boot.owner",
+            )
+    folder.chmod(0o700)
+    return folder
 
 
 def _is_memory_backed(folder: Path) -> bool:

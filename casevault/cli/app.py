@@ -12,7 +12,7 @@ import typer
 
 from casevault import __version__
 from casevault.cli import config, db, demo, dictionary, imports, init, keys, ledger, serve
-from casevault.cli.output import fail
+from casevault.cli.output import fail, say
 from casevault.errors import CaseVaultError, Tampered
 
 EXIT_FAILURE, EXIT_TAMPERED = 1, 4
@@ -59,9 +59,13 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; an error of ours becomes one sentence and an exit code."""
+    """Run the command line; an error becomes one sentence and an exit code."""
     try:
         app()
     except CaseVaultError as error:
         fail(error)
         sys.exit(EXIT_TAMPERED if isinstance(error, Tampered) else EXIT_FAILURE)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        say(f"A file or folder cannot be used ({error.strerror or 'unknown'}){where}")
+        sys.exit(EXIT_FAILURE)

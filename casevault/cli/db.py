@@ -40,13 +40,15 @@ def check(
 ) -> None:
     """Example: casevault db check
 
-    Migrate empty databases and compare them with the tables in the code. (offline)
+    Migrate empty databases, compare them with the tables in the code, and leave them empty again.
+    A database that holds anything is refused. (offline)
     """
     with tempfile.TemporaryDirectory(prefix="casevault-check-") as folder:
         different = 0
         for branch in BRANCHES:
             for target in url or [f"sqlite:///{folder}/{branch}.db"]:
                 database = Database(target)
+                migrate.require_empty(database)
                 migrate.upgrade(database, branch)
                 found = migrate.differences(database, branch)
                 different += found

@@ -6,6 +6,8 @@ import json
 import os
 import secrets
 import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,9 +21,11 @@ from casevault.crypto.macs import words
 from casevault.domain import vocabulary
 from casevault.domain.access import Role
 from casevault.errors import Invalid, Misconfigured
-from casevault.services.ceremony import FirstPerson, Outcome, Plan
+from casevault.services.ceremony import FirstPerson, Outcome, Plan, check_plan
 
 GENERATED_WORDS = 6
+_EXISTS = "There is a configuration file already, or it cannot be made. Choose another --config."
+_NO_SHARES = "The file for the shares is there already, or cannot be made. Name a new one."
 _PROMPTED = (
     (Role.SUPERVISOR, "first supervisor"),
     (Role.DPO, "data protection officer"),
@@ -54,19 +58,35 @@ def init(
     found = _answers(answers) if answers is not None else _prompted()
     given = _passphrases(passphrases_fd)
     people = tuple(_person(raw, given) for raw in found["people"])
+    plan = Plan(people, threshold, shares)
+    check_plan(plan)
     organisation = uuid4()
-    written = _write_config(config, found, organisation)
+    with ExitStack() as begun:
+        # Both before the ceremony: what it gives out only once must have a place to go.
+        begun.enter_context(_begun(config, _EXISTS))
+        if shares_file is not None:
+            begun.enter_context(_begun(shares_file, _NO_SHARES))
+        _write_config(config, found, organisation)
+        outcome = bootstrap.hold_ceremony(load_settings(config), organisation, plan, say)
     try:
-        settings = load_settings(config)
-        outcome = bootstrap.hold_ceremony(
-            settings, organisation, Plan(people, threshold, shares), say
-        )
+        _pin(config, outcome)
+    finally:
+        _report(outcome, shares_file)
+
+
+@contextmanager
+def _begun(path: Path, refusal: str) -> Iterator[None]:
+    """Make a private file that must not be there yet; remove it if what follows fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:
+        raise Misconfigured(refusal, code="init.exists") from None
+    try:
+        yield
     except BaseException:
-        if written:
-            config.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
-    _pin(config, outcome)
-    _report(outcome, shares_file)
 
 
 def _answers(path: Path) -> dict[str, Any]:
@@ -103,11 +123,11 @@ def _prompted() -> dict[str, Any]:
 def _passphrases(descriptor: int | None) -> dict[str, str]:
     if descriptor is None:
         return {}
-    with os.fdopen(descriptor, "rb") as file:
-        try:
+    try:
+        with os.fdopen(descriptor, "rb") as file:
             found = json.loads(file.read())
-        except ValueError:
-            found = None
+    except (OSError, ValueError):
+        found = None
     if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
         raise Invalid("Passphrases come as a JSON object: login → passphrase.", code="init.fd")
     return found
@@ -124,53 +144,38 @@ def _person(raw: dict[str, Any], given: dict[str, str]) -> FirstPerson:
 
 
 def _ask(name: str) -> str:
+    while typed := _hidden(f"{name}, your passphrase (empty: make six words)"):
+        if secrets.compare_digest(typed.encode(), _hidden("  again").encode()):
+            return typed
+        say("  The two are not the same. Type it anew.")
     generated = words(vocabulary.passphrase_words(), GENERATED_WORDS)
-    typed: str = typer.prompt(
-        f"{name}, your passphrase (empty: make six words)",
-        hide_input=True,
-        default="",
-        show_default=False,
-        err=True,
-    )
-    if typed:
-        typer.prompt(
-            "  again",
-            hide_input=True,
-            err=True,
-            value_proc=lambda again: _same(typed, again),
-        )
-        return typed
     say(f"  {generated}")
     say(f"  Only {name} should see this. Learn it or write it down; it is shown once.")
     typer.prompt("  Enter when noted", default="", show_default=False, err=True)
     return generated
 
 
-def _same(first: str, again: str) -> str:
-    if not secrets.compare_digest(first.encode(), again.encode()):
-        raise typer.BadParameter("The two are not the same.")
-    return again
+def _hidden(text: str) -> str:
+    typed: str = typer.prompt(text, hide_input=True, default="", show_default=False, err=True)
+    return typed
 
 
-def _write_config(path: Path, found: dict[str, Any], organisation: UUID) -> bool:
-    if path.exists():
-        raise Misconfigured(
-            "There is a configuration file already. Choose another place with --config.",
-            code="init.exists",
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _write_config(path: Path, found: dict[str, Any], organisation: UUID) -> None:
     lines = [
         "# Written by `casevault init`. The first four lines decide who is believed: keep them.",
         f'organisation_id = "{organisation}"',
-        f"organisation_name = {json.dumps(str(found.get('organisation', '')))}",
-        f"ledger_origin = {json.dumps(str(found.get('ledger_origin', 'localhost/casevault/1')))}",
+        f"organisation_name = {_toml(str(found.get('organisation', '')))}",
+        f"ledger_origin = {_toml(str(found.get('ledger_origin', 'localhost/casevault/1')))}",
     ]
     for name in ("data_url", "keyring_url", "keys_dir", "runtime_dir", "kdf_profile", "port"):
         if name in found:
-            lines.append(f"{name} = {json.dumps(found[name])}")
+            lines.append(f"{name} = {_toml(found[name])}")
     path.write_text("\n".join(lines) + "\n")
-    path.chmod(0o600)
-    return True
+
+
+def _toml(value: object) -> str:
+    # JSON's texts are TOML's, but for DEL and for pairs of surrogates.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _pin(path: Path, outcome: Outcome) -> None:
@@ -181,18 +186,13 @@ def _pin(path: Path, outcome: Outcome) -> None:
 
 def _report(outcome: Outcome, shares_file: Path | None) -> None:
     say(f"Root fingerprint (also in the configuration file): {outcome.root_fingerprint}")
-    pages = [
+    pages = "\n".join(
         f"Recovery share {number} of {len(outcome.shares)}; any {outcome.threshold} recover."
         f"\n{share}\n"
         for number, share in enumerate(outcome.shares, start=1)
-    ]
-    if shares_file is not None:
-        descriptor = os.open(shares_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write("\n".join(pages))
-        say("Shares written. Print them, give one to each custodian, then destroy the file.")
-    else:
-        print("\n".join(pages))
+    )
+    if shares_file is None or not _written(shares_file, pages):
+        print(pages)
     if outcome.held_alone:
         say(
             "One person alone holds: "
@@ -200,3 +200,14 @@ def _report(outcome: Outcome, shares_file: Path | None) -> None:
             + ". If they are lost, only the recovery shares help."
         )
     say("Next: casevault serve. Then the administrator adds caseworkers with POST /v1/staff.")
+
+
+def _written(path: Path, pages: str) -> bool:
+    try:
+        path.write_text(pages)
+    except OSError:
+        # They exist nowhere else: better on this terminal than lost.
+        say("The file for the shares cannot be written. Here they are; copy them by hand.")
+        return False
+    say("Shares written. Print them, give one to each custodian, then destroy the file.")
+    return True

@@ -28,8 +28,10 @@ def export(folder: Path, config: Path | None = ConfigOption) -> None:
     Write leaves, tiles and a fresh checkpoint: everything an outsider needs. (operator)
     """
     settings = settings_from(config)
-    if folder.exists() and any(folder.iterdir()):
-        raise Invalid("The folder is not empty. Name a new one.", code="export.folder")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise Invalid(
+            "There is something in that place already. Name a new folder.", code="export.folder"
+        )
     stores = bootstrap.open_stores(settings)
     try:
         stores.ledger.record(Act("ledger.export", SERVICE, rule="permit:operator"))
@@ -49,10 +51,14 @@ def export(folder: Path, config: Path | None = ConfigOption) -> None:
 
 @app.command()
 def verify(
-    folder: Path,
+    folder: Path = typer.Argument(..., exists=True, file_okay=False),  # noqa: B008 - typer's way
     key: str = typer.Option(..., "--key", help="The log's verifier key (name+hash+key)."),
     older: Path | None = typer.Option(  # noqa: B008 - typer's way
-        None, "--older", help="A checkpoint that you kept; the export must extend it."
+        None,
+        "--older",
+        exists=True,
+        dir_okay=False,
+        help="A checkpoint that you kept; the export must extend it.",
     ),
     as_json: bool = JsonOption,
 ) -> None:
@@ -60,7 +66,7 @@ def verify(
 
     Re-hash every stored byte of an export; exit code 4 if anything was changed. (offline)
     """
-    verifier = VerifierKey.parse(key)
+    verifier = _key(key)
     before = None if older is None else older.read_bytes()
     with typer.progressbar(
         length=100, label="hashing", file=typer.get_text_stream("stderr")
@@ -87,6 +93,17 @@ def verify(
     say(f"{report.size} entries, every byte as it was signed. Root {data['root']}.")
     for gap in report.gaps:
         say(f"writer {gap.writer}: entries {gap.first} to {gap.last} are not in the log")
+
+
+def _key(text: str) -> VerifierKey:
+    try:
+        return VerifierKey.parse(text)
+    except Tampered:
+        # What was typed is wrong, not the log.
+        raise typer.BadParameter(
+            "not a verifier key; copy it whole, as `casevault ledger export` printed it",
+            param_hint="--key",
+        ) from None
 
 
 @app.command(name="print")

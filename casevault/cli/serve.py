@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from casevault import bootstrap, logs
 from casevault.cli.output import ConfigOption, say, settings_from
 from casevault.config import CONFIG_VARIABLE, DEFAULT_FILE
+from casevault.errors import Misconfigured
 
 _REQUESTS_PER_WORKER = 100_000
 
@@ -31,39 +35,68 @@ def serve(
     logs.configure(settings.log_level)
     logs.silence_crashes()
     bootstrap.harden_process()
-    bootstrap.begin_service(settings)
-    # The workers are fresh processes and read the same file.
-    os.environ[CONFIG_VARIABLE] = str(
-        (config or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_FILE))).resolve()
-    )
+    # Whatever ends this process, what stands below in `finally` is done.
+    signal.signal(signal.SIGTERM, _end)
     chosen, count = port or settings.port, workers or settings.workers
-    say(f"CaseVault on http://{settings.host}:{chosen}, documentation under /docs")
+    with bootstrap.sole_service(settings), closing(listen(settings.host, chosen)) as listening:
+        try:
+            bootstrap.begin_service(settings)
+            # The workers are fresh processes and read the same file.
+            os.environ[CONFIG_VARIABLE] = str(
+                (config or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_FILE))).resolve()
+            )
+            say(f"CaseVault on http://{_shown(settings.host)}:{chosen}, documentation under /docs")
+            run(
+                "casevault.api.app:from_environment",
+                listening,
+                count,
+                # Memory cannot be wiped in CPython; a worker that ends gives it back.
+                limit_max_requests=_REQUESTS_PER_WORKER if count > 1 else None,
+                limit_max_requests_jitter=_REQUESTS_PER_WORKER // 10,
+            )
+        finally:
+            bootstrap.drop_boot_secret(settings)
+
+
+def _end(_signal: int, _frame: object) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind the address, before anything else happens that another service would notice.
+
+    One socket for one worker and for many. Nagle's algorithm is off on it: asyncio turns it off
+    only on sockets that name their protocol, and a socket handed from a parent to its workers does
+    not, which costs every answer 40 ms.
+    """
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        run(
-            "casevault.api.app:from_environment",
-            settings.host,
-            chosen,
-            count,
-            # Memory cannot be wiped in CPython; a worker that ends gives it back.
-            limit_max_requests=_REQUESTS_PER_WORKER if count > 1 else None,
-            limit_max_requests_jitter=_REQUESTS_PER_WORKER // 10,
-        )
-    finally:
-        bootstrap.drop_boot_secret(settings)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise Misconfigured(
+            "The address cannot be taken: another program may use the port. Choose another with"
+            " --port, and check host.",
+            code="serve.address",
+        ) from None
+    listening.set_inheritable(True)
+    return listening
 
 
-def run(factory: str, host: str, port: int, workers: int, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+def run(factory: str, listening: socket.socket, workers: int, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
     """Serve the application that `factory` ("module:function") makes, until a signal ends it.
 
-    One socket is bound here for one worker and for many. Nagle's algorithm is off on it: asyncio
-    turns it off only on sockets that name their protocol, and a socket handed from a parent to its
-    workers does not, which costs every answer 40 ms.
+    :raises Misconfigured: a worker could not begin; it has logged why.
     """
     config = uvicorn.Config(
         factory,
         factory=True,
-        host=host,
-        port=port,
         workers=workers,
         log_config=None,
         access_log=False,
@@ -76,9 +109,13 @@ def run(factory: str, host: str, port: int, workers: int, **options: Any) -> Non
         h11_max_incomplete_event_size=16_384,
         **options,
     )
-    listening = config.bind_socket()
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if workers == 1:
-        uvicorn.Server(config).run(sockets=[listening])
+        server = uvicorn.Server(config)
+        server.run(sockets=[listening])
+        began = server.started
     else:
-        Multiprocess(config, sockets=[listening]).run()
+        parent = Multiprocess(config, sockets=[listening])
+        parent.run()
+        began = all(process.exitcode != STARTUP_FAILURE for process in parent.processes)
+    if not began:
+        raise Misconfigured("The service could not begin; the log says why.", code="serve.start")

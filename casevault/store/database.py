@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from casevault.errors import Busy, CaseVaultError, Conflict, Misconfigured
 
@@ -40,7 +40,7 @@ class Database:
     """An engine with the two kinds of transaction that the product uses."""
 
     def __init__(self, url: str, connections: int = 16) -> None:
-        self._url = make_url(url)
+        self._url = _parsed(url)
         self.dialect = self._url.get_backend_name()
         self._lock = _FileLock(Path(str(self._url.database) + ".lock")) if self.is_sqlite else None
         self.engine = _engine(self._url, connections)
@@ -155,6 +155,16 @@ def _translated() -> Iterator[None]:
         raise Conflict("Somebody else wrote this first.", code="store.conflict") from None
     except SQLAlchemyError:
         raise Busy("The database does not answer.", code="store.unavailable") from None
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        # Its text would repeat the address, which may hold a password.
+        raise Misconfigured(
+            "The address of a database cannot be read. Check its spelling.", code="store.address"
+        ) from None
 
 
 def _engine(url: URL, connections: int) -> Engine:

@@ -13,13 +13,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, make_url, text
+from sqlalchemy import Connection, MetaData, inspect, make_url, text
 
 from casevault.errors import Misconfigured
 from casevault.store.database import Database
 from casevault.store.keyring_tables import keyring
 from casevault.store.tables import data
 
+_VERSIONS = "alembic_version_"
 _METADATA: dict[str, MetaData] = {"data": data, "keyring": keyring}
 
 # The ledger's entries and tree are written once: the application role cannot change them.
@@ -65,6 +66,17 @@ def require_head(database: Database, branch: str) -> None:
         )
 
 
+def require_empty(database: Database) -> None:
+    """Refuse a database that holds a table of anybody's."""
+    with database.reading() as connection:
+        found = inspect(connection).get_table_names()
+    if any(not name.startswith(_VERSIONS) for name in found):
+        raise Misconfigured(
+            "This database is not empty, and trying the migrations would empty it. Name another.",
+            code="store.not-empty",
+        )
+
+
 def differences(database: Database, branch: str) -> int:
     """Return how many differences lie between the migrated store and the tables in code."""
     with database.reading() as connection:
@@ -73,7 +85,13 @@ def differences(database: Database, branch: str) -> int:
 
 def _context(connection: Connection, branch: str) -> MigrationContext:
     return MigrationContext.configure(
-        connection, opts={"version_table": f"alembic_version_{branch}", "compare_type": True}
+        connection,
+        opts={
+            "version_table": f"{_VERSIONS}{branch}",
+            "compare_type": True,
+            # Two branches in one database leave their versions beside each other.
+            "include_name": lambda name, kind, _: kind != "table" or not name.startswith(_VERSIONS),
+        },
     )
 
 

@@ -1,0 +1,187 @@
+"""The command line as people run it: a process of its own, its output, its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from casevault.cli import app as command_line
+
+PEOPLE = {
+    "sue": ("Sue Supervisor-Madeup", "supervisor"),
+    "dora": ("Dora Protection-Madeup", "dpo"),
+    "ada": ("Ada Auditor-Madeup", "auditor"),
+    "adi": ("Adi Administrator-Madeup", "administrator"),
+}
+PASSPHRASES = {login: f"made up words of {login} for this test only" for login in PEOPLE}
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str = field(repr=False)
+
+    @property
+    def data(self):
+        """Its output as JSON."""
+        return json.loads(self.out)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a command: ours without settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("CASEVAULT_")}
+    return kept | {"COLUMNS": "200"} | more
+
+
+def here(capsys: pytest.CaptureFixture[str], *arguments: object) -> Done:
+    """Run a command in this process, with the way out that the real one has."""
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["casevault", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
+            raise SystemExit(0)
+    printed = capsys.readouterr()
+    return Done(int(ended.value.code or 0), printed.out, printed.err)
+
+
+def casevault(*arguments: object, stdin: str = "", cwd: Path | None = None, **more: str) -> Done:
+    """Run a command to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "casevault", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(**more),
+        cwd=cwd,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def answers(folder: Path, runtime: Path, **more: object) -> Path:
+    """Write the answers of a ceremony."""
+    values = {
+        "organisation": "Example Red Cross (made up)",
+        "ledger_origin": "example.org/casevault/test",
+        "kdf_profile": "small",
+        "runtime_dir": str(runtime),
+        **more,
+    }
+    lines = [f"{name} = {_toml(value)}" for name, value in values.items()]
+    for login, (name, role) in PEOPLE.items():
+        lines += ["[[people]]", f'login = "{login}"', f'name = "{name}"', f'roles = ["{role}"]']
+        lines += ['team = "North (made up)"'] if role == "supervisor" else []
+    path = folder / "answers.toml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def init(folder: Path, runtime: Path, *arguments: object, **more: object) -> Done:
+    """Hold a ceremony in a folder: answers from a file, passphrases through a pipe."""
+    reading, writing = os.pipe()
+    os.write(writing, json.dumps(PASSPHRASES).encode())
+    os.close(writing)
+    command = ["init", "-c", folder / "casevault.toml", "--passphrases-fd", reading, *arguments]
+    command += ["--answers", answers(folder, runtime, **more)]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "casevault", *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment(),
+            pass_fds=(reading,),
+            check=False,
+        )
+    finally:
+        os.close(reading)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass
+class Service:
+    """A service that runs."""
+
+    process: subprocess.Popen
+    log: Path
+    port: int
+
+    def client(self) -> httpx2.Client:
+        """Return a client with connections of its own."""
+        return httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=20)
+
+    def ready(self) -> bool:
+        """Say whether it can serve."""
+        with self.client() as client:
+            try:
+                return client.get("/readyz").status_code == 200
+            except httpx2.TransportError:
+                return False
+
+    def workers(self) -> set[int]:
+        """Return the processes that serve."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        found = {int(child) for child in children.read_text().split()}
+        return {pid for pid in found if b"spawn_main" in _command(pid)}
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@contextmanager
+def serving(config: Path, folder: Path, *arguments: object) -> Iterator[Service]:
+    """Run `casevault serve` until the end of the block."""
+    port, log = free_port(), folder / f"serve-{time.monotonic_ns()}.log"
+    command = ["serve", "-c", config, "--port", port, *arguments]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "casevault", *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment(),
+        )
+    service = Service(process, log, port)
+    try:
+        until = time.monotonic() + 30
+        while not service.ready():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        yield service
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(timeout=30)
+
+
+def free_port() -> int:
+    """Return a port that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
