@@ -39,12 +39,13 @@ def key(export, exported) -> str:
 
 def test_a_good_export_verifies_offline(export, key, tmp_path):
     """In a folder without vault or configuration, by a process of its own."""
-    done = casevault("ledger", "verify", export, "--key", key, "--json", cwd=tmp_path)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = casevault("ledger", "verify", export, "--key", key, "--json", cwd=empty)
     assert done.code == 0, done.err
     assert done.data["origin"] == "example.org/casevault/test"
     assert done.data["size"] > 10
-    assert done.data["gaps"] == []
-    assert list(tmp_path.iterdir()) == []
+    assert list(empty.iterdir()) == []
 
 
 def test_people_are_told_in_a_sentence(export, key, capsys):
