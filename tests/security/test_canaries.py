@@ -11,6 +11,7 @@ import base64
 import itertools
 import json
 import socket
+import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
