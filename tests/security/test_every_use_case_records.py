@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
-from casevault.store import ledger_reading, tables
+from casevault.store import intents, ledger_reading, tables
 from casevault.store.ledger import Act, Actor, Ledger
 from tests.api.world import ORIGIN, a_passphrase, unknown_id
 from tests.security.interface import (
@@ -235,6 +235,9 @@ def unrecorded(world, asked):
             tables = changed(before, after)
             if tables and tables != KEYS_FIRST.get(operation.id):
                 found.append(f"{name} changed {tables}")
+    # What was begun is recorded now, rather than in the midst of another test.
+    with world.later(seconds=intents.LEFT_BEHIND_SECONDS + 1):
+        intents.finish_all(world.vault.stores)
     return found
 
 
