@@ -170,7 +170,7 @@ def _names(chance: random.Random, number: int, script: _Script) -> _NAMES:
         3: (given, "", ""),
         8: ("", "", family),
         # As long as a name may be.
-        13: (" ".join([given] * 40)[:90].strip(), "", "-".join([family] * 40)[:90].strip("-")),
+        13: (" ".join([given] * 40)[:90].strip(), "", "-".join([family] * 40)[:90].strip(" -")),
         # Marks that combine: two on one letter, in an order that is not the normal one.
         16: ("A\u0323\u0302nh", "", "Exemple\u0301"),
         # Both directions in one name, and signs that a table uses itself.
