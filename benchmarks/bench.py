@@ -8,67 +8,127 @@ Both are real servers with two workers on loopback, on SQLite; blocks of request
 from __future__ import annotations
 
 import argparse
-import http.client
-import json
-import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from casevault.cli.demo.story import IDENTITY
+from benchmarks import cryptography_cost
+from benchmarks.client import ROOT, Client, Send, start_twin
+from casevault.cli.demo.narrator import Narrator
+from casevault.cli.demo.story import IDENTITY, Told, enrol_staff
 from casevault.cli.demo.world import World
-from casevault.crypto.principals import PrincipalSecret, wrap
-from casevault.crypto.sealing import Key, Place, seal, unseal
-from casevault.ids import new_id
 
-ROOT = Path(__file__).parent.parent
 BLOCKS = 5
+NOTE = {"type": "visit", "date": "2026-11-20", "text": "A made-up visit. " * 20}
+LARGE = 200
+IMPORTED = 300
+Row = tuple[str, str, str, str]
 
 
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two servers with what the acts need: a person, cases, a colleague."""
+
+    client: Client
+    cases: list[str]
+    colleague: str
+
+    @classmethod
+    def made(cls, client: Client, colleague: str) -> Side:
+        """Open the cases on which the acts work."""
+        body = {"identity": IDENTITY}
+        return cls(client, [client.post("/v1/cases", body)["id"] for _ in range(30)], colleague)
 
 
-def request(
-    connection: http.client.HTTPConnection, method: str, path: str, token: str, body: object = None
-) -> Any:  # noqa: ANN401 - JSON
-    """Send one request on a kept connection; return the JSON."""
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    connection.request(method, path, None if body is None else json.dumps(body), headers)
-    answer = connection.getresponse()
-    content = answer.read()
-    assert answer.status < 300, (answer.status, path)
-    return json.loads(content) if content else None
+def acts(count: int) -> dict[str, Callable[[Side, int], list[Send]]]:
+    """Return for each act the block of requests of its n-th round."""
+    body = {"identity": IDENTITY}
+    return {
+        "record a case": lambda side, _: [Send("POST", "/v1/cases", body)] * count,
+        "read a case": lambda side, _: [
+            Send("GET", f"/v1/cases/{side.cases[n % 20]}/identity") for n in range(count)
+        ],
+        # Each case once a round, so that every version is the one that was read.
+        "amend a case": lambda side, n: [
+            Send("PUT", f"/v1/cases/{case}/identity", IDENTITY, f'"v{n + 1}"')
+            for case in side.cases
+        ],
+        "write a note": lambda side, _: [
+            Send("POST", f"/v1/cases/{side.cases[n % 30]}/notes", {"content": NOTE})
+            for n in range(count // 2)
+        ],
+        "list 25 cases": lambda side, _: [Send("GET", "/v1/cases")] * (count // 6),
+        "assign a case": lambda side, _: [
+            Send("POST", f"/v1/cases/{case}/grants", {"staff_id": side.colleague})
+            for case in side.cases
+        ],
+        # After the block before: everybody who is revoked was assigned.
+        "revoke, re-key": lambda side, _: [
+            Send("DELETE", f"/v1/cases/{case}/grants/{side.colleague}") for case in side.cases
+        ],
+    }
 
 
-def rate(port: int, token: str, method: str, paths: list[str], body: object, threads: int) -> float:
-    """Return requests per second of `threads` clients that share the list of paths."""
+def compare(vault: Side, twin: Side, count: int) -> list[Row]:
+    """Alternate blocks between the two servers."""
+    rows: list[Row] = []
+    found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for number in range(BLOCKS * 2):
+        threads = 1 if number < BLOCKS else 8
+        for label, block in acts(count).items():
+            pair = tuple(side.client.rate(block(side, number), threads) for side in (vault, twin))
+            found.setdefault((label, threads), []).append((pair[0], pair[1]))
+    for (label, threads), pairs in found.items():
+        goal = ", goal 0.5" if label in ("record a case", "read a case") else ""
+        ratios = sorted(left / right for left, right in pairs)
+        rows.append(
+            (
+                f"{label}, {threads} at a time",
+                f"{statistics.median(p[0] for p in pairs):.0f}/s",
+                f"{statistics.median(p[1] for p in pairs):.0f}/s",
+                f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f}){goal}",
+            )
+        )
+    return sorted(rows, key=lambda row: "8 at a time" in row[0])
 
-    def work(mine: list[str]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        connection.connect()
-        # Header and body are two sends; without this the kernel waits 40 ms between them.
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for path in mine:
-            request(connection, method, path, token, body)
-        connection.close()
 
-    workers = [threading.Thread(target=work, args=(paths[n::threads],)) for n in range(threads)]
+def revoke_large(side: Side) -> float:
+    """Return the milliseconds of revoking on a case of 200 documents."""
+    case = side.client.post("/v1/cases", {"identity": IDENTITY})["id"]
+    for _ in range(LARGE - 3):
+        side.client.post(f"/v1/cases/{case}/notes", {"content": NOTE})
+    times = []
+    for _ in range(BLOCKS):
+        side.client.post(f"/v1/cases/{case}/grants", {"staff_id": side.colleague})
+        began = time.perf_counter()
+        side.client.send(Send("DELETE", f"/v1/cases/{case}/grants/{side.colleague}"))
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
+def import_rates(world: World, twin: Side, folder: Path) -> tuple[float, float]:
+    """Return lines per second: the import command, and the twin taking them 25 at a time."""
+    file = folder / "people.csv"
+    made = subprocess.run(  # noqa: S603 - our own interpreter and module
+        [sys.executable, "-m", "casevault", "demo", "people", "--count", str(IMPORTED)],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+    )
+    file.write_bytes(made.stdout)
     began = time.perf_counter()
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return len(paths) / (time.perf_counter() - began)
+    world.personal("sam", "import", "htcds", str(file), "--source", "bench", "--id-column", "ID")
+    ours = IMPORTED / (time.perf_counter() - began)
+    lines = [{"identity": {**IDENTITY, "address": str(n)}} for n in range(IMPORTED)]
+    began = time.perf_counter()
+    for start in range(0, IMPORTED, 25):
+        twin.client.post("/v1/import", lines[start : start + 25])
+    return ours, IMPORTED / (time.perf_counter() - began)
 
 
 def resident(pid: int) -> float:
@@ -82,131 +142,67 @@ def resident(pid: int) -> float:
     return max(sizes, default=0.0)
 
 
-def cryptography_ms() -> float:
-    """Return the time to open a case of ten documents: one unwrap, keys, manifest, documents."""
-    person, link = PrincipalSecret.generate(), Key.random()
-    place = Place(new_id(), "document", new_id(), new_id(), "identity")
-    wrapped = wrap(person.public, link.material, b"info")
-    rows = [seal(link, place, b"k" * 32) for _ in range(3)]
-    documents = [seal(link, place, b"d" * 800) for _ in range(11)]
-    times = []
-    for _ in range(60):
-        began = time.perf_counter()
-        key = Key(person.unwrap(wrapped, b"info"))
-        for sealed in rows + documents:
-            unseal(key, place, sealed)
-        times.append((time.perf_counter() - began) * 1000)
-    return statistics.median(times)
-
-
-def start_twin(folder: Path) -> tuple[subprocess.Popen[bytes], int, float]:
-    """Start the twin with the same server settings; return it, its port and its cold start."""
-    port = free_port()
-    environment = {**os.environ, "TWIN_URL": f"sqlite:///{folder}/twin.db", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "benchmarks.twin", str(port)]
-    began = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: S603
-    return process, port, wait_for(port, began)
-
-
-def wait_for(port: int, began: float) -> float:
-    """Return the seconds from `began` until /readyz answers."""
-    while time.perf_counter() - began < 40:
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
-                return time.perf_counter() - began
-        except OSError:
-            time.sleep(0.02)
-    raise SystemExit("a server did not start")
-
-
-def supervisor(world: World) -> str:
-    """Return the token of somebody who may open cases."""
-    return world.sign_in("sam")
-
-
-def measure(quick: bool) -> list[tuple[str, str, str, str]]:
+def measure(quick: bool) -> list[Row]:
     """Run everything; return rows of name, vault, twin, ratio or goal."""
-    count = 60 if quick else 240
-    rows: list[tuple[str, str, str, str]] = []
     with tempfile.TemporaryDirectory(prefix="casevault-bench-") as name:
         folder = Path(name)
         vault_folder = folder / "vault"
         vault_folder.mkdir()
-        twin, twin_port, _ = start_twin(folder)
+        process, port, _ = start_twin(folder)
         try:
             world = World(vault_folder)
             began = time.perf_counter()
             with world:
                 cold = time.perf_counter() - began
-                rows = compare(world, twin_port, count)
+                vault, twin = sides(world, port)
+                rows = compare(vault, twin, 60 if quick else 240)
+                rows += single(world, vault, twin, folder)
                 memory = resident(world.server_pid)
         finally:
-            twin.terminate()
-            twin.wait(timeout=15)
-    rows.append(
-        ("crypto of a case of 10 documents", f"{cryptography_ms():.2f} ms", "", "goal 1.5 ms")
-    )
+            process.terminate()
+            process.wait(timeout=15)
+    opening, listing = cryptography_cost.opening_ms(10), cryptography_cost.listing_ms(25)
+    rows.append(("crypto: a case of 10 documents", f"{opening:.2f} ms", "", "goal 1.5 ms"))
+    rows.append(("crypto: list 25 cases", f"{listing:.2f} ms", "", "goal 15 ms"))
     rows.append(("cold start of serve", f"{cold:.2f} s", "", "goal 2 s"))
     rows.append(("resident memory of a worker", f"{memory:.0f} MiB", "", "goal 150 MB"))
     return rows
 
 
-def compare(world: World, twin_port: int, count: int) -> list[tuple[str, str, str, str]]:
-    """Alternate blocks between the two servers."""
-    port, token = world.settings.port, supervisor(world)
-    twin = http.client.HTTPConnection("127.0.0.1", twin_port, timeout=30)
+def sides(world: World, twin_port: int) -> tuple[Side, Side]:
+    """Sign a supervisor in at both servers, with cases and a colleague."""
+    told = Told()
+    enrol_staff(world, Narrator(None), told)
     credentials = {"login": "sam", "passphrase": "made up words for the twin"}
-    twin_token = request(twin, "POST", "/v1/auth/sessions", "", credentials)["token"]
-    body = {"identity": IDENTITY}
-    own = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    ours = [request(own, "POST", "/v1/cases", token, body)["id"] for _ in range(20)]
-    theirs = [request(twin, "POST", "/v1/cases", twin_token, body)["id"] for _ in range(20)]
-    own.close()
-    twin.close()
-    rows = []
-    for threads in (1, 8):
-        for label, method, sent in (("record", "POST", body), ("read", "GET", None)):
-            pairs = []
-            for _ in range(BLOCKS):
-                vault_paths, twin_paths = (
-                    ["/v1/cases"] * count
-                    if method == "POST"
-                    else [f"/v1/cases/{ids[n % 20]}/identity" for n in range(count)]
-                    for ids in (ours, theirs)
-                )
-                left = rate(port, token, method, vault_paths, sent, threads)
-                right = rate(twin_port, twin_token, method, twin_paths, sent, threads)
-                pairs.append((left, right))
-            ratios = sorted(left / right for left, right in pairs)
-            rows.append(
-                (
-                    f"{label} a case, {threads} at a time",
-                    f"{statistics.median(p[0] for p in pairs):.0f}/s",
-                    f"{statistics.median(p[1] for p in pairs):.0f}/s",
-                    f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f}),"
-                    " goal 0.5",
-                )
-            )
-    return rows
+    token = Client(twin_port).post("/v1/auth/sessions", credentials)["token"]
+    vault = Client(world.settings.port, told.tokens["sam"])
+    return Side.made(vault, told.ids["cara"]), Side.made(Client(twin_port, token), "cara")
 
 
-def chart(rows: list[tuple[str, str, str, str]]) -> str:
+def single(world: World, vault: Side, twin: Side, folder: Path) -> list[Row]:
+    """Measure what is not a block of requests."""
+    ours, theirs = revoke_large(vault), revoke_large(twin)
+    name = f"revoke, re-key {LARGE} documents"
+    rows = [(name, f"{ours:.0f} ms", f"{theirs:.0f} ms", "goal 100 ms")]
+    ours, theirs = import_rates(world, twin, folder)
+    name = f"import {IMPORTED} people, start included"
+    return [*rows, (name, f"{ours:.0f}/s", f"{theirs:.0f}/s", f"ratio {ours / theirs:.2f}")]
+
+
+def chart(rows: list[Row]) -> str:
     """Return the ratios as bars (SVG); the table stands beside it in results.txt."""
     found = [(name, float(note.split()[1])) for name, _, _, note in rows if "ratio" in note]
     bars = "".join(
         f'<text x="0" y="{20 + 30 * n}">{name}</text>'
-        f'<rect x="220" y="{8 + 30 * n}" width="{200 * min(value, 2):.0f}" height="16"/>'
-        f'<text x="{225 + 200 * min(value, 2):.0f}" y="{20 + 30 * n}">{value:.2f}</text>'
+        f'<rect x="300" y="{8 + 30 * n}" width="{200 * min(value, 2):.0f}" height="16"/>'
+        f'<text x="{305 + 200 * min(value, 2):.0f}" y="{20 + 30 * n}">{value:.2f}</text>'
         for n, (name, value) in enumerate(found)
     )
     height = 30 * len(found) + 10
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="700" height="{height}" font-size="13"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="780" height="{height}" font-size="13"'
         f' font-family="sans-serif"><title>CaseVault / plaintext twin</title>{bars}'
-        f'<line x1="320" y1="0" x2="320" y2="{height}" stroke="black" stroke-dasharray="3"/></svg>'
+        f'<line x1="400" y1="0" x2="400" y2="{height}" stroke="black" stroke-dasharray="3"/></svg>'
     )
 
 

@@ -55,7 +55,7 @@ def tell(world: World, say: Narrator) -> Told:
     """Tell the story; every step is a request to the running server."""
     told = Told()
     _ceremony(world, say, told)
-    _staff(world, say, told)
+    enrol_staff(world, say, told)
     _case(world, say, told)
     _stranger(world, say, told)
     _assign(world, say, told)
@@ -79,7 +79,8 @@ def _ceremony(world: World, say: Narrator, told: Told) -> None:
     told.phrases |= set(world.passphrases.values())
 
 
-def _staff(world: World, say: Narrator, told: Told) -> None:
+def enrol_staff(world: World, say: Narrator, told: Told) -> None:
+    """Bring in the colleagues who were not at the ceremony, and sign everybody in."""
     adi = world.sign_in("adi")
     team = world.call("GET", "/v1/teams", token=adi).body["items"][0]["id"]
     for login, name, role in LATER:

@@ -122,6 +122,27 @@ class World:
         body = {"login": login, "passphrase": self.passphrases[login]}
         return str(self.ok("POST", "/v1/auth/sessions", body)["token"])
 
+    def personal(self, login: str, *command: str) -> subprocess.CompletedProcess[bytes]:
+        """Run a personal command as one of the made-up people; their words go through a pipe."""
+        reading, writing = os.pipe()
+        os.write(writing, self.passphrases[login].encode() + b"\n")
+        os.close(writing)
+        try:
+            return subprocess.run(  # noqa: S603 - our own interpreter and module
+                [
+                    *(sys.executable, "-m", "casevault", *command),
+                    *("--login", login, "--passphrase-fd", str(reading)),
+                    *("--config", str(self._config)),
+                ],
+                check=False,
+                capture_output=True,
+                pass_fds=(reading,),
+                env=self._environment(),
+                timeout=600,
+            )
+        finally:
+            os.close(reading)
+
     def wait(self) -> None:
         """Return when the server ends or somebody presses Ctrl-C."""
         if self._server is not None:
@@ -156,15 +177,18 @@ class World:
         self._config.write_text("\n".join(lines) + "\n")
         self._config.chmod(0o600)
 
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        return {k: v for k, v in os.environ.items() if not k.startswith("CASEVAULT_")}
+
     def _start(self) -> None:
         command = [sys.executable, "-m", "casevault", "serve", "--workers", "2"]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("CASEVAULT_")}
         with self.log.open("wb") as log:
             self._server = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [*command, "--config", str(self._config)],
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env=self._environment(),
             )
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until and self._server.poll() is None:
