@@ -140,7 +140,15 @@ class Casework:
             after = UUID(stamps.open_cursor(stores.roots, purpose, cursor)[0])
         with stores.keyring.reading() as tx:
             ids = caseload.reach(tx, caller)
-        page = caseload.page(stores, caller, ids, _view, after=after)
+        page = caseload.page(
+            stores,
+            caller,
+            ids,
+            _view,
+            compartment=_IDENTITY,
+            kinds=[DocumentKind.IDENTITY.value],
+            after=after,
+        )
         fields = ("identity.name_to_use",)
         stores.ledger.record(*caseload.acts(caller, "case.list", page.items, fields=fields))
         last = [] if page.after is None else [str(page.after)]
@@ -274,6 +282,5 @@ def _team_of(caller: Caller, team: UUID | None) -> TeamId:
 
 
 def _view(glance: Glance) -> CaseView:
-    found = glance.documents(_IDENTITY, [DocumentKind.IDENTITY.value])
-    name = found[0].content.get("name_to_use") if found else None
+    name = glance.documents[0].content.get("name_to_use") if glance.documents else None
     return CaseView(glance.case, glance.open_compartments, name)

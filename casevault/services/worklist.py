@@ -110,7 +110,16 @@ class Worklists:
         def look(glance: Glance) -> list[Item]:
             return list(self._items(caller, glance, own, today))
 
-        page = caseload.page(stores, caller, ids, look, compartment=_NARRATIVE, after=after)
+        page = caseload.page(
+            stores,
+            caller,
+            ids,
+            look,
+            compartment=_NARRATIVE,
+            kinds=[_TASK, _TRANSITION],
+            only=True,
+            after=after,
+        )
         items = sorted((item for seen in page.items for item in _of(seen)), key=_urgency)
         stores.ledger.record(
             *caseload.acts(
@@ -151,6 +160,8 @@ class Worklists:
             there & reach,
             lambda glance: _open_of(glance, today),
             compartment=_NARRATIVE,
+            kinds=[_TASK],
+            only=True,
             limit=max(1, len(there)),
         )
         acts += caseload.acts(caller, "workload.read", page.items, rule="permit:team")
@@ -164,7 +175,7 @@ class Worklists:
             yield Item(Waiting.REKEY, case.id, case.reference)
         if case.id in own and casefile.review_is_due(case, today):
             yield _dated(Waiting.REVIEW, case, case.next_review, today)
-        for record in map(kept, glance.documents(_NARRATIVE, [_TASK, _TRANSITION])):
+        for record in map(kept, glance.documents):
             if record.kind is DocumentKind.TASK:
                 if record.record.about == caller.staff and _is_open(record):
                     yield _dated(Waiting.TASK, case, record.date, today, record.id)
@@ -207,7 +218,7 @@ def _is_open(task: Kept) -> bool:
 
 
 def _open_of(glance: Glance, today: date) -> _Open:
-    tasks = map(kept, glance.documents(_NARRATIVE, [_TASK]))
+    tasks = map(kept, glance.documents)
     return _Open(
         counts=_NARRATIVE in glance.open_compartments,
         tasks=tuple((task.record.about, task.date) for task in tasks if _is_open(task)),

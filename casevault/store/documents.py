@@ -16,19 +16,27 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from casevault.crypto import macs
-from casevault.crypto.sealing import Key, Place, header, seal, unseal
+from casevault.crypto.sealing import Key, Place, seal, unseal
 from casevault.domain.casefile import CaseMetadata
 from casevault.errors import NotFound, Stale, Tampered
 from casevault.ids import new_id
 from casevault.store import tables
+from casevault.store.manifests import (
+    Listed,
+    Manifest,
+    commitment_of,
+    parsed,
+    seal_manifest,
+    write_manifest,
+)
 
 _SCHEMA = 1
 # Made once: building a statement costs as much as running it.
 _ADD_DOCUMENT = insert(tables.document)
 _ADD_MANIFEST = insert(tables.manifest)
-_FIND_MANIFEST = select(tables.manifest.c.sealed).where(
-    tables.manifest.c.case_id == bindparam("case"),
-    tables.manifest.c.compartment == bindparam("compartment"),
+_FIND_ROWS = select(tables.document.c.id, tables.document.c.sealed).where(
+    tables.document.c.id.in_(bindparam("ids", expanding=True)),
+    tables.document.c.compartment == bindparam("compartment"),
 )
 _FIND_DOCUMENTS = select(tables.document.c.id, tables.document.c.sealed).where(
     tables.document.c.id.in_(bindparam("ids", expanding=True)),
@@ -44,37 +52,6 @@ _RESEAL_DOCUMENT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """What a manifest says about one document."""
-
-    row: UUID
-    kind: str
-    revision: int
-    commitment: bytes
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """All live documents of one compartment, and the team and class of the case."""
-
-    compartment: str
-    team: UUID
-    retention_class: str
-    documents: tuple[Listed, ...]
-    revision: int = 0
-    commitment: bytes = b""
-
-    def of_kind(self, kind: str) -> Listed | None:
-        """Return the only document of a kind, or None."""
-        return next((listed for listed in self.documents if listed.kind == kind), None)
-
-    def of_row(self, row: UUID) -> Listed | None:
-        """Return one document by its row, or None."""
-        return next((listed for listed in self.documents if listed.row == row), None)
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """An unsealed document: short-lived, and silent when printed."""
 
@@ -82,14 +59,6 @@ class Document:
     kind: str
     content: dict[str, Any] = field(repr=False)
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """The oldest manifest state that may still be believed (kept in the keyring)."""
-
-    revision: int
-    commitment: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,39 +98,12 @@ def seal_compartment(
         row = new_id()
         sealed = _seal_document(organisation, case.id, compartment, key, row, kind, content, 1)
         rows.append((row, sealed))
-        listed.append(Listed(row, kind, 1, _commitment(sealed), 1))
+        listed.append(Listed(row, kind, 1, commitment_of(sealed), 1))
     manifest = Manifest(compartment, case.team, case.retention_class, tuple(listed), 1)
-    sealed = _seal_manifest(organisation, case.id, key, manifest)
-    return SealedCompartment(replace(manifest, commitment=_commitment(sealed)), sealed, tuple(rows))
-
-
-def load_manifest(
-    connection: Connection,
-    organisation: UUID,
-    case: CaseMetadata,
-    compartment: str,
-    key: Key,
-    anchor: Anchor | None = None,
-) -> Manifest:
-    """Return a compartment's manifest; one older than its anchor is `Tampered`."""
-    sealed = connection.execute(
-        _FIND_MANIFEST, {"case": case.id, "compartment": compartment}
-    ).scalar_one_or_none()
-    if sealed is None:
-        raise Tampered(code="manifest.missing")
-    opened = unseal(key, _manifest_place(organisation, case.id, compartment), bytes(sealed))
-    manifest = _decode_manifest(compartment, opened.content, opened.revision, opened.commitment)
-    if (manifest.team, manifest.retention_class) != (case.team, case.retention_class):
-        raise Tampered(code="manifest.control")
-    if anchor is not None and (
-        manifest.revision < anchor.revision
-        or (
-            manifest.revision == anchor.revision
-            and not macs.same(manifest.commitment, anchor.commitment)
-        )
-    ):
-        raise Tampered(code="manifest.old")
-    return manifest
+    sealed = seal_manifest(organisation, case.id, key, manifest)
+    return SealedCompartment(
+        replace(manifest, commitment=commitment_of(sealed)), sealed, tuple(rows)
+    )
 
 
 def read_documents(
@@ -177,19 +119,35 @@ def read_documents(
 
     All of them by default; a row that the manifest does not name is left out.
     """
-    of_kinds = None if kinds is None else set(kinds)
     in_rows = None if rows is None else set(rows)
-    wanted = [
-        d
-        for d in manifest.documents
-        if (of_kinds is None or d.kind in of_kinds) and (in_rows is None or d.row in in_rows)
-    ]
+    wanted = [d for d in manifest.of_kinds(kinds) if in_rows is None or d.row in in_rows]
     at = {"case": case.id, "compartment": manifest.compartment, "ids": [d.row for d in wanted]}
     found = connection.execute(_FIND_DOCUMENTS, at).all()
     sealed = {row.id: bytes(row.sealed) for row in found}
-    if sealed.keys() != {d.row for d in wanted}:
+    return open_documents(organisation, case, manifest, key, wanted, sealed)
+
+
+def sealed_documents(
+    connection: Connection, rows: Iterable[UUID], compartment: str
+) -> dict[UUID, bytes]:
+    """Return sealed documents of one compartment of several cases, for `open_documents`."""
+    found = connection.execute(_FIND_ROWS, {"ids": list(rows), "compartment": compartment}).all()
+    return {row.id: bytes(row.sealed) for row in found}
+
+
+def open_documents(
+    organisation: UUID,
+    case: CaseMetadata,
+    manifest: Manifest,
+    key: Key,
+    wanted: Iterable[Listed],
+    sealed: Mapping[UUID, bytes],
+) -> list[Document]:
+    """Return documents that were read before, each as the manifest names it."""
+    found = list(wanted)
+    if not {d.row for d in found} <= sealed.keys():
         raise Tampered(code="document.missing")
-    return [_open_document(organisation, case.id, manifest, key, d, sealed[d.row]) for d in wanted]
+    return [_open_document(organisation, case.id, manifest, key, d, sealed[d.row]) for d in found]
 
 
 def add_document(
@@ -206,9 +164,9 @@ def add_document(
     sealed = _seal_document(organisation, case.id, manifest.compartment, key, row, kind, content, 1)
     at = {"id": row, "case_id": case.id, "compartment": manifest.compartment, "sealed": sealed}
     connection.execute(_ADD_DOCUMENT, at)
-    added = Listed(row, kind, 1, _commitment(sealed), 1)
+    added = Listed(row, kind, 1, commitment_of(sealed), 1)
     grown = replace(manifest, documents=(*manifest.documents, added))
-    return row, _write_manifest(connection, organisation, case, grown, key)
+    return row, write_manifest(connection, organisation, case, grown, key)
 
 
 def remove_document(
@@ -226,7 +184,7 @@ def remove_document(
         )
     )
     left = tuple(d for d in manifest.documents if d.row != row)
-    return _write_manifest(connection, organisation, case, replace(manifest, documents=left), key)
+    return write_manifest(connection, organisation, case, replace(manifest, documents=left), key)
 
 
 def amend_document(
@@ -254,9 +212,9 @@ def amend_document(
     connection.execute(
         update(tables.document).where(tables.document.c.id == listed.row).values(sealed=sealed)
     )
-    changed = Listed(row, listed.kind, revision, _commitment(sealed), listed.version + 1)
+    changed = Listed(row, listed.kind, revision, commitment_of(sealed), listed.version + 1)
     others = tuple(changed if d.row == listed.row else d for d in manifest.documents)
-    return _write_manifest(connection, organisation, case, replace(manifest, documents=others), key)
+    return write_manifest(connection, organisation, case, replace(manifest, documents=others), key)
 
 
 def reseal_compartment(
@@ -288,25 +246,11 @@ def reseal_compartment(
             revision,
         )
         rows.append({"row": before.row, "case": case.id, "sealed": sealed})
-        listed.append(replace(before, revision=revision, commitment=_commitment(sealed)))
+        listed.append(replace(before, revision=revision, commitment=commitment_of(sealed)))
     if rows:
         connection.execute(_RESEAL_DOCUMENT, rows)
     grown = replace(manifest, documents=tuple(listed), revision=max(manifest.revision, above))
-    return _write_manifest(connection, organisation, case, grown, new)
-
-
-def _write_manifest(
-    connection: Connection, organisation: UUID, case: CaseMetadata, manifest: Manifest, key: Key
-) -> Manifest:
-    grown = replace(manifest, revision=manifest.revision + 1)
-    sealed = _seal_manifest(organisation, case.id, key, grown)
-    table = tables.manifest
-    connection.execute(
-        update(table)
-        .where(table.c.case_id == case.id, table.c.compartment == manifest.compartment)
-        .values(sealed=sealed)
-    )
-    return replace(grown, commitment=_commitment(sealed))
+    return write_manifest(connection, organisation, case, grown, new)
 
 
 def _seal_document(
@@ -335,58 +279,7 @@ def _open_document(
     opened = unseal(key, place, sealed, listed.revision)
     if not macs.same(opened.commitment, listed.commitment):
         raise Tampered(code="document.other")
-    raw = _json(opened.content)
+    raw = parsed(opened.content)
     if raw.get("schema") != _SCHEMA or raw.get("kind") != listed.kind:
         raise Tampered(code="document.content")
     return Document(listed.row, listed.kind, raw["content"], listed.version)
-
-
-def _seal_manifest(organisation: UUID, case_id: UUID, key: Key, manifest: Manifest) -> bytes:
-    text = json.dumps(
-        {
-            "schema": _SCHEMA,
-            "team": manifest.team.hex,
-            "class": manifest.retention_class,
-            "documents": [
-                [d.row.hex, d.kind, d.revision, macs.b64(d.commitment), d.version]
-                for d in manifest.documents
-            ],
-        },
-        separators=(",", ":"),
-    ).encode()
-    place = _manifest_place(organisation, case_id, manifest.compartment)
-    return seal(key, place, text, manifest.revision)
-
-
-def _decode_manifest(
-    compartment: str, content: bytes, revision: int, commitment: bytes
-) -> Manifest:
-    raw = _json(content)
-    try:
-        documents = tuple(
-            Listed(UUID(row), kind, rev, macs.unb64(mark) or b"", version)
-            for row, kind, rev, mark, version in raw["documents"]
-        )
-        return Manifest(
-            compartment, UUID(raw["team"]), raw["class"], documents, revision, commitment
-        )
-    except (KeyError, ValueError, TypeError):
-        raise Tampered(code="manifest.content") from None
-
-
-def _manifest_place(organisation: UUID, case_id: UUID, compartment: str) -> Place:
-    return Place(organisation, "manifest", case_id, case_id, compartment)
-
-
-def _commitment(sealed: bytes) -> bytes:
-    return header(sealed).commitment
-
-
-def _json(content: bytes) -> dict[str, Any]:
-    try:
-        raw = json.loads(content)
-    except ValueError:
-        raise Tampered(code="content") from None
-    if not isinstance(raw, dict):
-        raise Tampered(code="content")
-    return raw

@@ -137,6 +137,14 @@ def of_object(
     return [_grant(row) for row in tx.find(tables.grant, **where)]
 
 
+def prefetch(
+    tx: KeyringTransaction, kind: ObjectKind, ids: list[UUID], grantees: list[UUID]
+) -> None:
+    """Read the grants of these objects to these principals, and their key rows, at once."""
+    found = tx.prefetch(tables.grant, object_id=ids, object_kind=[kind.value], grantee_id=grantees)
+    tx.prefetch(tables.grant_key, grant_id=[row.lookup["id"] for row in found])
+
+
 def of_grantee(tx: KeyringTransaction, kind: ObjectKind, grantee: UUID) -> list[Grant]:
     """Return the grants of one kind of object to a principal. Not yet checked."""
     return [

@@ -32,10 +32,11 @@ from casevault.errors import (
 from casevault.ids import TeamId
 from casevault.store import case_keys, cases, documents, rekeying
 from casevault.store.caller import Caller, Gate
-from casevault.store.documents import Document, Manifest
+from casevault.store.documents import Document
 from casevault.store.grants import Object
 from casevault.store.held_case import HeldCase
 from casevault.store.ledger import FAILED, REFUSED, Act, Touched
+from casevault.store.manifests import Manifest
 from casevault.store.stores import Stores
 from casevault.store.unit_of_work import unit_of_work
 

@@ -16,11 +16,12 @@ from casevault.crypto.sealing import Key
 from casevault.domain.casefile import CaseMetadata
 from casevault.domain.granting import ObjectKind
 from casevault.errors import KeyUnavailable, Tampered
-from casevault.store import documents
+from casevault.store import documents, manifests
 from casevault.store.case_keys import Versions
-from casevault.store.documents import Document, Manifest
+from casevault.store.documents import Document
 from casevault.store.grants import Object
 from casevault.store.keyholder import OpenedKey
+from casevault.store.manifests import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,25 @@ class HeldCase:
         """Return a compartment's manifest, not older than the keyring's anchor."""
         key = self.key(compartment)
         anchor = self.versions[compartment].at(key.version).anchor
-        return documents.load_manifest(
+        return manifests.load_manifest(
             connection, self.organisation, self.case, compartment, key, anchor
         )
+
+    def opened_manifest(self, compartment: str, sealed: bytes | None) -> Manifest:
+        """Return a manifest that was read before, as `manifest`."""
+        key = self.key(compartment)
+        anchor = self.versions[compartment].at(key.version).anchor
+        return manifests.open_manifest(
+            self.organisation, self.case, compartment, key, sealed, anchor
+        )
+
+    def opened_documents(
+        self, manifest: Manifest, kinds: Iterable[str], sealed: Mapping[UUID, bytes]
+    ) -> list[Document]:
+        """Return documents that were read before, as `documents`."""
+        key = self.key(manifest.compartment)
+        wanted = manifest.of_kinds(kinds)
+        return documents.open_documents(self.organisation, self.case, manifest, key, wanted, sealed)
 
     def documents(
         self,

@@ -41,6 +41,7 @@ class KeyHolder:
         self._secret = secret
         self._trust = trust
         self._groups: dict[UUID, tuple[Principal, PrincipalSecret]] = {}
+        self._member_of: tuple[KeyringTransaction, set[UUID]] | None = None
 
     def __repr__(self) -> str:
         return "KeyHolder(…)"
@@ -61,7 +62,9 @@ class KeyHolder:
 
     def group_ids(self, tx: KeyringTransaction) -> set[UUID]:
         """Return the groups of which the keyring says this person is a member (unchecked)."""
-        return grants.objects_of(tx, ObjectKind.GROUP, [self.staff])
+        if self._member_of is None or self._member_of[0] is not tx:
+            self._member_of = tx, grants.objects_of(tx, ObjectKind.GROUP, [self.staff])
+        return self._member_of[1]
 
     def open(
         self, tx: KeyringTransaction, target: Object, compartment: str | None = None
@@ -76,6 +79,11 @@ class KeyHolder:
             groups = list(self.group_ids(tx))
             opened = self._open_of(tx, target, groups, compartment, opened)
         return opened
+
+    def prefetch(self, tx: KeyringTransaction, kind: ObjectKind, ids: list[UUID]) -> None:
+        """Read at once what `open` will ask for about each of these objects."""
+        reach = [self.staff, *self.group_ids(tx)]
+        grants.prefetch(tx, kind, ids, reach)
 
     def _open_of(
         self,

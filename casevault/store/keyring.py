@@ -59,6 +59,35 @@ class Row:
         return "Row(…)"
 
 
+class _Shelf:
+    """Rows of one table that were read at once: all whose columns are among `where`."""
+
+    def __init__(self, where: dict[str, list[Any]], rows: list[Row]) -> None:
+        self._where = {name: frozenset(values) for name, values in where.items()}
+        self._first = next(iter(where))
+        self._rows: dict[Any, list[Row]] = {}
+        for row in rows:
+            self._rows.setdefault(row.lookup[self._first], []).append(row)
+
+    def covers(self, where: Lookup) -> bool:
+        """Say whether every row that could fit would be here."""
+        return all(name in where and _values(where[name]) <= v for name, v in self._where.items())
+
+    def find(self, where: Lookup) -> list[Row]:
+        """Return the rows that fit."""
+        wanted = {name: _values(value) for name, value in where.items()}
+        return [
+            row
+            for value in wanted[self._first]
+            for row in self._rows.get(value, ())
+            if all(row.lookup[name] in values for name, values in wanted.items())
+        ]
+
+
+def _values(value: object) -> frozenset[Any]:
+    return frozenset(value) if isinstance(value, list) else frozenset((value,))
+
+
 class Keyring:
     """The keyring store of one organisation."""
 
@@ -108,6 +137,7 @@ class KeyringTransaction:
         self._connection = connection
         self._epoch = epoch
         self._trust_version: int | None = None
+        self._shelves: dict[Table, _Shelf] = {}
         self.changes_trust = False
         self.organisation = keyring.organisation
         self.roots = keyring.roots
@@ -137,9 +167,24 @@ class KeyringTransaction:
 
         `lock` keeps others from changing them until this transaction ends.
         """
+        shelf = self._shelves.get(table)
+        if shelf is not None and shelf.covers(where):
+            return shelf.find(where)
         statement = _statement(table, "lock" if lock else "find", *_shape(where))
         found = self._connection.execute(statement, _at(where))
         return [self._open(table, row) for row in found.mappings()]
+
+    def prefetch(self, table: Table, **where: list[Any]) -> list[Row]:
+        """Return rows as `find`; what is later looked for among them is not asked for again.
+
+        Only while nothing can change them: in a transaction that reads, which sees one moment.
+        """
+        if self._epoch is not None:
+            raise RuntimeError("what this transaction reads may change")
+        self._shelves.pop(table, None)
+        rows = self.find(table, lock=False, **where)
+        self._shelves[table] = _Shelf(where, rows)
+        return rows
 
     def one(self, table: Table, *, lock: bool = False, **where: Any) -> Row | None:  # noqa: ANN401
         """Return the only such row, or None."""

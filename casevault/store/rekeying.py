@@ -25,11 +25,11 @@ from casevault.ids import new_id
 from casevault.store import case_keys, cases, documents, grants, intents, principals
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller
-from casevault.store.documents import Manifest
 from casevault.store.grants import Grantee, Object
 from casevault.store.held_case import HeldCase
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
+from casevault.store.manifests import Manifest
 from casevault.store.stores import Stores
 from casevault.store.unit_of_work import unit_of_work
 

@@ -10,7 +10,7 @@ from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.errors import Invalid, Tampered
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.services.casework import Casework
-from casevault.store import documents
+from casevault.store import documents, manifests
 from casevault.store.caller import Caller, Gate
 from casevault.store.grants import Object
 from casevault.store.keyholder import KeyHolder
@@ -48,7 +48,7 @@ def test_k_shares_open_a_case(vault):
     assert set(opened) == {"identity", "narrative", "facts"}
     key = opened["identity"].key
     with vault.stores.data.reading() as connection:
-        manifest = documents.load_manifest(
+        manifest = manifests.load_manifest(
             connection, vault.stores.organisation, case, "identity", key
         )
         (document,) = documents.read_documents(

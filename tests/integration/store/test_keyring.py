@@ -16,9 +16,9 @@ from casevault.ids import new_id
 from casevault.store import case_keys, grants, people, principals, teams
 from casevault.store import keyring_tables as tables
 from casevault.store.case_keys import CaseKeyRow
-from casevault.store.documents import Anchor, Manifest
 from casevault.store.grants import Grantee, Object
 from casevault.store.keyring import Keyring, sealed_tables
+from casevault.store.manifests import Anchor, Manifest
 from tests.builders import DPO, SUPERVISOR, a_vault
 
 # Every lookup column of every sealed table, with another value of its type.

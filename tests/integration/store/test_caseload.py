@@ -1,0 +1,100 @@
+"""A page of a caseload costs the same few statements however many cases are on it."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import event
+
+from casevault.domain.access import Actor, Role
+from casevault.domain.granting import ObjectKind
+from casevault.ids import StaffId, TeamId, new_id
+from casevault.services.casework import Casework
+from casevault.store import case_keys, keyring_tables
+from casevault.store.caller import Caller, Gate
+from casevault.store.grants import Object
+from casevault.store.keyholder import KeyHolder
+from tests.builders import SUPERVISOR
+
+
+@pytest.fixture
+def supervisor(vault):
+    """Give the supervisor, signed in."""
+    staff = vault.staff(SUPERVISOR)
+    teams = frozenset({TeamId(vault.team)})
+    actor = Actor(StaffId(staff), frozenset({Role.SUPERVISOR}), teams, "passphrase")
+    return Caller(actor, vault.holder(SUPERVISOR), new_id())
+
+
+def opened(vault, supervisor, count):
+    """Open so many cases; return their ids."""
+    casework = Casework(vault.stores, Gate(vault.stores, "passphrase"))
+    names = ({"name_to_use": f"Testperson {number}"} for number in range(count))
+    return [casework.open_case(supervisor, name, {}, "standard").case.id for name in names]
+
+
+def statements(vault, work):
+    """Return what `work` returns, and how many statements both databases ran."""
+    ran = []
+    engines = [vault.stores.data.engine, vault.stores.keyring.database.engine]
+
+    def count(*_args):
+        ran.append(1)
+
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", count)
+    try:
+        return work(), len(ran)
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", count)
+
+
+def test_statements_do_not_grow_with_the_page(vault, supervisor):
+    """Three cases cost as many statements as twelve, and all names are there."""
+    casework = Casework(vault.stores, Gate(vault.stores, "passphrase"))
+    opened(vault, supervisor, 3)
+    casework.list_cases(supervisor)
+    small, few = statements(vault, lambda: casework.list_cases(supervisor))
+    opened(vault, supervisor, 9)
+    large, many = statements(vault, lambda: casework.list_cases(supervisor))
+    assert {v.display_name for v in small.items} < {v.display_name for v in large.items}
+    assert (len(small.items), len(large.items)) == (3, 12)
+    assert None not in {view.display_name for view in large.items}
+    assert many <= few < 30
+
+
+def test_prefetched_keys_are_the_same_keys(vault, supervisor):
+    """For one's own grants and those of groups, of all compartments and of one."""
+    ids = opened(vault, supervisor, 3)
+    holder = KeyHolder(vault.staff(SUPERVISOR), vault.secret(SUPERVISOR), vault.stores.trust)
+    target = Object(ObjectKind.CASE, ids[0], vault.team)
+    with vault.stores.keyring.reading() as tx:
+        plain = {name: one.key for name, one in holder.open(tx, target).items()}
+        versions = case_keys.of_case(tx, ids[0], "facts")
+    with vault.stores.keyring.reading() as tx:
+        holder.prefetch(tx, ObjectKind.CASE, ids)
+        case_keys.prefetch(tx, ids)
+        read, asked = statements(
+            vault,
+            lambda: (
+                {name: one.key for name, one in holder.open(tx, target).items()},
+                {name: one.key for name, one in holder.open(tx, target, "facts").items()},
+                case_keys.of_case(tx, ids[0], "facts"),
+            ),
+        )
+        assert read == (plain, {"facts": plain["facts"]}, versions)
+        # The version of trust, once a transaction.
+        assert asked <= 1
+        # What was not read ahead is asked for as ever.
+        other = Object(ObjectKind.CASE, new_id(), vault.team)
+        assert holder.open(tx, other) == {}
+        assert tx.find(keyring_tables.case_key, compartment="facts")
+
+
+def test_nothing_is_read_ahead_where_it_may_change(vault):
+    """A transaction that writes always sees what is there."""
+    with (
+        pytest.raises(RuntimeError, match="may change"),
+        vault.stores.keyring.writing() as tx,
+    ):
+        case_keys.prefetch(tx, [new_id()])
