@@ -145,8 +145,7 @@ class Casework:
             caller,
             ids,
             _view,
-            compartment=_IDENTITY,
-            kinds=[DocumentKind.IDENTITY.value],
+            reads={_IDENTITY: [DocumentKind.IDENTITY.value]},
             after=after,
         )
         fields = ("identity.name_to_use",)

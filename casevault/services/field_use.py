@@ -13,7 +13,7 @@ from uuid import UUID
 
 from casevault.domain import casefile, dictionary
 from casevault.domain.access import Permission, Subject
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record
 from casevault.store import caseload
 from casevault.store.caller import Caller, Gate
@@ -25,6 +25,10 @@ _PLAIN = frozenset({DocumentKind.IDENTITY, DocumentKind.PROFILE, DocumentKind.FA
 _FIELDS = tuple(
     f"{kind.value}.{field.name}" for kind in DocumentKind for field in dictionary.fields_of(kind)
 )
+_READS = {
+    compartment.value: [k.value for k in DocumentKind if casefile.compartment_of(k) is compartment]
+    for compartment in Compartment
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class FieldUse:
         self._gate.require(caller, Permission.CASE_LIST, Subject(kind="case"))
         with stores.keyring.reading() as tx:
             ids = caseload.reach(tx, caller)
-        page = caseload.page(stores, caller, ids, _look, after=after)
+        page = caseload.page(stores, caller, ids, _look, reads=_READS, after=after)
         stores.ledger.record(*caseload.acts(caller, "dictionary.count", page.items, fields=_FIELDS))
         looks = [one.found for one in page.items if one.found is not None]
         return UsePage(
@@ -71,16 +75,15 @@ class FieldUse:
 
 def _look(glance: Glance) -> tuple[set[str], set[str]]:
     """Return the documents that could be looked at in a case, and the fields filled in them."""
-    seen: set[str] = set()
+    seen = {
+        kind.value
+        for kind in DocumentKind
+        if casefile.compartment_of(kind).value in glance.open_compartments
+    }
     filled: set[str] = set()
-    for kind in DocumentKind:
-        compartment = casefile.compartment_of(kind).value
-        if compartment not in glance.open_compartments:
-            continue
-        seen.add(kind.value)
-        for document in glance.documents(compartment, [kind.value]):
-            content = document.content
-            if kind not in _PLAIN:
-                content = dict(Record.decode(content).current.content)
-            filled |= {f"{kind.value}.{name}" for name in dictionary.filled(kind, content)}
+    for document in glance.documents:
+        kind, content = DocumentKind(document.kind), document.content
+        if kind not in _PLAIN:
+            content = dict(Record.decode(content).current.content)
+        filled |= {f"{kind.value}.{name}" for name in dictionary.filled(kind, content)}
     return seen, filled

@@ -115,8 +115,7 @@ class Worklists:
             caller,
             ids,
             look,
-            compartment=_NARRATIVE,
-            kinds=[_TASK, _TRANSITION],
+            reads={_NARRATIVE: [_TASK, _TRANSITION]},
             only=True,
             after=after,
         )
@@ -159,8 +158,7 @@ class Worklists:
             caller,
             there & reach,
             lambda glance: _open_of(glance, today),
-            compartment=_NARRATIVE,
-            kinds=[_TASK],
+            reads={_NARRATIVE: [_TASK]},
             only=True,
             limit=max(1, len(there)),
         )

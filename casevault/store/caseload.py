@@ -83,19 +83,20 @@ def page(
     ids: Iterable[UUID],
     look: Look[T],
     *,
-    compartment: str,
-    kinds: Iterable[str],
+    reads: Mapping[str, Iterable[str]],
     only: bool = False,
     after: UUID | None = None,
     limit: int = PAGE,
 ) -> CaseloadPage[T]:
-    """Look at documents of these kinds, of one compartment, of up to `limit` of these cases.
+    """Look at up to `limit` of these cases; `reads` says which kinds of documents, by compartment.
 
-    Of a case whose compartment the caller cannot open there are none. With `only`, no other keys
-    are looked for. A page costs the same few statements however many cases are on it.
+    Of a compartment that the caller cannot open there are none. With `only`, which names a single
+    compartment, no other keys are looked for. A page costs the same few statements however many
+    cases are on it.
     """
     chosen = sorted(one for one in ids if after is None or one > after)
-    wanted = frozenset(kinds)
+    wanted = {name: frozenset(kinds) for name, kinds in reads.items()}
+    one_compartment = next(iter(wanted)) if only else None
     with stores.data.reading() as connection:
         rows = cases.find_cases(connection, stores.roots, chosen[:limit])
         there = [one for one in chosen[:limit] if one in rows]
@@ -104,10 +105,9 @@ def page(
             caller.keys.prefetch(tx, ObjectKind.CASE, there)
             case_keys.prefetch(tx, there)
             held = {
-                one: _sound(_held, stores, tx, caller, rows[one], compartment if only else None)
-                for one in there
+                one: _sound(_held, stores, tx, caller, rows[one], one_compartment) for one in there
             }
-        read = _read(connection, held, compartment, wanted)
+        read = _read(connection, held, wanted)
     items = tuple(_seen(one, rows[one], held[one], read.get(one), look) for one in there)
     return CaseloadPage(items, chosen[limit - 1] if len(chosen) > limit else None)
 
@@ -167,11 +167,24 @@ def _held(
 def _read(
     connection: Connection,
     held: Mapping[UUID, HeldCase | None],
-    compartment: str,
-    kinds: frozenset[str],
+    reads: Mapping[str, frozenset[str]],
 ) -> dict[UUID, tuple[Document, ...] | None]:
     """Return what each case has to show; None if something of it does not open."""
-    opening = {one: case for one, case in held.items() if case and compartment in case.keys}
+    found: dict[UUID, tuple[Document, ...] | None] = {one: () for one, case in held.items() if case}
+    for compartment, kinds in reads.items():
+        opening = {one: case for one, case in held.items() if case and compartment in case.keys}
+        for one, read in _read_compartment(connection, opening, compartment, kinds).items():
+            before = found[one]
+            found[one] = None if before is None or read is None else (*before, *read)
+    return found
+
+
+def _read_compartment(
+    connection: Connection,
+    opening: Mapping[UUID, HeldCase],
+    compartment: str,
+    kinds: frozenset[str],
+) -> dict[UUID, list[Document] | None]:
     sealed = manifests.sealed_manifests(connection, opening, compartment)
     listed = {
         one: _sound(case.opened_manifest, compartment, sealed.get(one))
@@ -179,15 +192,12 @@ def _read(
     }
     wanted = [d.row for m in listed.values() if m is not None for d in m.of_kinds(kinds)]
     rows = documents.sealed_documents(connection, wanted, compartment)
-    found: dict[UUID, tuple[Document, ...] | None] = {one: () for one, case in held.items() if case}
-    for one, manifest in listed.items():
-        opened = (
-            None
-            if manifest is None
-            else _sound(opening[one].opened_documents, manifest, kinds, rows)
-        )
-        found[one] = None if opened is None else tuple(opened)
-    return found
+    return {
+        one: None
+        if manifest is None
+        else _sound(opening[one].opened_documents, manifest, kinds, rows)
+        for one, manifest in listed.items()
+    }
 
 
 def _seen(
