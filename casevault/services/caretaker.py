@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from casevault.errors import CaseVaultError, Tampered
+from casevault.errors import Busy, CaseVaultError, Tampered
 from casevault.logs import get_logger
 from casevault.store import intents, private, sweeping, tree
 from casevault.store.checkpoints import Checkpoints
@@ -67,6 +67,9 @@ class Caretaker:
             act()
         except CaseVaultError as error:
             self._alarm(error)
+        except OSError:
+            # A folder that is gone or full comes back; this thread would not.
+            self._alarm(Busy(code="files.unavailable"))
 
     def _alarm(self, error: CaseVaultError) -> None:
         get_logger().error("ledger care failed", slug=error.slug, code=error.code)

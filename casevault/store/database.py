@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyError
 
 from casevault.errors import Busy, CaseVaultError, Conflict, Misconfigured
 
@@ -120,7 +120,7 @@ class _FileLock:
         if not self._threads.acquire(timeout=_WAIT_SECONDS * 5):
             raise Busy("The database is busy.", code="store.busy")
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = self._open()
             try:
                 _flock(descriptor)
                 yield
@@ -128,6 +128,13 @@ class _FileLock:
                 os.close(descriptor)
         finally:
             self._threads.release()
+
+    def _open(self) -> int:
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            # The folder is gone, read-only or on a full disk: the store is, too.
+            raise Busy("The database does not answer.", code="store.unavailable") from None
 
 
 def _flock(descriptor: int) -> None:
@@ -153,6 +160,9 @@ def _translated() -> Iterator[None]:
         raise
     except IntegrityError:
         raise Conflict("Somebody else wrote this first.", code="store.conflict") from None
+    except DataError:
+        # This statement's own fault: others may well succeed.
+        raise Busy("The database does not answer.", code="store.data") from None
     except SQLAlchemyError:
         raise Busy("The database does not answer.", code="store.unavailable") from None
 

@@ -31,6 +31,7 @@ from casevault.store.months import MonthKey, Months
 _GROUP = 250
 # How many rolled-back numbers one entry names; the rest wait for the next.
 _NAMED = 500
+_OUTAGE = frozenset({"store.unavailable", "store.busy", "unrecorded.month"})
 # Made once: building a statement costs as much as running it.
 _ADD_ENTRY = insert(tables.ledger_entry)
 _ADD_BODY = insert(tables.ledger_body)
@@ -218,13 +219,11 @@ class Ledger:
 
     def _commit(self, batch: list[_Waiting]) -> None:
         error = self._try_commit(batch)
-        if error is not None and len(batch) > 1:
-            # One act that cannot be written must not cost its neighbours theirs.
-            for waiting in batch:
-                waiting.error = self._try_commit([waiting])
-        elif error is not None:
-            batch[0].error = error
+        # One act that cannot be written must not cost its neighbours theirs; but where there is no
+        # store, trying again for each would make everybody wait for all the others.
+        alone = error is not None and error.code not in _OUTAGE and len(batch) > 1
         for waiting in batch:
+            waiting.error = self._try_commit([waiting]) if alone else error
             waiting.done = True
 
     def _try_commit(self, batch: list[_Waiting]) -> CaseVaultError | None:

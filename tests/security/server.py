@@ -44,6 +44,7 @@ class Served(World):
     output: Path = Path()
     runtime: Path = Path()
     port: int = 0
+    pid: int = 0
 
     @property
     def served_boot_secret(self) -> bytes:
@@ -69,6 +70,7 @@ def running(world: World, folder: Path) -> Iterator[Served]:
         )
         try:
             _wait(process, served)
+            served.pid = process.pid
             yield served
         finally:
             served.client.close()
