@@ -33,6 +33,7 @@ from casevault.services.caretaker import Caretaker
 from casevault.services.casework import Casework
 from casevault.services.ceremony import Ceremony, Outcome, Plan, Progress, check_plan
 from casevault.services.drafts import Drafts
+from casevault.services.feeds import Feeds
 from casevault.services.field_use import FieldUse
 from casevault.services.importing import Importing
 from casevault.services.links import Links
@@ -75,6 +76,7 @@ class Vault:
     drafts: Drafts
     worklists: Worklists
     field_use: FieldUse
+    feeds: Feeds
     oversight: Oversight
     readiness: Readiness
     checkpoints: Checkpoints
@@ -130,6 +132,7 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         drafts=Drafts(stores, gate),
         worklists=Worklists(stores, gate),
         field_use=FieldUse(stores, gate),
+        feeds=Feeds(stores, gate),
         oversight=Oversight(stores, gate),
         readiness=Readiness(stores),
         checkpoints=signer,

@@ -82,6 +82,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "workload.read": "rest",
         "feed.open": "rest",
         "feed.make": "rest",
+        "feed.render": "rest",
         "feed.end": "rest",
         "case.export": "rest",
         "case.import": "rest",

@@ -20,7 +20,7 @@ from casevault.errors import Conflict, NotFound, Tampered
 from casevault.store import idempotency, private, stamps
 from casevault.store.caller import Caller, Gate
 from casevault.store.ledger import Touched
-from casevault.store.private import PrivateObject
+from casevault.store.private_rows import PrivateObject
 from casevault.store.stores import Stores
 
 PAGE = 25

@@ -16,7 +16,7 @@ from casevault.domain.access import Permission
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record, coded_services
 from casevault.errors import Invalid, NotFound
-from casevault.store import idempotency, stamps
+from casevault.store import feeds, idempotency, stamps
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
@@ -79,7 +79,9 @@ class Records:
             _recount(change, kind)
             return row, _done(kind, "add", row, checked)
 
-        return self._desk.change(caller, case_id, Permission.CASE_AMEND, _compartments(kind), work)
+        added = self._desk.change(caller, case_id, Permission.CASE_AMEND, _compartments(kind), work)
+        self._follow(caller, Kept(added, kind, 1, record))
+        return added
 
     def correct(
         self,
@@ -184,14 +186,22 @@ class Records:
         grow: Callable[[Record], Record],
         done: Done,
     ) -> int:
-        def work(change: Change) -> tuple[int, Done]:
+        def work(change: Change) -> tuple[Kept, Done]:
             document = change.document(NARRATIVE, kind.value, row)
             grown = grow(Record.decode(document.content))
             change.amend(NARRATIVE, row, grown.encode(), version)
             _recount(change, kind)
-            return version + 1, done
+            return Kept(row, kind, version + 1, grown), done
 
-        return self._desk.change(caller, case_id, Permission.CASE_AMEND, _compartments(kind), work)
+        changed = self._desk.change(
+            caller, case_id, Permission.CASE_AMEND, _compartments(kind), work
+        )
+        self._follow(caller, changed)
+        return changed.version
+
+    def _follow(self, caller: Caller, changed: Kept) -> None:
+        if changed.kind is DocumentKind.TASK:
+            feeds.follow(self._stores, caller, changed)
 
     def _record_read(self, caller: Caller, case_id: UUID, code: str, read: list[Kept]) -> None:
         fields = {f"{one.kind.value}.{name}" for one in read for name in one.record.current.content}

@@ -6,6 +6,7 @@ wrong, and spends the same work on logins that do not exist.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -14,9 +15,10 @@ from casevault.crypto.credentials import PassphraseKdf
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.tokens import Token
 from casevault.domain.access import Actor, Role
+from casevault.domain.vouching import Scope
 from casevault.errors import Busy, Conflict, Tampered, Unauthenticated
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.store import intents, ledger, people
+from casevault.store import feeds, intents, ledger, people
 from casevault.store.caller import Caller
 from casevault.store.keyholder import KeyHolder
 from casevault.store.ledger import Act, Touched
@@ -90,15 +92,7 @@ class Sessions:
             raise Unauthenticated("Sign in again.", code="session.invalid") from None
         if now - session.seen_at >= _TOUCH_SECONDS:
             self._touch(token, now)
-        staff_scopes = [scope for scope in scopes if scope.kind == "staff"]
-        actor = Actor(
-            staff_id=StaffId(session.staff),
-            roles=frozenset(Role(role) for scope in staff_scopes for role in scope.roles),
-            teams=frozenset(TeamId(s.team) for s in staff_scopes if s.team is not None),
-            assurance=session.assurance,
-        )
-        holder = KeyHolder(session.staff, secret, self._stores.trust)
-        return Caller(actor, holder, session.id, request)
+        return self._caller(session, secret, scopes, request)
 
     def sign_out(self, caller: Caller, text: str | None) -> None:
         """End the session at once on every worker, then record it."""
@@ -121,7 +115,36 @@ class Sessions:
         with self._stores.ledger.giving(act), self._stores.keyring.writing() as tx:
             people.drop_oldest_sessions(tx, staff, keep=_MAX_SESSIONS - 1)
             people.add_session(tx, token, self._boot_secret, session, secret)
+        self._render_feed(session, secret, request)
         return SignedIn(token.text(), staff, now + self._limits.absolute)
+
+    def _caller(
+        self,
+        session: Session,
+        secret: PrincipalSecret,
+        scopes: Sequence[Scope],
+        request: str | None,
+    ) -> Caller:
+        staff_scopes = [scope for scope in scopes if scope.kind == "staff"]
+        actor = Actor(
+            staff_id=StaffId(session.staff),
+            roles=frozenset(Role(role) for scope in staff_scopes for role in scope.roles),
+            teams=frozenset(TeamId(s.team) for s in staff_scopes if s.team is not None),
+            assurance=session.assurance,
+        )
+        holder = KeyHolder(session.staff, secret, self._stores.trust)
+        return Caller(actor, holder, session.id, request)
+
+    def _render_feed(self, session: Session, secret: PrincipalSecret, request: str | None) -> None:
+        """Bring the person's calendar feed up to date, if they have one: only they hold its key."""
+        stores = self._stores
+
+        def caller() -> Caller:
+            with stores.keyring.reading() as tx:
+                scopes = stores.trust.scopes(tx, session.staff)
+            return self._caller(session, secret, scopes, request)
+
+        feeds.refresh(stores, session.staff, caller)
 
     def _failed(self, staff: UUID | None, request: str | None) -> Unauthenticated:
         actor = ledger.Actor(staff=staff, request=request)

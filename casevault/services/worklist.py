@@ -175,7 +175,7 @@ class Worklists:
             yield _dated(Waiting.REVIEW, case, case.next_review, today)
         for record in map(kept, glance.documents):
             if record.kind is DocumentKind.TASK:
-                if record.record.about == caller.staff and _is_open(record):
+                if record.is_open_task_of(caller.staff):
                     yield _dated(Waiting.TASK, case, record.date, today, record.id)
             elif record.record.marks.get("state") == WAITING and self._decides(
                 caller, case, record
@@ -211,15 +211,11 @@ def _urgency(item: Item) -> tuple[bool, bool, str, str, str]:
     return not alarm, item.due is None, item.due or "", item.case.hex, str(item.record)
 
 
-def _is_open(task: Kept) -> bool:
-    return not task.record.current.content.get("done")
-
-
 def _open_of(glance: Glance, today: date) -> _Open:
     tasks = map(kept, glance.documents)
     return _Open(
         counts=_NARRATIVE in glance.open_compartments,
-        tasks=tuple((task.record.about, task.date) for task in tasks if _is_open(task)),
+        tasks=tuple((task.record.about, task.date) for task in tasks if task.is_open_task),
         review=casefile.review_is_due(glance.case, today),
     )
 

@@ -7,56 +7,35 @@ be granted to a group, not even to recovery; somebody else's object looks like o
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
-from casevault.crypto.sealing import Key, Place, seal, unseal
+from casevault.crypto.canonical import Part
+from casevault.crypto.sealing import Key, header
 from casevault.domain.granting import ObjectKind
 from casevault.errors import NotFound, Stale, Tampered
 from casevault.ids import new_id
-from casevault.store import grants, idempotency, intents, tables
+from casevault.store import grants, idempotency, intents, private_rows
 from casevault.store.caller import Caller
 from casevault.store.grants import Grantee, Object
 from casevault.store.idempotency import Repeat
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import FAILED, SERVICE, Act, Touched
+from casevault.store.private_rows import PrivateObject, Shelf
 from casevault.store.stores import Stores
 from casevault.store.unit_of_work import unit_of_work
 
 COMPARTMENT = "private"
 # Kinds: half-filled forms, lines that an import refused, the rendering of a calendar feed.
 DRAFT, REJECTS, FEED = "draft", "rejects", "feed"
-_SCHEMA = 1
 _ERASE_AT_ONCE = 100
 _ORPHAN_SECONDS = 24 * 3600
-_TABLE = tables.private_object
-# Made once: building a statement costs as much as running it.
-_ADD = insert(_TABLE)
-_FIND = select(_TABLE).where(
-    _TABLE.c.id.in_(bindparam("ids", expanding=True)),
-    _TABLE.c.kind == bindparam("of_kind"),
-    _TABLE.c.erase_after >= bindparam("today"),
-)
-_LOCK = _FIND.with_for_update()
-
-
-@dataclass(frozen=True, slots=True)
-class PrivateObject:
-    """An opened object; when it did not open, `readable` says so and the alarm is recorded."""
-
-    id: UUID
-    content: Mapping[str, Any] = field(repr=False)
-    version: int
-    erase_after: date
-    readable: bool = True
 
 
 def keep(
@@ -74,27 +53,20 @@ def keep(
     Keys come first: until the row is committed, they open nothing. A repeated request that came
     second is a `Conflict`.
     """
-    made, key = new_id(), Key.random()
+    made, own, shelf = new_id(), Key.random(), _shelf(stores, kind)
     me = Grantee(caller.staff, caller.keys.secret.public)
     with stores.keyring.writing() as tx:
         grants.give(
             tx,
             _target(made),
-            {COMPARTMENT: key},
+            {COMPARTMENT: own},
             caller.keys.granter,
             [(me, frozenset({COMPARTMENT}))],
             purpose="private",
             issued_at=stores.now(),
         )
-    row = {
-        "id": made,
-        "kind": kind,
-        "erase_after": due.isoformat(),
-        "version": 1,
-        "sealed": _seal(stores, kind, made, key, content, 1),
-    }
     with unit_of_work(stores.data, stores.ledger) as uow:
-        uow.connection.execute(_ADD, row)
+        shelf.add(uow.connection, made, shelf.key(own), content, due)
         if repeat is not None:
             idempotency.keep(uow.connection, stores.roots, repeat, made, stores.now())
         uow.record(_act(caller, code, kind, made))
@@ -109,13 +81,14 @@ def open_(
 
     :raises NotFound: there is none of this kind, or it is not theirs, or its date is past.
     """
+    shelf = _shelf(stores, kind)
     with (
         _recording_failure(stores, caller, kind, object_id, code),
         stores.keyring.reading() as tx,
         stores.data.reading() as connection,
     ):
-        row = _rows(stores, connection, kind, [object_id]).get(object_id)
-        opened = _open(stores, kind, row, _key(tx, caller, object_id))
+        row = shelf.find(connection, [object_id]).get(object_id)
+        opened = shelf.open(row, _key(shelf, tx, caller, object_id))
     stores.ledger.record(_act(caller, code, kind, object_id))
     return opened
 
@@ -132,26 +105,50 @@ def change(
     code: str,
 ) -> int:
     """Replace the content if the version still holds, else `Stale`; return the new version."""
-    with _recording_failure(stores, caller, kind, object_id, code):
+
+    def replaced(present: PrivateObject) -> Mapping[str, Any]:
+        if present.version != version:
+            raise Stale()
+        return content
+
+    act = _act(caller, code, kind, object_id)
+    return rework(stores, caller, kind, object_id, replaced, due, [act])
+
+
+def rework(
+    stores: Stores,
+    caller: Caller,
+    kind: str,
+    object_id: UUID,
+    work: Callable[[PrivateObject], Mapping[str, Any]],
+    due: date,
+    acts: Sequence[Act],
+) -> int:
+    """Replace the content by what `work` makes of it, whatever its version; return the new one."""
+    shelf = _shelf(stores, kind)
+    with _recording_failure(stores, caller, kind, object_id, acts[0].code):
         with stores.keyring.reading() as tx:
-            key = _key(tx, caller, object_id)
+            key = _key(shelf, tx, caller, object_id)
         if key is None:
             raise NotFound()
         with unit_of_work(stores.data, stores.ledger) as uow:
-            rows = _rows(stores, uow.connection, kind, [object_id], lock=True)
+            row = shelf.find(uow.connection, [object_id], lock=True).get(object_id)
             # The old bytes must still open, or a swap would be written over and lost.
-            present = _open(stores, kind, rows.get(object_id), key)
-            if present.version != version:
-                raise Stale()
-            values = {
-                "version": version + 1,
-                "erase_after": due.isoformat(),
-                "sealed": _seal(stores, kind, object_id, key, content, version + 1),
-            }
-            uow.connection.execute(update(_TABLE).where(_TABLE.c.id == object_id).values(**values))
-            uow.record(_act(caller, code, kind, object_id))
+            present = shelf.open(row, key)
+            version = shelf.replace(uow.connection, present, key, work(present), due)
+            uow.record(*acts)
             uow.commit()
-    return version + 1
+    return version
+
+
+def ids_of(stores: Stores, staff: UUID, kind: str) -> list[UUID]:
+    """Return the ids of somebody's objects of a kind, without any key."""
+    with stores.keyring.reading() as tx:
+        ids = grants.objects_of(tx, ObjectKind.PRIVATE, [staff])
+    if not ids:
+        return []
+    with stores.data.reading() as connection:
+        return sorted(_shelf(stores, kind).find(connection, ids))
 
 
 def mine(
@@ -167,11 +164,11 @@ def mine(
 
     One that does not open is named as such; it does not cost the others.
     """
+    shelf = _shelf(stores, kind)
     with stores.keyring.reading() as tx, stores.data.reading() as connection:
         ids = grants.objects_of(tx, ObjectKind.PRIVATE, [caller.staff])
-        wanted = [one for one in ids if after is None or one > after]
-        rows = _rows(stores, connection, kind, wanted)
-        found = [_listed(stores, tx, caller, rows[one]) for one in sorted(rows)[:limit]]
+        rows = shelf.find(connection, [one for one in ids if after is None or one > after])
+        found = [_listed(shelf, tx, caller, rows[one]) for one in sorted(rows)[:limit]]
     touched = tuple(Touched(kind, one.id) for one in found)
     alarms = [_act(caller, code, kind, one.id, failed=True) for one in found if not one.readable]
     listed = Act(code, caller.on_ledger, rule="permit:own", touched=touched, count=len(found))
@@ -184,17 +181,14 @@ def remove(stores: Stores, caller: Caller, kind: str, object_id: UUID, *, code: 
 
     Content that does not open any more can be erased all the same.
     """
-    with stores.keyring.reading() as tx, stores.data.reading() as connection:
-        known = object_id in _rows(stores, connection, kind, [object_id])
-        held = object_id in grants.objects_of(tx, ObjectKind.PRIVATE, [caller.staff])
-    if not (known and held):
+    if object_id not in ids_of(stores, caller.staff, kind):
         raise NotFound()
 
     def take_key(tx: KeyringTransaction) -> None:
         grants.take_object(tx, ObjectKind.PRIVATE, [object_id])
 
     def delete_row(connection: Connection) -> None:
-        connection.execute(delete(_TABLE).where(_TABLE.c.id == object_id))
+        private_rows.remove(connection, object_id)
 
     intents.taking(stores, _act(caller, code, kind, object_id), take_key, delete_row)
 
@@ -206,96 +200,91 @@ def erase_due(stores: Stores, today: date) -> int:
     whose row was never committed go after a day.
     """
     _drop_orphans(stores)
-    query = select(_TABLE.c.id).where(_TABLE.c.erase_after < today.isoformat())
     with stores.data.reading() as connection:
-        due = list(connection.execute(query.limit(_ERASE_AT_ONCE)).scalars())
+        due = private_rows.due(connection, today, _ERASE_AT_ONCE)
     if not due:
         return 0
     with stores.keyring.writing() as tx:
         grants.take_object(tx, ObjectKind.PRIVATE, due)
     with unit_of_work(stores.data, stores.ledger) as uow:
-        gone = uow.connection.execute(
-            delete(_TABLE).where(_TABLE.c.id.in_(due), _TABLE.c.erase_after < today.isoformat())
-        )
+        gone = private_rows.remove_due(uow.connection, due, today)
         # Another worker may have been quicker: then there is nothing to say.
-        if gone.rowcount:
-            uow.record(Act("private.erase", SERVICE, rule="permit:due", count=gone.rowcount))
+        if gone:
+            uow.record(Act("private.erase", SERVICE, rule="permit:due", count=gone))
             uow.commit()
-    return gone.rowcount
+    return gone
+
+
+def derived_key(
+    stores: Stores, caller: Caller, kind: str, object_id: UUID, *label: Part, code: str
+) -> Key:
+    """Return a key derived from the one of an object of the caller's, for another purpose."""
+    with (
+        _recording_failure(stores, caller, kind, object_id, code),
+        stores.keyring.reading() as tx,
+    ):
+        own = _own_key(tx, caller, object_id)
+    if own is None:
+        raise NotFound()
+    return own.derive(*label)
+
+
+def token_key(stores: Stores, caller: Caller, kind: str, object_id: UUID, *, code: str) -> Key:
+    """Return the key by which `open_with` opens this one object without a session."""
+    label = _shelf(stores, kind).label
+    return derived_key(stores, caller, kind, object_id, *label, code=code)
+
+
+def open_with(stores: Stores, kind: str, object_id: UUID, key: Key) -> tuple[PrivateObject, UUID]:
+    """Return an object and whose it is to somebody without a session who has its sealing key.
+
+    A row that came back from a backup stays closed: its grant is gone from the keyring.
+    """
+    shelf = _shelf(stores, kind)
+    with stores.keyring.reading() as tx, stores.data.reading() as connection:
+        owners = grants.holders_of(tx, object_id)
+        row = shelf.find(connection, [object_id]).get(object_id)
+    # Only a key that the row names can find it changed; another key is merely a wrong one.
+    if len(owners) != 1 or row is None or header(bytes(row["sealed"])).key_id != key.id:
+        raise NotFound()
+    return shelf.open(row, key), owners.pop()
 
 
 def _drop_orphans(stores: Stores) -> None:
     with stores.keyring.reading() as tx:
         granted = grants.all_of_kind(tx, ObjectKind.PRIVATE)
     with stores.data.reading() as connection:
-        present = set(connection.execute(select(_TABLE.c.id)).scalars())
-    if not granted - present:
-        return
-    with stores.keyring.writing() as tx:
+        orphans = sorted(granted - private_rows.all_ids(connection))
+    if orphans:
         before = stores.now() - _ORPHAN_SECONDS
-        grants.take_object(tx, ObjectKind.PRIVATE, sorted(granted - present), before=before)
+        with stores.keyring.writing() as tx:
+            grants.take_object(tx, ObjectKind.PRIVATE, orphans, before=before)
+
+
+def _shelf(stores: Stores, kind: str) -> Shelf:
+    return Shelf(stores.organisation, kind, stores.clock.now().date())
 
 
 def _target(object_id: UUID) -> Object:
     return Object(ObjectKind.PRIVATE, object_id)
 
 
-def _key(tx: KeyringTransaction, caller: Caller, object_id: UUID) -> Key | None:
+def _own_key(tx: KeyringTransaction, caller: Caller, object_id: UUID) -> Key | None:
     opened = caller.keys.open(tx, _target(object_id), COMPARTMENT).get(COMPARTMENT)
     return None if opened is None else opened.key
 
 
-def _rows(
-    stores: Stores, connection: Connection, kind: str, ids: list[UUID], *, lock: bool = False
-) -> dict[UUID, RowMapping]:
-    today = stores.clock.now().date().isoformat()
-    at = {"ids": ids, "of_kind": kind, "today": today}
-    found = connection.execute(_LOCK if lock else _FIND, at).mappings()
-    return {row["id"]: row for row in found}
+def _key(shelf: Shelf, tx: KeyringTransaction, caller: Caller, object_id: UUID) -> Key | None:
+    own = _own_key(tx, caller, object_id)
+    return None if own is None else shelf.key(own)
 
 
-def _listed(
-    stores: Stores, tx: KeyringTransaction, caller: Caller, row: RowMapping
-) -> PrivateObject:
+def _listed(shelf: Shelf, tx: KeyringTransaction, caller: Caller, row: RowMapping) -> PrivateObject:
     try:
-        return _open(stores, row["kind"], row, _key(tx, caller, row["id"]))
+        return shelf.open(row, _key(shelf, tx, caller, row["id"]))
     except (Tampered, NotFound):
         due = date.fromisoformat(row["erase_after"])
         return PrivateObject(row["id"], {}, row["version"], due, readable=False)
-
-
-def _open(stores: Stores, kind: str, row: RowMapping | None, key: Key | None) -> PrivateObject:
-    if row is None or key is None:
-        raise NotFound()
-    place = _place(stores, kind, row["id"])
-    opened = unseal(_sealing(key, kind), place, bytes(row["sealed"]), row["version"])
-    try:
-        raw = json.loads(opened.content)
-        schema, content = raw["schema"], raw["content"]
-    except (ValueError, KeyError, TypeError):
-        raise Tampered(code="private") from None
-    if schema != _SCHEMA or not isinstance(content, dict):
-        raise Tampered(code="private")
-    due = date.fromisoformat(row["erase_after"])
-    return PrivateObject(row["id"], content, row["version"], due)
-
-
-def _seal(
-    stores: Stores, kind: str, object_id: UUID, key: Key, content: Mapping[str, Any], version: int
-) -> bytes:
-    text = json.dumps(
-        {"schema": _SCHEMA, "content": content}, ensure_ascii=False, separators=(",", ":")
-    ).encode()
-    return seal(_sealing(key, kind), _place(stores, kind, object_id), text, version)
-
-
-def _sealing(key: Key, kind: str) -> Key:
-    # Never the granted key itself: a feed's token carries this one, and opens nothing else by it.
-    return key.derive("private", kind)
-
-
-def _place(stores: Stores, kind: str, object_id: UUID) -> Place:
-    return Place(stores.organisation, "private/" + kind, object_id)
 
 
 def _act(caller: Caller, code: str, kind: str, object_id: UUID, *, failed: bool = False) -> Act:

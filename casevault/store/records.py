@@ -31,6 +31,15 @@ class Kept:
             return str(self.record.current.content[name])
         return datetime.fromtimestamp(self.record.first.at, UTC).date().isoformat()
 
+    def is_open_task_of(self, staff: UUID) -> bool:
+        """Say whether this is a task of somebody's that is not done."""
+        return self.is_open_task and self.record.about == staff
+
+    @property
+    def is_open_task(self) -> bool:
+        """Whether this is a task that is not done."""
+        return self.kind is DocumentKind.TASK and not self.record.current.content.get("done")
+
 
 def kept(document: Document) -> Kept:
     """Return a document as the record that it holds."""

@@ -312,6 +312,23 @@ def _list_drafts(_stage):
     return Ask()
 
 
+@valid("make_feed")
+def _make_feed(_stage):
+    return Ask()
+
+
+@valid("end_feed")
+def _end_feed(stage):
+    stage.world.post("/v1/feed", stage.by, None)
+    return Ask()
+
+
+@valid("read_feed")
+def _read_feed(stage):
+    answer = stage.world.post("/v1/feed", "cara", None)
+    return Ask(ids={"token": answer.json()["path"].rsplit("/", 1)[1].removesuffix(".ics")})
+
+
 @valid("read_draft", "delete_draft")
 def _a_draft(stage):
     return Ask(ids={"draft_id": _draft_of(stage)})

@@ -43,10 +43,12 @@ KEYS_FIRST = {
     "open_case": ["access_grant", "access_grant_key", "case_key"],
     "open_cases": ["access_grant", "access_grant_key", "case_key"],
     "save_draft": ["access_grant", "access_grant_key"],
+    "make_feed": ["access_grant", "access_grant_key"],
     # Power is taken first and recorded until it is; the intent remembers that it must be.
     "end_session": ["intent", "session"],
     "revoke_case": ["access_grant", "access_grant_key", "case_key", "intent"],
     "delete_draft": ["access_grant", "access_grant_key", "intent"],
+    "end_feed": ["access_grant", "access_grant_key", "intent"],
 }
 
 
