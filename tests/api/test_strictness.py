@@ -38,6 +38,9 @@ CHOSEN = {"retention_class", "team"}
 # A half-filled form is kept as it was typed: its content need not be valid yet.
 AS_TYPED = {"save_draft", "change_draft"}
 
+# The feed's token is an id and a key; a form is one of a few names.
+NO_UUID = {"token", "form"}
+
 
 # --- bodies from the interface -------------------------------------------------------------------
 
@@ -384,6 +387,6 @@ def test_every_id_of_the_interface_is_a_uuid():
     """Nobody is named in an address."""
     for name, (_, _, operation) in OPERATIONS.items():
         for parameter in operation.get("parameters", ()):
-            if parameter["in"] == "path":
+            if parameter["in"] == "path" and parameter["name"] not in NO_UUID:
                 assert parameter["schema"]["format"] == "uuid", name
     assert UUID(unknown_id())

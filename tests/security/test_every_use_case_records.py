@@ -185,14 +185,16 @@ def test_every_refusal_is_recorded(world, stage, mute):
 
 
 def test_wrong_credentials_are_recorded(world, stage):
-    """Guessing leaves a trace: passphrases and one-time codes."""
+    """Guessing leaves a trace: passphrases, one-time codes, addresses of feeds."""
     wrong = {
         "create_session": {"login": "cara", "passphrase": "not the made-up words"},
         "complete_enrolment": {"code": "0000-0000-0000-0000-0000", "passphrase": a_passphrase()},
     }
+    asks = {name: Ask(body=body) for name, body in wrong.items()}
+    asks["read_feed"] = Ask(ids={"token": "M" * 64})
     public = [operation for operation in personal(world) if operation.who is None]
-    assert {operation.id for operation in public} == wrong.keys()
-    found = silent(world, [(one, stage, Ask(body=wrong[one.id]), None) for one in public])
+    assert {operation.id for operation in public} == asks.keys()
+    found = silent(world, [(one, stage, asks[one.id], None) for one in public])
     assert not found, "\n".join(found)
 
 
