@@ -117,7 +117,7 @@ def _render(stores: Stores, caller: Caller, feed: UUID) -> None:
     still_open = set[UUID]().union(*(caseload.open_cases(stores, t) for t in caller.actor.teams))
 
     def look(glance: Glance) -> list[Event]:
-        tasks = map(kept, glance.documents(_NARRATIVE, [_TASK]))
+        tasks = map(kept, glance.documents)
         return [
             Event(_uid(uids, task.id), task.date)
             for task in tasks
@@ -125,7 +125,13 @@ def _render(stores: Stores, caller: Caller, feed: UUID) -> None:
         ]
 
     page = caseload.page(
-        stores, caller, own & still_open, look, compartment=_NARRATIVE, limit=_MAX_CASES
+        stores,
+        caller,
+        own & still_open,
+        look,
+        reads={_NARRATIVE: [_TASK]},
+        only=True,
+        limit=_MAX_CASES,
     )
     events = [event for seen in page.items for event in seen.found or ()]
     seen = caseload.acts(caller, _RENDERED, page.items, fields=("task.due",))

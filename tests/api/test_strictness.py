@@ -127,7 +127,8 @@ def faults(answer: Any, low: int = 400) -> list[str]:
 
 
 def cases(world: World) -> int:
-    """Return how many cases are stored."""
+    """Return how many cases are stored; the shared one, made when first asked for, is one."""
+    assert world.case
     with world.vault.stores.data.reading() as connection:
         return connection.execute(select(func.count()).select_from(tables.case_file)).scalar_one()
 
