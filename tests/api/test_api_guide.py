@@ -1,0 +1,86 @@
+"""The guide for caseworkers works as it stands: its shell blocks, and its client."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.security.server import running
+
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDE = DOCS / "api-guide.md"
+CLIENT = DOCS / "examples" / "caseworker.py"
+
+
+@pytest.fixture(scope="module")
+def served(worlds, tmp_path_factory):
+    """Give a real server."""
+    with running(worlds("sqlite"), tmp_path_factory.mktemp("guide")) as found:
+        yield found
+
+
+def blocks(text):
+    """Return the shell blocks of a guide, in their order."""
+    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+
+
+def run(served, text, login="cara"):
+    """Run all shell blocks in one shell, as somebody who reads from top to bottom."""
+    script = "set -euo pipefail\n" + "\n".join(blocks(text))
+    environment = {
+        **os.environ,
+        "URL": str(served.client.base_url),
+        "LOGIN": login,
+        "PASSPHRASE": served.passphrases[login],
+    }
+    return subprocess.run(
+        ["/bin/bash", "-c", script], env=environment, capture_output=True, check=False, timeout=60
+    )
+
+
+def client_module():
+    """Import the client as somebody who copied it."""
+    spec = importlib.util.spec_from_file_location("caseworker", CLIENT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="Debian package: curl")
+@pytest.mark.skipif(shutil.which("jq") is None, reason="Debian package: jq")
+def test_the_guide_runs_from_top_to_bottom(served):
+    """Every block succeeds, and one that does not is noticed."""
+    text = GUIDE.read_text()
+    assert len(blocks(text)) >= 8
+    done = run(served, text)
+    assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
+    broken = text.replace('"type": "hearing"', '"type": "heering"')
+    assert run(served, broken).returncode != 0
+
+
+def test_the_client_works_a_day(served, capsys):
+    """What it wrote is there for the person who wrote it; a refusal carries its code."""
+    module = client_module()
+    vault = module.Vault(str(served.client.base_url))
+    vault.sign_in("cara", served.passphrases["cara"])
+    case = module.day(vault)
+    known, _ = vault.get(f"/v1/cases/{case}/identity")
+    assert known["languages"] == ["fr"]
+    assert "waits: task" in capsys.readouterr().out
+    with pytest.raises(module.Refused) as refused:
+        vault.get(f"/v1/cases/{served.staff['cara']}/identity")
+    assert refused.value.code == "not-found"
+    vault.sign_out()
+    with pytest.raises(module.Refused):
+        vault.get("/v1/me")
+
+
+def test_the_client_is_small():
+    """Somebody reads it in five minutes."""
+    assert len(CLIENT.read_text().splitlines()) <= 100
