@@ -1,4 +1,4 @@
-"""One case from the first word to the auditor, told in plain language."""
+"""One case from the first word on, told in plain language; in the end the auditor asks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,6 @@ def tell(world: World, say: Narrator) -> Told:
     _case(world, say, told)
     _stranger(world, say, told)
     _assign(world, say, told)
-    _audit(world, say, told)
     return told
 
 
@@ -111,7 +110,7 @@ def _case(world: World, say: Narrator, told: Told) -> None:
     other = world.call("POST", "/v1/cases", {"identity": OTHER}, cara)
     told.case, told.other = opened.body["id"], other.body["id"]
     told.reference = opened.body["reference"]
-    told.typed |= set(_texts(IDENTITY)) | set(_texts(PROFILE)) | set(_texts(OTHER))
+    told.typed |= set(texts(IDENTITY)) | set(texts(PROFILE)) | set(texts(OTHER))
     read = world.call("GET", f"/v1/cases/{told.case}/identity", token=cara)
     say.line(f"3. Cara records a case: {told.reference}. She reads it back: {read.status},")
     say.line(f'   "{read.body["name_to_use"]}", phone {read.body["phones"][0]}.')
@@ -157,12 +156,13 @@ def _assign(world: World, say: Narrator, told: Told) -> None:
         say.detail("assign", f"{item['kind']}: {', '.join(item['compartments'])}")
 
 
-def _audit(world: World, say: Narrator, told: Told) -> None:
+def audit(world: World, say: Narrator, told: Told) -> None:
+    """Let the auditor ask who touched the case."""
     path = f"/v1/ledger/entries?case={told.case}"
     entries = world.call("GET", path, token=told.tokens["ada"]).body["items"]
     names = {staff: login for login, staff in told.ids.items()}
     count = f"{len(entries)} entries; the refusals among them:"
-    say.line(f"6. Auditor Ada asks who touched {told.reference}: {count}")
+    say.line(f"7. Auditor Ada asks who touched {told.reference}: {count}")
     for entry in entries:
         who = names.get(entry["actor_id"] or "", "the service")
         text = f"{entry['code']:<12} {who:<7} {entry['rule']}"
@@ -204,12 +204,13 @@ def _row(world: World, told: Told) -> str:
     return f"{bytes(sealed)[:18].hex()}... {len(sealed)} bytes"
 
 
-def _texts(value: object) -> Iterator[str]:
+def texts(value: object) -> Iterator[str]:
+    """Yield every text inside a value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for item in value.values():
-            yield from _texts(item)
+            yield from texts(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item)
+            yield from texts(item)
