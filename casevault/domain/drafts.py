@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from casevault.domain.casefile import DocumentKind
-from casevault.domain.dictionary import MAX_ITEMS, MAX_TEXT, fields_of
+from casevault.domain.dictionary import MAX_ITEMS, MAX_TEXT, Dictionary, fields_of
 from casevault.domain.fields import Field, Type
 from casevault.errors import FieldError, Invalid
 
@@ -43,22 +43,23 @@ def kept_until(today: date) -> date:
     return today + timedelta(days=KEPT_DAYS)
 
 
-def check(form: Form, content: Mapping[str, Any]) -> None:
-    """Refuse fields that the form does not have and values that no field could hold."""
+def check(words: Dictionary, form: Form, content: Mapping[str, Any]) -> None:
+    """Refuse fields that the form does not have here and values that no field could hold."""
     faults: list[FieldError] = []
     if form is Form.INTAKE:
         fields = tuple(
-            Field(kind.value, Type.GROUP, fields=tuple(_open(fields_of(kind)))) for kind in _INTAKE
+            Field(kind.value, Type.GROUP, fields=_asked(words, kind.value)) for kind in _INTAKE
         )
     else:
-        fields = tuple(_open(fields_of(DocumentKind(form.value))))
+        fields = _asked(words, form.value)
     _check_group("", fields, content, faults)
     if faults:
         raise Invalid("Some fields cannot be taken as they are.", errors=tuple(faults[:50]))
 
 
-def _open(fields: tuple[Field, ...]) -> list[Field]:
-    return [field for field in fields if not field.system]
+def _asked(words: Dictionary, document: str) -> tuple[Field, ...]:
+    # A purpose that is switched off is not asked for in a draft either.
+    return tuple(f for f in fields_of(document) if not f.system and words.asks(f))
 
 
 def _check_group(

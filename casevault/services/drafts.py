@@ -16,7 +16,7 @@ from uuid import UUID
 from casevault.domain import drafts
 from casevault.domain.access import Permission, Subject
 from casevault.domain.drafts import Form
-from casevault.errors import Conflict, NotFound, Tampered
+from casevault.errors import Conflict, NotFound, Stale, Tampered
 from casevault.store import idempotency, private, stamps
 from casevault.store.caller import Caller, Gate
 from casevault.store.ledger import Touched
@@ -65,7 +65,7 @@ class Drafts:
     ) -> Draft:
         """Keep a new draft. A repeated request gives the one that it made before."""
         self._require(caller, Permission.DRAFT_WRITE)
-        drafts.check(form, content)
+        drafts.check(self._stores.dictionary, form, content)
         if (earlier := self._repeated(caller, repeat)) is not None:
             return earlier
         inside = self._inside(form, case, content)
@@ -93,7 +93,7 @@ class Drafts:
     ) -> int:
         """Save again, for another week; return the new version."""
         self._require(caller, Permission.DRAFT_WRITE, draft)
-        drafts.check(form, content)
+        drafts.check(self._stores.dictionary, form, content)
         inside = self._inside(form, case, content)
         until = drafts.kept_until(self._today())
         with self._denying(caller, Permission.DRAFT_WRITE, draft):
@@ -132,11 +132,12 @@ class Drafts:
 
     @contextmanager
     def _denying(self, caller: Caller, permission: Permission, draft: UUID) -> Iterator[None]:
-        """Record that somebody asked for what is not theirs."""
+        """Record that somebody asked for what is not theirs, or for an old version."""
         try:
             yield
-        except NotFound:
-            self._gate.deny(caller, permission, "deny:no-grant", (Touched("draft", draft),))
+        except (NotFound, Stale) as error:
+            rule = "deny:no-grant" if isinstance(error, NotFound) else "refused:stale"
+            self._gate.deny(caller, permission, rule, (Touched("draft", draft),))
             raise
 
     def _repeated(self, caller: Caller, repeat: idempotency.Repeat | None) -> Draft | None:

@@ -7,15 +7,17 @@ from datetime import date
 import pytest
 
 from casevault.domain.casefile import DocumentKind
-from casevault.domain.dictionary import MAX_ITEMS, MAX_TEXT
+from casevault.domain.dictionary import MAX_ITEMS, MAX_TEXT, Dictionary
 from casevault.domain.drafts import Form, check, kept_until
 from casevault.errors import Invalid
+
+PLAIN = Dictionary()
 
 
 def faults(form, content):
     """Return pointers and codes of what is refused."""
     with pytest.raises(Invalid) as caught:
-        check(form, content)
+        check(PLAIN, form, content)
     return [(error.pointer, error.code) for error in caught.value.errors]
 
 
@@ -32,7 +34,7 @@ def faults(form, content):
 )
 def test_half_filled_forms_are_taken(form, content):
     """Nothing is lost because it is not finished."""
-    check(form, content)
+    check(PLAIN, form, content)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,13 @@ def test_half_filled_forms_are_taken(form, content):
 def test_what_no_field_could_hold_is_refused(form, content, expected):
     """Unknown names, at any depth, and shapes or sizes of no field; names are not repeated."""
     assert faults(form, content) == [expected]
+
+
+def test_what_the_programme_does_not_ask_for_is_no_field_of_a_draft():
+    """A purpose that is off is off while somebody types, too."""
+    content = {"profile": {"disability": {"seeing": "some"}}}
+    assert faults(Form.INTAKE, content) == [("/profile/*", "field.unknown")]
+    check(Dictionary.of({"disability"}), Form.INTAKE, content)
 
 
 def test_every_document_has_a_form():
