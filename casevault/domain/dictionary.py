@@ -135,7 +135,7 @@ class Dictionary:
         asked = dict(content)
         for field in fields_of(document):
             name, off = field.name, not self.asks(field)
-            same = name in asked and asked[name] == stored.get(name)
+            same = name in asked and name in stored and asked[name] == stored[name]
             if name in asked and off and (asked[name] is None or same):
                 value = asked.pop(name)
                 stays |= {} if value is None else {name: value}

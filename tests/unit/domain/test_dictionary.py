@@ -400,3 +400,28 @@ def test_filled_names_what_holds_something():
     }
     every = {name for name, _ in dictionary.walk(DocumentKind.IDENTITY)}
     assert dictionary.filled(DocumentKind.IDENTITY, FULL_IDENTITY) == every
+
+
+SERVICES = [{"type": "food", "outcome": "provided", "month": "2026-11"}]
+COUNTED = {"case": "0" * 32, "pid": "1" * 32, "services": SERVICES}
+
+
+def test_what_the_service_shows_may_come_back_as_it_was():
+    """A client that sends back what it read changes nothing of the service's own."""
+    shown = dictionary.shown(DocumentKind.FACTS, COUNTED)
+    assert shown == {"services": SERVICES}
+    assert PLAIN.amended(DocumentKind.FACTS, COUNTED, shown) == COUNTED
+
+
+@pytest.mark.parametrize("services", [[], None, "none"])
+@pytest.mark.parametrize("stored", [COUNTED, {}])
+def test_what_the_service_writes_cannot_be_changed(stored, services):
+    """Not even to nothing, and not when there is nothing yet."""
+    with pytest.raises(Invalid) as caught:
+        PLAIN.amended(DocumentKind.FACTS, stored, {"services": services})
+    assert [(e.pointer, e.code) for e in caught.value.errors] == [("/services", "field.read-only")]
+
+
+def test_texts_are_the_fields_in_words():
+    """What a passage can be redacted from."""
+    assert dictionary.texts_of(DocumentKind.SERVICE) == {"provider", "text"}
