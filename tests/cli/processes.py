@@ -59,11 +59,14 @@ def here(capsys: pytest.CaptureFixture[str], *arguments: object) -> Done:
     return Done(int(ended.value.code or 0), printed.out, printed.err)
 
 
-def casevault(*arguments: object, stdin: str = "", cwd: Path | None = None, **more: str) -> Done:
+def casevault(
+    *arguments: object, cwd: Path | None = None, pass_fds: tuple[int, ...] = (), **more: str
+) -> Done:
     """Run a command to its end."""
     done = subprocess.run(
         [sys.executable, "-m", "casevault", *map(str, arguments)],
-        input=stdin,
+        stdin=subprocess.DEVNULL,
+        pass_fds=pass_fds,
         capture_output=True,
         text=True,
         timeout=60,
@@ -96,27 +99,36 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def init(folder: Path, runtime: Path, *arguments: object, **more: object) -> Done:
-    """Hold a ceremony in a folder: answers from a file, passphrases through a pipe."""
+def _ceremony(
+    folder: Path, runtime: Path, arguments: tuple[object, ...], more: dict[str, object]
+) -> tuple[list[object], int]:
+    """Return the command of a ceremony and the descriptor that it reads passphrases from."""
     reading, writing = os.pipe()
     os.write(writing, json.dumps(PASSPHRASES).encode())
     os.close(writing)
     command = ["init", "-c", folder / "casevault.toml", "--passphrases-fd", reading, *arguments]
-    command += ["--answers", answers(folder, runtime, **more)]
+    return [*command, "--answers", answers(folder, runtime, **more)], reading
+
+
+def init(folder: Path, runtime: Path, *arguments: object, **more: object) -> Done:
+    """Hold a ceremony in a folder: answers from a file, passphrases through a pipe."""
+    command, reading = _ceremony(folder, runtime, arguments, more)
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "casevault", *map(str, command)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=environment(),
-            pass_fds=(reading,),
-            check=False,
-        )
+        return casevault(*command, pass_fds=(reading,))
     finally:
         os.close(reading)
-    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def init_here(
+    capsys: pytest.CaptureFixture[str],
+    folder: Path,
+    runtime: Path,
+    *arguments: object,
+    **more: object,
+) -> Done:
+    """Hold a ceremony in this process, which closes what it was given."""
+    command, _ = _ceremony(folder, runtime, arguments, more)
+    return here(capsys, *command)
 
 
 @dataclass

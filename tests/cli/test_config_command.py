@@ -65,9 +65,11 @@ def test_an_unsafe_value_is_refused_with_advice(tmp_path, capsys, line, advice):
     assert "Traceback" not in done.err
 
 
-def test_a_misspelt_variable_is_refused(tmp_path):
+def test_a_misspelt_variable_is_refused(tmp_path, monkeypatch, capsys):
     """Without a file as well."""
-    done = casevault("config", "check", cwd=tmp_path, CASEVAULT_IDLE_MINUTE="1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CASEVAULT_IDLE_MINUTE", "1")
+    done = here(capsys, "config", "check")
     assert (done.code, done.out) == (1, "")
     assert "spelling" in done.err
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.processes import casevault, here
+from tests.cli.processes import here
 from tests.conftest import Databases
 
 
@@ -51,9 +51,9 @@ def test_upgrade_of_an_unreachable_server_fails_with_a_sentence(tmp_path, capsys
     assert "zq7secret" not in done.err
 
 
-def test_check_finds_no_difference():
+def test_check_finds_no_difference(capsys):
     """The tables in the code and the migrations agree; needs no vault and no configuration."""
-    done = casevault("db", "check")
+    done = here(capsys, "db", "check")
     assert (done.code, done.out) == (0, "")
     assert done.err.splitlines() == [
         "data on sqlite: 0 differences",

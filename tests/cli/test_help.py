@@ -14,7 +14,7 @@ from casevault import __version__
 from casevault.cli import app as command_line
 from casevault.cli.app import app
 from casevault.errors import Busy, CaseVaultError, Misconfigured, Refused, Tampered
-from tests.cli.processes import casevault
+from tests.cli.processes import here
 
 KIND = re.compile(r"\((offline|operator|personal)\)")
 SECRET = re.compile(r"passphrase|password|secret|token|code|share(?!s)", re.IGNORECASE)
@@ -106,9 +106,9 @@ def test_an_unknown_option_is_a_usage_error(path: tuple[str, ...]):
     assert CliRunner().invoke(app, [*path, "--no-such-option"]).exit_code == 2
 
 
-def test_the_version_goes_to_stdout():
+def test_the_version_goes_to_stdout(capsys):
     """And nothing else does."""
-    done = casevault("--version")
+    done = here(capsys, "--version")
     assert (done.code, done.out, done.err) == (0, __version__ + "\n", "")
 
 

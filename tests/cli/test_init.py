@@ -16,7 +16,7 @@ import pytest
 from casevault.cli import init as init_command
 from casevault.config import load_settings
 from casevault.crypto import recovery
-from tests.cli.processes import PASSPHRASES, PEOPLE, Done, answers, here, init
+from tests.cli.processes import PASSPHRASES, PEOPLE, Done, answers, here, init, init_here
 
 SHARE = re.compile(r"Recovery share (\d) of (\d); any (\d) recover\.\n([a-z ]+)\n")
 
@@ -95,11 +95,11 @@ def test_the_configuration_is_read_as_it_was_meant(done: Done, place: Path):
     assert settings.root_fingerprint is not None
 
 
-def test_a_second_ceremony_is_refused(done: Done, place: Path, runtime: Path):
+def test_a_second_ceremony_is_refused(done: Done, place: Path, runtime: Path, capsys):
     """By the configuration file, by the keys and by the stores; and nothing is changed."""
     before = {path: path.read_bytes() for path in place.rglob("casevault.toml")}
     root = (place / "keys" / "root.json").read_bytes()
-    again = init(place, runtime)
+    again = init_here(capsys, place, runtime)
     assert (again.code, again.out) == (1, "")
     assert "configuration file already" in again.err
     elsewhere = place / "elsewhere"
@@ -107,31 +107,31 @@ def test_a_second_ceremony_is_refused(done: Done, place: Path, runtime: Path):
     same = {"keyring_url": f"sqlite:///{place}/keyring/keyring.db"}
     same |= {"data_url": f"sqlite:///{place}/var/casevault.db"}
     for keys in (place / "keys", elsewhere / "keys"):
-        other = init(elsewhere, runtime, keys_dir=str(keys), **same)
+        other = init_here(capsys, elsewhere, runtime, keys_dir=str(keys), **same)
         assert (other.code, other.out) == (1, "")
         assert "hold a vault" in other.err
         assert not (elsewhere / "casevault.toml").exists()
     assert not (elsewhere / "keys").exists()
-    fresh = init(elsewhere, runtime, keys_dir=str(place / "keys"))
+    fresh = init_here(capsys, elsewhere, runtime, keys_dir=str(place / "keys"))
     assert (fresh.code, fresh.out) == (1, "")
     assert "keys folder" in fresh.err
     assert {path: path.read_bytes() for path in before} == before
     assert (place / "keys" / "root.json").read_bytes() == root
 
 
-def test_shares_can_go_to_a_file(tmp_path: Path, runtime: Path):
+def test_shares_can_go_to_a_file(tmp_path: Path, runtime: Path, capsys):
     """A private one, which must not be there yet: it is tried before anything is made."""
     sheet = tmp_path / "paper" / "shares.txt"
     sheet.parent.mkdir()
     sheet.write_text("the shares of another vault")
-    refused = init(tmp_path, runtime, "--shares-file", sheet)
+    refused = init_here(capsys, tmp_path, runtime, "--shares-file", sheet)
     assert (refused.code, refused.out) == (1, "")
     assert "Name a new one" in refused.err
     assert sheet.read_text() == "the shares of another vault"
     assert not (tmp_path / "casevault.toml").exists()
     assert not (tmp_path / "keys").exists()
     sheet.unlink()
-    made = init(tmp_path, runtime, "--shares-file", sheet)
+    made = init_here(capsys, tmp_path, runtime, "--shares-file", sheet)
     assert (made.code, made.out) == (0, "")
     assert mode(sheet) == 0o600
     assert len(SHARE.findall(sheet.read_text())) == 5
