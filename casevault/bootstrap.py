@@ -28,6 +28,7 @@ from casevault.crypto.roots import FileRoots, write_private
 from casevault.domain.dictionary import Dictionary
 from casevault.errors import Misconfigured
 from casevault.services.accounts import Accounts
+from casevault.services.approvals import Approvals
 from casevault.services.assignments import Assignments
 from casevault.services.caretaker import Caretaker
 from casevault.services.casework import Casework
@@ -40,6 +41,7 @@ from casevault.services.links import Links
 from casevault.services.oversight import Oversight
 from casevault.services.readiness import Readiness
 from casevault.services.records import Records
+from casevault.services.recovery import Recovery
 from casevault.services.sessions import Limits, Sessions
 from casevault.services.transitions import Transitions
 from casevault.services.worklist import Worklists
@@ -67,6 +69,8 @@ class Vault:
     stores: Stores
     sessions: Sessions
     accounts: Accounts
+    approvals: Approvals
+    recovery: Recovery
     casework: Casework
     importing: Importing
     assignments: Assignments
@@ -121,6 +125,8 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         stores=stores,
         sessions=Sessions(stores, kdf, limits, boot_secret),
         accounts=Accounts(stores, gate, kdf),
+        approvals=Approvals(stores, gate),
+        recovery=Recovery(stores, gate),
         casework=Casework(stores, gate),
         importing=Importing(stores, gate),
         assignments=Assignments(stores, gate),

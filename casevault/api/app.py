@@ -14,6 +14,7 @@ from casevault.api import docs_page, problems
 from casevault.api.deps import needs
 from casevault.api.middleware import BodyGuard, HostGuard, RequestContext
 from casevault.api.routes import (
+    approvals,
     auth,
     cases,
     drafts,
@@ -49,6 +50,7 @@ ROUTERS = (
     drafts.router,
     worklist.router,
     feeds.router,
+    approvals.router,
     ledger.router,
     vocabulary.router,
     docs,

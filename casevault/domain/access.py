@@ -48,11 +48,15 @@ class Permission(StrEnum):
     SESSION_CREATE = "session:create"
     SESSION_READ = "session:read"
     SESSION_END = "session:end"
+    SESSION_CONFIRM = "session:confirm"
     ENROLMENT_COMPLETE = "enrolment:complete"
     STAFF_ADD = "staff:add"
     STAFF_LIST = "staff:list"
     STAFF_READ = "staff:read"
     VOUCH_ISSUE = "vouch:issue"
+    KEYS_RECOVER = "keys:recover"
+    APPROVAL_LIST = "approval:list"
+    APPROVAL_DECIDE = "approval:decide"
     CASE_OPEN = "case:open"
     CASE_LIST = "case:list"
     CASE_READ = "case:read"
@@ -83,10 +87,14 @@ class Rule:
     own_team: bool = False
     needs_grant: bool = False
     not_self: bool = False
+    # Only for a few minutes after the person gave their passphrase.
+    step_up: bool = False
 
 
 _TEAM = frozenset({Role.CASEWORKER, Role.SUPERVISOR})
 _ALL = frozenset(Role)
+# Whose word counts for which act: `domain.approvals`.
+_APPROVERS = frozenset({Role.SUPERVISOR, Role.DPO, Role.AUDITOR})
 
 RULES: Mapping[Permission, Rule] = MappingProxyType(
     {
@@ -97,12 +105,17 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.ENROLMENT_COMPLETE: Rule(public=True, writes=True),
         Permission.SESSION_READ: Rule(anyone=True),
         Permission.SESSION_END: Rule(anyone=True, writes=True),
+        Permission.SESSION_CONFIRM: Rule(anyone=True, writes=True),
         Permission.STAFF_ADD: Rule(frozenset({Role.ADMINISTRATOR}), writes=True),
         Permission.STAFF_LIST: Rule(_ALL - {Role.REFERRER}),
         Permission.STAFF_READ: Rule(_ALL - {Role.REFERRER}),
         Permission.VOUCH_ISSUE: Rule(
-            frozenset({Role.SUPERVISOR, Role.DPO}), writes=True, not_self=True
+            frozenset({Role.SUPERVISOR, Role.DPO}), writes=True, not_self=True, step_up=True
         ),
+        # Asking only: it takes a second person and the shares on paper.
+        Permission.KEYS_RECOVER: Rule(_APPROVERS | {Role.ADMINISTRATOR}, writes=True, step_up=True),
+        Permission.APPROVAL_LIST: Rule(_APPROVERS),
+        Permission.APPROVAL_DECIDE: Rule(_APPROVERS, writes=True, step_up=True),
         Permission.CASE_OPEN: Rule(_TEAM, writes=True, own_team=True),
         Permission.CASE_LIST: Rule(_TEAM),
         Permission.CASE_READ: Rule(_TEAM, own_team=True, needs_grant=True),
@@ -142,6 +155,7 @@ class Actor:
     roles: frozenset[Role]
     teams: frozenset[TeamId]
     assurance: str
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,4 +221,6 @@ def _denied(actor: Actor, rule: Rule, subject: Subject, minimum_assurance: str) 
         return "no-grant"
     if rule.own_team and subject.team not in actor.teams:
         return "other-team"
+    if rule.step_up and not actor.fresh:
+        return "step-up"
     return None

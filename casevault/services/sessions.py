@@ -7,7 +7,7 @@ wrong, and spends the same work on logins that do not exist.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from casevault.crypto import tokens
@@ -16,7 +16,7 @@ from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.tokens import Token
 from casevault.domain.access import Actor, Role
 from casevault.domain.vouching import Scope
-from casevault.errors import Busy, Conflict, Tampered, Unauthenticated
+from casevault.errors import Busy, Conflict, Refused, Tampered, Unauthenticated
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.store import feeds, intents, ledger, people
 from casevault.store.caller import Caller
@@ -27,6 +27,8 @@ from casevault.store.stores import Stores
 
 PASSPHRASE = "passphrase"  # noqa: S105 - the name of an assurance level
 _TOUCH_SECONDS = 60
+# How long a person counts as freshly confirmed after their passphrase.
+FRESH_SECONDS = 300
 _MAX_SESSIONS = 10
 
 
@@ -105,9 +107,29 @@ class Sessions:
         )
         intents.taking(self._stores, act, lambda tx: people.end_session(tx, token))
 
+    def step_up(self, caller: Caller, text: str | None, passphrase: str) -> int:
+        """Take the passphrase once more; return until when acts that ask for it are open."""
+        token, stores = self._parse(text), self._stores
+        with stores.keyring.reading() as tx:
+            envelope = people.envelope_of(tx, caller.staff)
+        act = Act("auth.step_up", caller.on_ledger, rule="permit:envelope")
+        try:
+            if envelope is None:
+                raise Tampered(code="envelope")
+            pepper = stores.roots.pepper(envelope.pepper_version)
+            self._kdf.open(stores.organisation, caller.staff, envelope, passphrase, pepper)
+        except Tampered:
+            failed = replace(act, code="auth.step_up_failed", rule="deny:credentials")
+            stores.ledger.record(replace(failed, outcome=ledger.REFUSED))
+            raise Refused("This is not your passphrase.", code="step-up.credentials") from None
+        now = stores.now()
+        with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            people.confirm_session(tx, token, now)
+        return now + FRESH_SECONDS
+
     def _begin(self, staff: UUID, secret: PrincipalSecret, request: str | None) -> SignedIn:
         now, token = self._stores.now(), Token.new(self._host_tag)
-        session = Session(new_id(), staff, now, now, PASSPHRASE, b"")
+        session = Session(new_id(), staff, now, now, now, PASSPHRASE, b"")
         actor = ledger.Actor(
             staff=staff, session=session.id, assurance=session.assurance, request=request
         )
@@ -126,11 +148,13 @@ class Sessions:
         request: str | None,
     ) -> Caller:
         staff_scopes = [scope for scope in scopes if scope.kind == "staff"]
+        age = self._stores.now() - session.confirmed_at
         actor = Actor(
             staff_id=StaffId(session.staff),
             roles=frozenset(Role(role) for scope in staff_scopes for role in scope.roles),
             teams=frozenset(TeamId(s.team) for s in staff_scopes if s.team is not None),
             assurance=session.assurance,
+            fresh=-_TOUCH_SECONDS <= age <= FRESH_SECONDS,
         )
         holder = KeyHolder(session.staff, secret, self._stores.trust)
         return Caller(actor, holder, session.id, request)

@@ -70,6 +70,12 @@ class Gate:
             self.deny(caller, permission, decision.rule, touched)
             if hide:
                 raise NotFound()
+            if decision.rule == "deny:step-up":
+                raise Refused(
+                    "This act asks for your passphrase once more.",
+                    code="refused.step-up",
+                    hint="Confirm it at /v1/auth/step-up, then try again within five minutes.",
+                )
             raise Refused(
                 "Your role does not include this.",
                 code="refused." + decision.rule.partition(":")[2],

@@ -172,6 +172,17 @@ intent = Table(
     **_NO_ROWIDS,
 )
 
+# What one person asked for and others approve: their signed statements.
+approval = Table(
+    "approval",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("object_id", Uuid, nullable=False, index=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 # What must never come back, whatever backup is restored.
 tombstone = Table(
     "tombstone",

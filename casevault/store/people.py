@@ -5,7 +5,7 @@ Names and logins are sealed under the service key inside the row; a login is fou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from casevault.crypto import canonical, macs, tokens
@@ -13,7 +13,7 @@ from casevault.crypto.canonical import Reader
 from casevault.crypto.credentials import Envelope
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealing import Place, seal, unseal
-from casevault.errors import Unauthenticated
+from casevault.errors import Conflict, Unauthenticated
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
 
@@ -38,6 +38,8 @@ class Session:
     staff: UUID
     created_at: int
     seen_at: int
+    # When the person last proved to be there: at sign-in, then by stepping up.
+    confirmed_at: int
     assurance: str
     sealed_seed: bytes = field(repr=False)
 
@@ -171,20 +173,15 @@ def touch_session(tx: KeyringTransaction, token: tokens.Token, now: int) -> None
     """Note that the session was used (callers do so at most once a minute)."""
     session = session_of(tx, token)
     if session is not None:
-        seen = Session(
-            session.id,
-            session.staff,
-            session.created_at,
-            max(now, session.seen_at),
-            session.assurance,
-            session.sealed_seed,
-        )
-        tx.replace(
-            tables.session,
-            _session_content(seen, session.sealed_seed),
-            sid=token.sid_digest,
-            staff_id=session.staff,
-        )
+        _replace_session(tx, token, replace(session, seen_at=max(now, session.seen_at)))
+
+
+def confirm_session(tx: KeyringTransaction, token: tokens.Token, now: int) -> None:
+    """Note that the person proved anew to be there; a session that ended is a `Conflict`."""
+    session = session_of(tx, token)
+    if session is None:
+        raise Conflict(code="session.over")
+    _replace_session(tx, token, replace(session, confirmed_at=now))
 
 
 def end_session(tx: KeyringTransaction, token: tokens.Token) -> None:
@@ -198,6 +195,15 @@ def drop_oldest_sessions(tx: KeyringTransaction, staff: UUID, keep: int) -> None
     rows.sort(key=lambda row: _session(row).created_at, reverse=True)
     for row in rows[keep:]:
         tx.remove(tables.session, sid=row.lookup["sid"])
+
+
+def _replace_session(tx: KeyringTransaction, token: tokens.Token, session: Session) -> None:
+    tx.replace(
+        tables.session,
+        _session_content(session, session.sealed_seed),
+        sid=token.sid_digest,
+        staff_id=session.staff,
+    )
 
 
 def _no_such_code() -> Unauthenticated:
@@ -235,7 +241,12 @@ def _session_place(organisation: UUID, session: Session) -> Place:
 
 def _session_content(session: Session, sealed_seed: bytes) -> bytes:
     return canonical.encode(
-        session.id, session.created_at, session.seen_at, session.assurance, sealed_seed
+        session.id,
+        session.created_at,
+        session.seen_at,
+        session.confirmed_at,
+        session.assurance,
+        sealed_seed,
     )
 
 
@@ -246,6 +257,7 @@ def _session(row: Row) -> Session:
         staff=row.lookup["staff_id"],
         created_at=reader.number(),
         seen_at=reader.number(),
+        confirmed_at=reader.number(),
         assurance=reader.text(),
         sealed_seed=reader.bytes_(),
     )

@@ -72,9 +72,19 @@ class Trust:
         return [b.scope for b in self.believed(tx, subject) if b.holds(moment)]
 
     def believed(self, tx: KeyringTransaction, subject: UUID) -> tuple[Believed, ...]:
-        """Return every vouch for a principal whose chain holds, in force or not."""
+        """Return every vouch for a principal's present keys whose chain holds, in force or not."""
         found: tuple[Believed, ...] = self._remembered(
-            tx, ("believed", subject), lambda: self._follow(tx, subject, MAX_CHAIN)
+            tx, ("believed", subject), lambda: self._of_present_keys(tx, subject)
+        )
+        return found
+
+    def ever(self, tx: KeyringTransaction, subject: UUID) -> tuple[Believed, ...]:
+        """As `believed`, also for pairs of keys that the principal had before: what they signed.
+
+        Never for whom to grant to.
+        """
+        found: tuple[Believed, ...] = self._remembered(
+            tx, ("ever", subject), lambda: self._follow(tx, subject, MAX_CHAIN)
         )
         return found
 
@@ -159,7 +169,7 @@ class Trust:
             group = row.kind
         candidates = [
             b
-            for b in self.believed(tx, terms.granter)
+            for b in self.ever(tx, terms.granter)
             if b.holds(terms.issued_at) and b.public.key_id == terms.granter_key_id
         ]
         if kind is ObjectKind.PRIVATE and terms.granter != terms.grantee:
@@ -167,6 +177,14 @@ class Trust:
         if not may_grant([b.scope for b in candidates], kind, terms.team, group):
             raise Tampered(code="grant.scope")
         crypto_grants.check_signature(grant, candidates[0].public)
+
+    def _of_present_keys(self, tx: KeyringTransaction, subject: UUID) -> tuple[Believed, ...]:
+        principal = principals.principal(tx, subject)
+        if principal is None:
+            return ()
+        present = principal.public.key_id
+        found = self._follow(tx, subject, MAX_CHAIN)
+        return tuple(one for one in found if one.public.key_id == present)
 
     def _follow(self, tx: KeyringTransaction, subject: UUID, depth: int) -> tuple[Believed, ...]:
         principal = principals.principal(tx, subject)
@@ -183,8 +201,6 @@ class Trust:
         revoked = principals.revocations(tx, [v.statement.serial for v in found])
         believed = []
         for vouch in found:
-            if vouch.subject_keys.key_id != principal.public.key_id:
-                continue
             if vouch.statement.kind != principal.kind.value:
                 continue
             one = self._believe(tx, vouch, revoked.get(vouch.statement.serial), depth)

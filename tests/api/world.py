@@ -102,12 +102,25 @@ class World:
     ) -> httpx2.Response:
         """Send one request as somebody (a login, or None for nobody)."""
         headers = dict(kwargs.pop("headers", None) or {})
-        if by is not None:
-            headers.setdefault("Authorization", f"Bearer {self.token(by)}")
+        if by is not None and "Authorization" not in headers:
+            headers["Authorization"] = f"Bearer {self.token(by)}"
         if body is not None:
             kwargs["json"] = body
+        step_up = kwargs.pop("step_up", True)
         answer: httpx2.Response = self.client.request(method, path, headers=headers, **kwargs)
+        if step_up and by is not None and _asks_for_passphrase(answer):
+            # People give their passphrase and try again.
+            assert self.confirm(by, headers["Authorization"]).status_code == 200
+            answer = self.client.request(method, path, headers=headers, **kwargs)
         return answer
+
+    def confirm(self, login: str, authorization: str | None = None) -> httpx2.Response:
+        """Step up: give the passphrase once more."""
+        return self.client.post(
+            "/v1/auth/step-up",
+            json={"passphrase": self.passphrases[login]},
+            headers={"Authorization": authorization or f"Bearer {self.token(login)}"},
+        )
 
     def get(self, path: str, by: str | None = None, **kwargs: Any) -> httpx2.Response:
         """Send a GET."""
@@ -282,6 +295,10 @@ def started(vault: Vault) -> TestClient:
     client = TestClient(create_app(vault), base_url=ORIGIN, raise_server_exceptions=False)
     client.__enter__()
     return client
+
+
+def _asks_for_passphrase(answer: httpx2.Response) -> bool:
+    return answer.status_code == 403 and answer.json()["code"] == "refused.step-up"
 
 
 def unknown_id() -> str:

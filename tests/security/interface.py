@@ -275,6 +275,32 @@ def _issue_vouch(stage):
     return Ask(body={"staff_id": stage.world.staff[login], "fingerprint": fingerprint})
 
 
+@valid("confirm_session")
+def _confirm_session(stage):
+    return Ask(body={"passphrase": stage.world.passphrases.get(stage.by, a_passphrase())})
+
+
+@valid("list_approvals")
+def _list_approvals(_stage):
+    return Ask()
+
+
+def _recovery(stage):
+    return {"scope": "auditors", "beneficiary": stage.world.staff["ada"]}
+
+
+@valid("ask_recovery")
+def _ask_recovery(stage):
+    return Ask(body=_recovery(stage))
+
+
+@valid("decide_approval")
+def _decide_approval(stage):
+    asked = stage.world.post("/v1/recoveries", "adi", _recovery(stage))
+    assert asked.status_code == 201, asked.text
+    return Ask(ids={"approval_id": asked.json()["id"]}, body={"approve": False})
+
+
 @valid("query_ledger")
 def _query_ledger(stage):
     return Ask(query={"case": stage.case})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from fastapi import APIRouter, Response
 
 from casevault.api.deps import CallerDep, RequestId, Token, VaultDep, needs
-from casevault.api.schemas.auth import Enrolment, SessionBegun, SignIn
+from casevault.api.schemas.auth import Confirmed, Enrolment, SessionBegun, SignIn, StepUp
 from casevault.api.schemas.common import moment
 from casevault.api.schemas.staff import StaffMember
 from casevault.domain.access import Permission
@@ -48,6 +50,17 @@ def end_session(vault: VaultDep, caller: CallerDep, token: Token) -> Response:
     """Sign out, on every worker at once."""
     vault.sessions.sign_out(caller, token)
     return Response(status_code=204)
+
+
+@router.post(
+    "/auth/step-up",
+    operation_id="confirm_session",
+    openapi_extra=needs(Permission.SESSION_CONFIRM),
+)
+def confirm_session(vault: VaultDep, caller: CallerDep, token: Token, body: StepUp) -> Confirmed:
+    """Give your passphrase once more: five minutes for acts that ask for it."""
+    until = vault.sessions.step_up(caller, token, body.passphrase)
+    return Confirmed(until=datetime.fromtimestamp(until, UTC))
 
 
 @router.get("/me", operation_id="read_me", openapi_extra=needs(Permission.SESSION_READ))

@@ -32,3 +32,15 @@ class SessionBegun(Shape):
     token: str
     staff_id: UUID
     expires_at: datetime
+
+
+class StepUp(Shape):
+    """Your passphrase once more."""
+
+    passphrase: str = Field(max_length=256, examples=["six made-up words like these here"])
+
+
+class Confirmed(Shape):
+    """Until when acts that ask for a fresh passphrase are open to this session."""
+
+    until: datetime

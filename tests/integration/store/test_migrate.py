@@ -124,6 +124,33 @@ def test_import_lines_come_and_go_beside_a_vault_in_use(database, tmp_path):
     vault.close()
 
 
+def test_approvals_come_and_go_beside_a_keyring_in_use(database, tmp_path):
+    """0002 of the keyring up and down: people, vouches and grants of before stay as they were."""
+    vault = a_vault(database, tmp_path)
+    store = vault.stores.keyring.database
+
+    def kept():
+        names = (keyring_tables.vouch, keyring_tables.staff, keyring_tables.grant)
+        with store.reading() as connection:
+            return [sorted(map(str, connection.execute(table.select()))) for table in names]
+
+    before = kept()
+    assert all(before)
+    migrate.downgrade(store, "keyring", "0001")
+    for _ in range(2):
+        migrate.upgrade(store, "keyring")
+        assert migrate.differences(store, "keyring") == 0
+        row = a_row(keyring_tables.approval, SEALED_MAGIC + bytes(352))
+        with store.writing() as connection:
+            connection.execute(keyring_tables.approval.insert().values(**row))
+        assert kept() == before
+        migrate.downgrade(store, "keyring", "0001")
+        with store.reading() as connection:
+            assert "approval" not in inspect(connection).get_table_names()
+    assert kept() == before
+    vault.close()
+
+
 def test_every_index_in_code_is_in_the_database(opened):
     """Alembic's comparison is not asked alone: index and unique columns are listed."""
     for branch, metadata in (("data", tables.data), ("keyring", keyring_tables.keyring)):

@@ -1,0 +1,160 @@
+"""Acts that need a second person: which, whose word counts, how many, until when.
+
+Pure. One table for all of them. Nobody approves what they asked for or what is for them, nobody
+counts twice, and a word given for one act says nothing about another: `crypto.approvals` signs the
+whole act, and `store.approvals` asks here again at the moment the act is carried out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from uuid import UUID
+
+from casevault.domain.access import Role
+from casevault.domain.vouching import Scope
+
+_HOUR = 3600
+_DAY = 24 * _HOUR
+
+
+class ApprovedAct(StrEnum):
+    """What somebody asks for and somebody else approves. The codes never change."""
+
+    CASE_CLOSE = "case.close"
+    KEYS_RECOVER = "keys.recover"
+
+
+class Decision(StrEnum):
+    """What a signed statement says about an act."""
+
+    ASKED = "asked"
+    APPROVED = "approved"
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Whose approval an act needs: roles, how many people, seconds until the request is void."""
+
+    approvers: frozenset[Role]
+    seconds: int
+    count: int = 1
+    # The approver must be vouched into the team of the act.
+    own_team: bool = False
+
+
+class RecoveryScope(StrEnum):
+    """What the recovery shares may open again, one named thing at a time."""
+
+    CASE = "case"
+    TEAM = "team"
+    AUDITORS = "auditors"
+    DPO = "dpo"
+
+
+# The parameter in which a recovery names its scope.
+SCOPE = "scope"
+# Supervisors come back by the DPO's word; the DPO by anybody's who is not one.
+_RECOVERY: Mapping[str, frozenset[Role]] = MappingProxyType(
+    {
+        RecoveryScope.CASE: frozenset({Role.DPO, Role.SUPERVISOR, Role.AUDITOR}),
+        RecoveryScope.TEAM: frozenset({Role.DPO}),
+        RecoveryScope.AUDITORS: frozenset({Role.DPO, Role.SUPERVISOR}),
+        RecoveryScope.DPO: frozenset({Role.SUPERVISOR, Role.AUDITOR}),
+    }
+)
+
+POLICIES: Mapping[ApprovedAct, Policy] = MappingProxyType(
+    {
+        # A year: a closing waits in the case for as long as the case itself is looked after.
+        ApprovedAct.CASE_CLOSE: Policy(frozenset({Role.SUPERVISOR}), 365 * _DAY, own_team=True),
+        # Custodians have to come together; a week, because a month-old yes is nobody's any more.
+        ApprovedAct.KEYS_RECOVER: Policy(
+            frozenset({Role.DPO, Role.SUPERVISOR, Role.AUDITOR}), 7 * _DAY
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An act that somebody asks for: everything that is signed about it.
+
+    `parameters` are sorted pairs of name and value; `involved` are people, beside the asker, whom
+    the act is for. Times are Unix seconds.
+    """
+
+    id: UUID
+    act: ApprovedAct
+    object_id: UUID
+    team: UUID | None
+    parameters: tuple[tuple[str, str], ...]
+    involved: tuple[UUID, ...]
+    asker: UUID
+    asked_at: int
+    expires_at: int
+
+
+def wish(
+    request_id: UUID,
+    act: ApprovedAct,
+    object_id: UUID,
+    asker: UUID,
+    now: int,
+    *,
+    team: UUID | None = None,
+    parameters: Mapping[str, str] = MappingProxyType({}),
+    involved: Iterable[UUID] = (),
+) -> Wish:
+    """Return a wish that expires when its policy says."""
+    return Wish(
+        request_id,
+        act,
+        object_id,
+        team,
+        tuple(sorted(parameters.items())),
+        tuple(sorted(involved)),
+        asker,
+        now,
+        now + POLICIES[act].seconds,
+    )
+
+
+def is_over(found: Wish, now: int) -> bool:
+    """Say whether it is too late; a clock behind the asker's by more than an hour is no time."""
+    return not found.asked_at - _HOUR <= now < found.expires_at
+
+
+def fault(found: Wish, person: UUID, scopes: Iterable[Scope], now: int) -> str | None:
+    """Return why this person's word does not count at `now`, or None if it does."""
+    policy = POLICIES[found.act]
+    if is_over(found, now):
+        return "expired"
+    if found.expires_at - found.asked_at > policy.seconds:
+        return "expired"
+    if person == found.asker or person in found.involved:
+        return "self"
+    if not any(_counts(policy, found, scope) for scope in scopes):
+        return "role"
+    return None
+
+
+def enough(found: Wish, approvers: Iterable[UUID]) -> bool:
+    """Say whether so many different people suffice."""
+    return len(set(approvers)) >= POLICIES[found.act].count
+
+
+def approvers_of(found: Wish) -> frozenset[Role]:
+    """Return the roles whose word counts for exactly this act."""
+    if found.act is ApprovedAct.KEYS_RECOVER:
+        return _RECOVERY.get(dict(found.parameters).get(SCOPE, ""), frozenset())
+    return POLICIES[found.act].approvers
+
+
+def _counts(policy: Policy, found: Wish, scope: Scope) -> bool:
+    if scope.kind != "staff" or not approvers_of(found) & set(scope.roles):
+        return False
+    return not policy.own_team or (scope.team is not None and scope.team == found.team)

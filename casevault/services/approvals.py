@@ -1,0 +1,75 @@
+"""What waits for a second person outside of cases, and their signed decision.
+
+The decision is only stored here; whoever carries the act out checks it again at that moment.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from casevault.domain import approvals as rules
+from casevault.domain.access import Permission, Subject
+from casevault.domain.approvals import Decision, Wish
+from casevault.errors import CaseVaultError
+from casevault.store import approvals
+from casevault.store.caller import Caller, Gate
+from casevault.store.ledger import Act, Touched
+from casevault.store.stores import Stores
+
+
+class Approvals:
+    """The use cases of approvals."""
+
+    def __init__(self, stores: Stores, gate: Gate) -> None:
+        self._stores = stores
+        self._gate = gate
+
+    def waiting(self, caller: Caller) -> list[Wish]:
+        """Return what waits for the caller's word, oldest first."""
+        stores = self._stores
+        self._gate.require(caller, Permission.APPROVAL_LIST, Subject("approval"))
+        with stores.keyring.reading() as tx:
+            scopes = stores.trust.scopes(tx, caller.staff)
+            found = [
+                one.wish
+                for one in approvals.all_(tx)
+                if rules.fault(one.wish, caller.staff, scopes, stores.now()) is None
+                and caller.staff not in {statement.person for statement in one.statements}
+            ]
+        touched = tuple(Touched("approval", wish.id) for wish in found)
+        stores.ledger.record(
+            Act(
+                "approval.list",
+                caller.on_ledger,
+                rule="permit:role",
+                touched=touched,
+                count=len(found),
+            )
+        )
+        return found
+
+    def decide(self, caller: Caller, approval_id: UUID, *, approve: bool) -> Wish:
+        """Sign and keep the caller's decision about one act; the entry comes first."""
+        stores, touched = self._stores, (Touched("approval", approval_id),)
+        self._gate.require(caller, Permission.APPROVAL_DECIDE, Subject("approval"), touched)
+        decision = Decision.APPROVED if approve else Decision.DECLINED
+        try:
+            with stores.keyring.reading() as tx:
+                found = approvals.find(tx, approval_id)
+                approvals.decided(tx, stores.trust, caller, found, decision, stores.now())
+        except CaseVaultError as error:
+            rule = "refused:" + error.code
+            self._gate.deny(caller, Permission.APPROVAL_DECIDE, rule, touched)
+            raise
+        act = Act(
+            "approval.decide",
+            caller.on_ledger,
+            rule="permit:role",
+            touched=(*touched, Touched("object", found.wish.object_id)),
+            filters=(found.wish.act.value, decision.value),
+        )
+        with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            found = approvals.find(tx, approval_id, lock=True)
+            decided = approvals.decided(tx, stores.trust, caller, found, decision, stores.now())
+            approvals.change(tx, decided)
+        return found.wish
