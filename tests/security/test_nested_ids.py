@@ -24,6 +24,7 @@ from tests.security.stored import changed, digests
 ELSEWHERE = {
     "staff_id": "the directory of colleagues is for everybody in it",
     "draft_id": "its author: see below",
+    "approval_id": "whoever may decide any; whose word counts: tests/api/test_approvals.py",
     "token": "an id and the key by which it opens: tests/api/test_feeds.py",
     "form": "the name of a form, the same for everybody",
 }
