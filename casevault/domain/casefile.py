@@ -141,6 +141,13 @@ def review_is_due(case: CaseMetadata, today: date) -> bool:
     return not is_closed(case.status) and case.next_review[:7] <= f"{today:%Y-%m}"
 
 
+def reviewed(case: CaseMetadata, today: date) -> CaseMetadata:
+    """Return the case as somebody who looked through it today leaves it; closed: a `Conflict`."""
+    if is_closed(case.status):
+        raise Conflict("A closed case is not reviewed. Reopen it first.", code="case.closed")
+    return replace(case, next_review=retention.next_review(today).isoformat())
+
+
 def next_version(case: CaseMetadata) -> CaseMetadata:
     """Return the case as its next write finds it."""
     return replace(case, version=case.version + 1)

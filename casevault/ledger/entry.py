@@ -50,6 +50,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "case.read": "rest",
         "case.list": "rest",
         "case.amend": "rest",
+        "case.review": "rest",
         "case.access": "rest",
         "case.timeline": "rest",
         "case.transition": "rest",

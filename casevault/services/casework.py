@@ -27,6 +27,7 @@ from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
 
+_NARRATIVE = Compartment.NARRATIVE.value
 _IDENTITY = Compartment.IDENTITY.value
 MAX_BATCH = 50
 
@@ -202,6 +203,16 @@ class Casework:
             return version + 1, Done("case.amend", fields)
 
         return self._desk.change(caller, case_id, Permission.CASE_AMEND, [compartment], work)
+
+    def review(self, caller: Caller, case_id: UUID) -> CaseMetadata:
+        """Note that the caller has looked through the case: the next review is set anew."""
+
+        def work(change: Change) -> tuple[CaseMetadata, Done]:
+            today = self._stores.clock.now().date()
+            change.case = casefile.reviewed(change.case, today)
+            return casefile.next_version(change.case), Done("case.review", ("case.next_review",))
+
+        return self._desk.change(caller, case_id, Permission.CASE_AMEND, [_NARRATIVE], work)
 
     def _record_read(
         self,

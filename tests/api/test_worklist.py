@@ -255,3 +255,18 @@ def test_only_supervisors_see_the_workload(world):
     """Not even caseworkers of the team."""
     assert world.get("/v1/workload", "cara").json()["code"] == "refused.role"
     assert world.get("/v1/worklist", "ada").json()["code"] == "refused.role"
+
+
+def test_a_review_that_was_done_leaves_the_worklist(world):
+    """It comes back with the next one; a closed case has none."""
+    login = world.person()
+    case = world.open(login)
+    with world.later(days=200):
+        mine = {"headers": {"Authorization": f"Bearer {world.sign_in(login)}"}}
+        waits = world.call("GET", "/v1/worklist", **mine).json()["items"]
+        assert "review" in {one["type"] for one in waits}
+        done = world.call("POST", f"/v1/cases/{case}/review", **mine)
+        assert done.status_code == 200
+        read = world.call("GET", f"/v1/cases/{case}", **mine).json()
+        assert done.json()["next_review"] == read["next_review"]
+        assert world.call("GET", "/v1/worklist", **mine).json()["items"] == []

@@ -404,6 +404,11 @@ def _assign_case(stage):
     return Ask(body={"staff_id": stage.world.staff[_assignee(stage)]})
 
 
+@valid("review_case")
+def _review_case(stage):
+    return Ask()
+
+
 @valid("revoke_case")
 def _revoke_case(stage):
     login = _assignee(stage)

@@ -31,6 +31,7 @@ from casevault.api.schemas.cases import (
     NewGrant,
     OpenedCases,
     ProfileContent,
+    Reviewed,
     Revoked,
 )
 from casevault.bootstrap import Vault
@@ -174,6 +175,14 @@ def amend_facts(
 ) -> Response:
     """Replace the coded facts; services are coded from the services themselves."""
     return _amend(vault, caller, case_id, DocumentKind.FACTS, version, body)
+
+
+@router.post(
+    "/{case_id}/review", operation_id="review_case", openapi_extra=needs(Permission.CASE_AMEND)
+)
+def review_case(vault: VaultDep, caller: CallerDep, case_id: UUID) -> Reviewed:
+    """Say that you have looked through the case: it leaves the worklist until the next review."""
+    return Reviewed(next_review=vault.casework.review(caller, case_id).next_review)
 
 
 @router.get(

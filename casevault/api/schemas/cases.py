@@ -164,6 +164,12 @@ class Grant(Shape):
         )
 
 
+class Reviewed(Shape):
+    """By when the case is to be looked through again."""
+
+    next_review: str = Field(examples=["2027-05-31"])
+
+
 class Revoked(Shape):
     """What is left after a person's own grants are gone."""
 
