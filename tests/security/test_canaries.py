@@ -53,6 +53,7 @@ class Run:
     codes: set[str] = field(default_factory=set)
     secrets: dict[str, bytes] = field(default_factory=dict)
     evidence: dict[str, bytes] = field(default_factory=dict)
+    sign_in_here: object = None
 
     def note(self, answer):
         """Keep what a refusal said: status line, headers and body."""
@@ -263,7 +264,8 @@ def real_secrets(run, stage):
     run.secrets |= {f"seed of {name}": roots.principal(name).seed for name in PRINCIPALS}
     month = stores.months.current()
     run.secrets |= {"month's body key": month.body.material, "index key": month.index.material}
-    caller = world.vault.sessions.authenticate(run.inside)
+    # A session of this process: the served one's opens only over there.
+    caller = world.vault.sessions.authenticate(run.sign_in_here())
     run.secrets["cara's seed"] = caller.keys.secret.seed
     with stores.data.reading() as connection, stores.keyring.reading() as tx:
         case = cases.find_case(connection, roots, UUID(stage.case))

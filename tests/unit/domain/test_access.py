@@ -28,8 +28,10 @@ GUARDED = [p for p, rule in RULES.items() if not rule.public and not rule.anyone
 MINE = Subject(kind="case", team=NORTH, holds_grant=True)
 
 
-def an_actor(*roles: Role, team: TeamId = NORTH, assurance: str = "second_factor") -> Actor:
-    return Actor(ME, frozenset(roles), frozenset({team}), assurance)
+def an_actor(
+    *roles: Role, team: TeamId = NORTH, assurance: str = "second_factor", fresh: bool = False
+) -> Actor:
+    return Actor(ME, frozenset(roles), frozenset({team}), assurance, fresh)
 
 
 def test_every_permission_has_a_rule():
@@ -184,9 +186,10 @@ def test_a_passphrase_is_not_enough_where_a_second_factor_is_asked():
     team=st.sampled_from([NORTH, SOUTH, None]),
     holds=st.booleans(),
     own=st.booleans(),
+    fresh=st.booleans(),
 )
-def test_what_is_permitted_meets_every_condition(roles, permission, team, holds, own):
-    """Nothing is permitted unless role, grant, team and not-self all hold, whatever the mix."""
+def test_what_is_permitted_meets_every_condition(roles, permission, team, holds, own, fresh):
+    """Nothing is permitted unless role, grant, team, not-self and step-up hold, in any mix."""
     subject = Subject(kind="any", team=team, holds_grant=holds, self_act=own)
     rule = RULES[permission]
     expected = (
@@ -194,5 +197,6 @@ def test_what_is_permitted_meets_every_condition(roles, permission, team, holds,
         and (holds or not rule.needs_grant)
         and (team == NORTH or not rule.own_team)
         and not (own and rule.not_self)
+        and (fresh or not rule.step_up)
     )
-    assert decide(an_actor(*roles), permission, subject).allowed is expected
+    assert decide(an_actor(*roles, fresh=fresh), permission, subject).allowed is expected
