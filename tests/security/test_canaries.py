@@ -334,8 +334,7 @@ def run(request, worlds, tmp_path_factory):
     """Do all of it once per kind of database, and stop the server."""
     with running(worlds(request.param), tmp_path_factory.mktemp("canaries")) as world:
         found = Run(world, Canaries.fresh())
-        # A session of this process: the served one's opens only over there.
-        found.inside = worlds(request.param).token("cara")
+        found.sign_in_here = lambda: worlds(request.param).sign_in("cara")
         stage = keep_what_is_typed(found)
         type_canaries_everywhere(found, stage)
         break_bodies(found)
