@@ -42,7 +42,8 @@ from casevault.services.oversight import Oversight
 from casevault.services.readiness import Readiness
 from casevault.services.records import Records
 from casevault.services.recovery import Recovery
-from casevault.services.sessions import Limits, Sessions
+from casevault.services.second_factor import SecondFactors
+from casevault.services.sessions import Sessions
 from casevault.services.transitions import Transitions
 from casevault.services.worklist import Worklists
 from casevault.store import identity, intents, migrate, tree
@@ -52,6 +53,7 @@ from casevault.store.database import Database
 from casevault.store.keyring import Keyring
 from casevault.store.ledger import SERVICE, Act, Ledger
 from casevault.store.months import Months
+from casevault.store.open_sessions import Limits, OpenSessions
 from casevault.store.stores import Stores
 from casevault.store.trust import Trust
 from casevault.store.unit_of_work import unit_of_work
@@ -68,6 +70,7 @@ class Vault:
     settings: Settings
     stores: Stores
     sessions: Sessions
+    second_factors: SecondFactors
     accounts: Accounts
     approvals: Approvals
     recovery: Recovery
@@ -119,11 +122,13 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
     gate = Gate(stores, settings.minimum_assurance)
     kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
     limits = Limits(settings.idle_minutes * 60, settings.absolute_hours * 3600)
+    opener = OpenSessions(stores, limits, boot_secret)
     signer = checkpoints(settings, stores)
     return Vault(
         settings=settings,
         stores=stores,
-        sessions=Sessions(stores, kdf, limits, boot_secret),
+        sessions=Sessions(stores, kdf, opener, settings.minimum_assurance),
+        second_factors=SecondFactors(stores, opener),
         accounts=Accounts(stores, gate, kdf),
         approvals=Approvals(stores, gate),
         recovery=Recovery(stores, gate),

@@ -106,7 +106,7 @@ class Settings(BaseModel):
     idle_minutes: int = Field(default=15, ge=1, le=15)
     absolute_hours: int = Field(default=10, ge=1, le=10)
     argon2_concurrency: int = Field(default=2, ge=1, le=16)
-    minimum_assurance: Literal["passphrase", "second_factor"] = "passphrase"
+    minimum_assurance: Literal["passphrase", "second_factor"] = "second_factor"
     # Closing a case waits for a supervisor other than the one who asked.
     closing_needs_approval: bool = True
     # Fields of the data dictionary that are off unless the programme has this purpose.
@@ -143,6 +143,16 @@ def describe(settings: Settings) -> list[tuple[str, str]]:
         text = without_password(value) if name in _URL_FIELDS and value else str(value)
         rows.append((name, "–" if value is None else text))
     return rows
+
+
+def warnings(settings: Settings) -> list[str]:
+    """Return what is allowed and should not stay as it is."""
+    if settings.minimum_assurance == "second_factor":
+        return []
+    return [
+        "minimum_assurance is 'passphrase': whoever learns a passphrase reads that person's cases."
+        " Remove the line when everybody has an authenticator."
+    ]
 
 
 def without_password(url: str) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import typer
 
-from casevault.cli.output import ConfigOption, JsonOption, emit, settings_from, table
-from casevault.config import describe
+from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from, table
+from casevault.config import describe, warnings
 from casevault.domain.dictionary import Dictionary
 
 app = typer.Typer(help="Example: casevault config check", no_args_is_help=True)
@@ -22,6 +22,8 @@ def check(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> Non
     settings = settings_from(config)
     Dictionary.of(settings.purposes)
     rows = describe(settings)
+    for warning in warnings(settings):
+        say(f"Warning: {warning}")
     if as_json:
         emit(dict(rows))
     else:

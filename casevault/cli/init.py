@@ -199,7 +199,11 @@ def _report(outcome: Outcome, shares_file: Path | None) -> None:
             + ", ".join(outcome.held_alone)
             + ". If they are lost, only the recovery shares help."
         )
-    say("Next: casevault serve. Then the administrator adds caseworkers with POST /v1/staff.")
+    say(
+        "Next: casevault serve. Each of these people signs in and sets up a second factor"
+        " (POST /v1/me/second-factor) before anything opens, and keeps the printed codes on paper."
+    )
+    say("Then the administrator adds caseworkers with POST /v1/staff.")
 
 
 def _written(path: Path, pages: str) -> bool:

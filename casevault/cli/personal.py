@@ -1,9 +1,9 @@
 """Personal commands: one person signs in, acts with what they can open, and is signed out.
 
-Login and passphrase come by prompt, or the passphrase from a file descriptor; a secret is never
-an argument and never in the environment. The session is a real one, with its entries on the
-ledger, but its boot secret lives in this process only: nobody else can use it, and it is over when
-the command is. Must never print, log or keep what was typed.
+Login, passphrase and code come by prompt, or the last two from a file descriptor, one line each;
+a secret is never an argument and never in the environment. The session is a real one, with its
+entries on the ledger, but its boot secret lives in this process only: nobody else can use it, and
+it is over when the command is. Must never print, log or keep what was typed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ _MOST_BYTES = 4096
 
 LoginOption = typer.Option(None, "--login", help="Your login (default: asked for).")
 PassphraseFdOption = typer.Option(
-    None, "--passphrase-fd", help="File descriptor with your passphrase, instead of a prompt."
+    None,
+    "--passphrase-fd",
+    help="File descriptor with your passphrase and, on a second line, a code; instead of prompts.",
 )
 
 
@@ -56,16 +58,16 @@ def signed_in(
 ) -> Iterator[Person]:
     """Open the vault and sign a person in; sign out and close it whatever happens inside.
 
-    :raises Unauthenticated: login and passphrase do not open an envelope.
+    :raises Unauthenticated: login and passphrase do not open an envelope, or the code is wrong.
     """
     settings = settings_from(config)
     logs.configure(settings.log_level)
     bootstrap.harden_process()
     name = login if login is not None else typer.prompt("Login", err=True)
-    passphrase = _passphrase(passphrase_fd)
+    passphrase, code = _secrets(passphrase_fd)
     vault = bootstrap.open_vault(settings, secrets.token_bytes(_BOOT_BYTES))
     try:
-        begun = vault.sessions.sign_in(name, passphrase)
+        begun = vault.sessions.sign_in(name, passphrase, code)
         person = Person(vault, begun.token)
         try:
             yield person
@@ -75,18 +77,23 @@ def signed_in(
         vault.close()
 
 
-def _passphrase(descriptor: int | None) -> str:
+def _secrets(descriptor: int | None) -> tuple[str, str | None]:
+    """Return the passphrase, and the code if one was given."""
     if descriptor is None:
         typed: str = typer.prompt("Passphrase", hide_input=True, err=True)
-        return typed
+        digits: str = typer.prompt(
+            "Code of your second factor", default="", show_default=False, hide_input=True, err=True
+        )
+        return typed, digits.strip() or None
     try:
         with os.fdopen(descriptor, "rb") as file:
-            line = file.read(_MOST_BYTES).split(b"\n", 1)[0]
-        return line.decode().removesuffix("\r")
+            lines = file.read(_MOST_BYTES).decode().splitlines()
     except (OSError, UnicodeDecodeError):
         raise Invalid(
             "The passphrase cannot be read from that file descriptor.", code="personal.fd"
         ) from None
+    passphrase, code = (*lines, "", "")[:2]
+    return passphrase, code.strip() or None
 
 
 def _sign_out(person: Person) -> None:

@@ -17,9 +17,12 @@ from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from casevault.crypto import canonical
+from casevault.crypto.sealing import Key
 from casevault.errors import Misconfigured, Tampered
 
 SECRET_BYTES = 64
@@ -103,6 +106,11 @@ class PrincipalSecret:
             return _SUITE.decrypt(ciphertext, self._kem, info=info)
         except (InvalidTag, ValueError, TypeError):
             raise Tampered(code="wrap") from None
+
+    def own_key(self, *label: canonical.Part) -> Key:
+        """Return a key for one purpose that nobody without this secret can derive."""
+        info = canonical.encode("casevault/1/own-key", *label)
+        return Key(HKDF(SHA256(), 32, None, info).derive(self._seed))
 
     def sign(self, context: str, message: bytes) -> bytes:
         """Return the 64-byte Ed25519 signature over (context, message)."""

@@ -49,6 +49,8 @@ class Permission(StrEnum):
     SESSION_READ = "session:read"
     SESSION_END = "session:end"
     SESSION_CONFIRM = "session:confirm"
+    SESSION_RAISE = "session:raise"
+    FACTOR_WRITE = "factor:write"
     ENROLMENT_COMPLETE = "enrolment:complete"
     STAFF_ADD = "staff:add"
     STAFF_LIST = "staff:list"
@@ -106,6 +108,9 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.SESSION_READ: Rule(anyone=True),
         Permission.SESSION_END: Rule(anyone=True, writes=True),
         Permission.SESSION_CONFIRM: Rule(anyone=True, writes=True),
+        # All that a session without its second factor may do besides: get one.
+        Permission.SESSION_RAISE: Rule(anyone=True, writes=True),
+        Permission.FACTOR_WRITE: Rule(anyone=True, writes=True),
         Permission.STAFF_ADD: Rule(frozenset({Role.ADMINISTRATOR}), writes=True),
         Permission.STAFF_LIST: Rule(_ALL - {Role.REFERRER}),
         Permission.STAFF_READ: Rule(_ALL - {Role.REFERRER}),
@@ -176,7 +181,14 @@ class Decision:
     rule: str
 
 
-_ASSURANCE = ("passphrase", "second_factor")
+PASSPHRASE = "passphrase"  # noqa: S105 - the name of an assurance level
+SECOND_FACTOR = "second_factor"
+_ASSURANCE = (PASSPHRASE, SECOND_FACTOR)
+
+
+def is_assured(assurance: str, minimum: str) -> bool:
+    """Say whether we know surely enough who somebody is."""
+    return _ASSURANCE.index(assurance) >= _ASSURANCE.index(minimum)
 
 
 def decide(
@@ -211,7 +223,7 @@ def check_roles(roles: frozenset[Role]) -> None:
 
 
 def _denied(actor: Actor, rule: Rule, subject: Subject, minimum_assurance: str) -> str | None:
-    if _ASSURANCE.index(actor.assurance) < _ASSURANCE.index(minimum_assurance):
+    if not is_assured(actor.assurance, minimum_assurance):
         return "assurance"
     if not actor.roles & rule.roles:
         return "role"

@@ -10,34 +10,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from casevault.crypto import tokens
 from casevault.crypto.credentials import PassphraseKdf
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.tokens import Token
-from casevault.domain.access import Actor, Role
+from casevault.domain.access import PASSPHRASE, SECOND_FACTOR, Actor, Role, is_assured
 from casevault.domain.vouching import Scope
 from casevault.errors import Busy, Conflict, Refused, Tampered, Unauthenticated
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.store import feeds, intents, ledger, people
+from casevault.store import factors, feeds, intents, ledger, people
 from casevault.store.caller import Caller
+from casevault.store.factors import Owner
 from casevault.store.keyholder import KeyHolder
 from casevault.store.ledger import Act, Touched
+from casevault.store.open_sessions import TOUCH_SECONDS, OpenSessions
 from casevault.store.people import Session
 from casevault.store.stores import Stores
 
-PASSPHRASE = "passphrase"  # noqa: S105 - the name of an assurance level
-_TOUCH_SECONDS = 60
 # How long a person counts as freshly confirmed after their passphrase.
 FRESH_SECONDS = 300
 _MAX_SESSIONS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a session lives, in seconds: unused, and at all."""
-
-    idle: int
-    absolute: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +38,29 @@ class SignedIn:
     token: str = field(repr=False)
     staff: UUID
     expires_at: int
+    assurance: str
+    # Whether the person has a second factor at all: if not, setting it up comes next.
+    second_factor: bool
 
 
 class Sessions:
     """Sessions of one host: they die with its boot secret."""
 
     def __init__(
-        self, stores: Stores, kdf: PassphraseKdf, limits: Limits, boot_secret: bytes
+        self, stores: Stores, kdf: PassphraseKdf, sessions: OpenSessions, minimum_assurance: str
     ) -> None:
         self._stores = stores
         self._kdf = kdf
-        self._limits = limits
-        self._boot_secret = boot_secret
-        self._host_tag = tokens.host_tag_of(boot_secret)
+        self._sessions = sessions
+        self._minimum = minimum_assurance
 
-    def sign_in(self, login: str, passphrase: str, request: str | None = None) -> SignedIn:
-        """Open the person's envelope and begin a session; the entry comes first."""
+    def sign_in(
+        self, login: str, passphrase: str, code: str | None = None, request: str | None = None
+    ) -> SignedIn:
+        """Open the person's envelope and begin a session; the entry comes first.
+
+        Without a code the session has no second factor, and no keys where one is asked for.
+        """
         stores = self._stores
         with stores.keyring.reading() as tx:
             member = people.staff_by_login(tx, login)
@@ -75,30 +73,22 @@ class Sessions:
             secret = self._kdf.open(stores.organisation, member.id, envelope, passphrase, pepper)
         except Tampered:
             raise self._failed(member.id, request) from None
-        return self._begin(member.id, secret, request)
+        return self._begin(Owner.of(member.id, secret), secret, code, request)
 
     def authenticate(self, text: str | None, request: str | None = None) -> Caller:
         """Return the person behind a token with the keys they hold, else `Unauthenticated`."""
-        token = self._parse(text)
-        now = self._stores.now()
+        token = self._sessions.parse(text)
         with self._stores.keyring.reading() as tx:
-            session = people.session_of(tx, token)
-            if session is None or self._is_over(session, now):
-                raise Unauthenticated("Your session has ended. Sign in again.", code="session.over")
+            session = self._sessions.find(tx, token)
             scopes = self._stores.trust.scopes(tx, session.staff)
-        try:
-            secret = people.open_session(
-                self._stores.organisation, token, self._boot_secret, session
-            )
-        except Tampered:
-            raise Unauthenticated("Sign in again.", code="session.invalid") from None
-        if now - session.seen_at >= _TOUCH_SECONDS:
+        opened, now = self._sessions.unseal(token, session), self._stores.now()
+        if now - session.seen_at >= TOUCH_SECONDS:
             self._touch(token, now)
-        return self._caller(session, secret, scopes, request)
+        return self._caller(session, opened.secret, scopes, request)
 
     def sign_out(self, caller: Caller, text: str | None) -> None:
         """End the session at once on every worker, then record it."""
-        token = self._parse(text)
+        token = self._sessions.parse(text)
         act = Act(
             "auth.logout",
             caller.on_ledger,
@@ -109,7 +99,7 @@ class Sessions:
 
     def step_up(self, caller: Caller, text: str | None, passphrase: str) -> int:
         """Take the passphrase once more; return until when acts that ask for it are open."""
-        token, stores = self._parse(text), self._stores
+        token, stores = self._sessions.parse(text), self._stores
         with stores.keyring.reading() as tx:
             envelope = people.envelope_of(tx, caller.staff)
         act = Act("auth.step_up", caller.on_ledger, rule="permit:envelope")
@@ -127,18 +117,37 @@ class Sessions:
             people.confirm_session(tx, token, now)
         return now + FRESH_SECONDS
 
-    def _begin(self, staff: UUID, secret: PrincipalSecret, request: str | None) -> SignedIn:
-        now, token = self._stores.now(), Token.new(self._host_tag)
-        session = Session(new_id(), staff, now, now, now, PASSPHRASE, b"")
+    def refresh_feed(self, text: str | None, request: str | None) -> None:
+        """Do for a session that was just given its second factor what signing in does."""
+        opened = self._sessions.open(text)
+        self._render_feed(opened.session, opened.secret, request)
+
+    def _begin(
+        self, owner: Owner, secret: PrincipalSecret, code: str | None, request: str | None
+    ) -> SignedIn:
+        stores, now = self._stores, self._stores.now()
+        with stores.keyring.reading() as tx:
+            second_factor = factors.is_on(tx, owner.staff)
+            right = code is None or factors.is_right(tx, owner, code, now)
+        if not right:
+            raise self._failed(owner.staff, request, "deny:code")
+        token = Token.new(self._sessions.host_tag)
+        assurance = PASSPHRASE if code is None else SECOND_FACTOR
+        session = Session(new_id(), owner.staff, now, now, now, assurance, b"")
         actor = ledger.Actor(
-            staff=staff, session=session.id, assurance=session.assurance, request=request
+            staff=owner.staff, session=session.id, assurance=assurance, request=request
         )
         act = Act("auth.login", actor, rule="permit:envelope")
-        with self._stores.ledger.giving(act), self._stores.keyring.writing() as tx:
-            people.drop_oldest_sessions(tx, staff, keep=_MAX_SESSIONS - 1)
-            people.add_session(tx, token, self._boot_secret, session, secret)
-        self._render_feed(session, secret, request)
-        return SignedIn(token.text(), staff, now + self._limits.absolute)
+        with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            # Of two at once with one code, the second finds it used here.
+            if code is not None and not factors.accept(tx, owner, code, now):
+                raise _wrong_code()
+            people.drop_oldest_sessions(tx, owner.staff, keep=_MAX_SESSIONS - 1)
+            people.add_session(tx, token, self._sessions.boot_secret, session, secret)
+        if is_assured(assurance, self._minimum):
+            self._render_feed(session, secret, request)
+        expires = now + self._sessions.limits.absolute
+        return SignedIn(token.text(), owner.staff, expires, assurance, second_factor)
 
     def _caller(
         self,
@@ -154,9 +163,11 @@ class Sessions:
             roles=frozenset(Role(role) for scope in staff_scopes for role in scope.roles),
             teams=frozenset(TeamId(s.team) for s in staff_scopes if s.team is not None),
             assurance=session.assurance,
-            fresh=-_TOUCH_SECONDS <= age <= FRESH_SECONDS,
+            fresh=-TOUCH_SECONDS <= age <= FRESH_SECONDS,
         )
-        holder = KeyHolder(session.staff, secret, self._stores.trust)
+        # A passphrase alone gives no key: not the answer of the gate, but nothing to open with.
+        enough = is_assured(session.assurance, self._minimum)
+        holder = KeyHolder(session.staff, secret if enough else None, self._stores.trust)
         return Caller(actor, holder, session.id, request)
 
     def _render_feed(self, session: Session, secret: PrincipalSecret, request: str | None) -> None:
@@ -170,34 +181,19 @@ class Sessions:
 
         feeds.refresh(stores, session.staff, caller)
 
-    def _failed(self, staff: UUID | None, request: str | None) -> Unauthenticated:
+    def _failed(
+        self, staff: UUID | None, request: str | None, rule: str = "deny:credentials"
+    ) -> Unauthenticated:
         actor = ledger.Actor(staff=staff, request=request)
         self._stores.ledger.record(
-            Act("auth.login_failed", actor, rule="deny:credentials", outcome=ledger.REFUSED)
+            Act("auth.login_failed", actor, rule=rule, outcome=ledger.REFUSED)
         )
+        if rule == "deny:code":
+            return _wrong_code()
         return Unauthenticated(
             "Login or passphrase is wrong.",
             code="credentials",
             hint="Check the spelling of both. After a lost passphrase, ask your supervisor.",
-        )
-
-    def _parse(self, text: str | None) -> Token:
-        token = None if text is None else Token.parse(text)
-        if token is None:
-            raise Unauthenticated(code="session.missing")
-        if token.host_tag != self._host_tag:
-            raise Unauthenticated(
-                "This session belongs to another host, or the service was restarted since."
-                " Sign in again.",
-                code="session-elsewhere",
-            )
-        return token
-
-    def _is_over(self, session: Session, now: int) -> bool:
-        return (
-            now - session.seen_at > self._limits.idle
-            or now - session.created_at > self._limits.absolute
-            or now < session.created_at - _TOUCH_SECONDS
         )
 
     def _touch(self, token: Token, now: int) -> None:
@@ -207,3 +203,11 @@ class Sessions:
         except (Conflict, Busy):
             # It ended a moment ago, or the keyring is busy: the next request notes it.
             return
+
+
+def _wrong_code() -> Unauthenticated:
+    return Unauthenticated(
+        "This code is not valid (any more).",
+        code="second-factor.code",
+        hint="Wait for the next code of your authenticator, or use one from your paper.",
+    )

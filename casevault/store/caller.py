@@ -76,6 +76,13 @@ class Gate:
                     code="refused.step-up",
                     hint="Confirm it at /v1/auth/step-up, then try again within five minutes.",
                 )
+            if decision.rule == "deny:assurance":
+                raise Refused(
+                    "This needs your second factor.",
+                    code="refused.assurance",
+                    hint="Give its code at /v1/auth/sessions/current/second-factor, or set one up"
+                    " at /v1/me/second-factor.",
+                )
             raise Refused(
                 "Your role does not include this.",
                 code="refused." + decision.rule.partition(":")[2],

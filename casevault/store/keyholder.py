@@ -14,7 +14,7 @@ from casevault.crypto.grants import Grant
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealing import Key
 from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.errors import Refused
+from casevault.errors import KeyUnavailable, Refused
 from casevault.store import grants, principals
 from casevault.store.grants import Granter, Object
 from casevault.store.keyring import KeyringTransaction
@@ -34,9 +34,12 @@ class OpenedKey:
 
 
 class KeyHolder:
-    """The keys within reach of one person during one request."""
+    """The keys within reach of one person during one request.
 
-    def __init__(self, staff: UUID, secret: PrincipalSecret, trust: Trust) -> None:
+    Without a secret (a session without its second factor) it opens and signs nothing.
+    """
+
+    def __init__(self, staff: UUID, secret: PrincipalSecret | None, trust: Trust) -> None:
         self.staff = staff
         self._secret = secret
         self._trust = trust
@@ -49,15 +52,17 @@ class KeyHolder:
     @property
     def granter(self) -> Granter:
         """This person as the signer of grants."""
-        return Granter(self.staff, self._secret)
+        return Granter(self.staff, self.secret)
 
     def sign(self, context: str, message: bytes) -> bytes:
         """Sign a statement in this person's name."""
-        return self._secret.sign(context, message)
+        return self.secret.sign(context, message)
 
     @property
     def secret(self) -> PrincipalSecret:
-        """The person's own secret."""
+        """The person's own secret; `KeyUnavailable` before the second factor."""
+        if self._secret is None:
+            raise KeyUnavailable()
         return self._secret
 
     def group_ids(self, tx: KeyringTransaction) -> set[UUID]:
@@ -111,7 +116,7 @@ class KeyHolder:
             target = Object(ObjectKind.GROUP, group_id, row.team)
             for grant in grants.of_object(tx, target, [self.staff]):
                 if self._counts(tx, grant, target):
-                    key = self._unwrap(tx, grant, self._secret, {GROUP_COMPARTMENT})[
+                    key = self._unwrap(tx, grant, self.secret, {GROUP_COMPARTMENT})[
                         GROUP_COMPARTMENT
                     ]
                     secret = principals.group_secret(tx.organisation, row, key)
@@ -126,7 +131,7 @@ class KeyHolder:
         target = Object(ObjectKind.GROUP, group.id, group.team)
         for grant in grants.of_object(tx, target, [self.staff]):
             if self._counts(tx, grant, target):
-                return self._unwrap(tx, grant, self._secret, {GROUP_COMPARTMENT})[GROUP_COMPARTMENT]
+                return self._unwrap(tx, grant, self.secret, {GROUP_COMPARTMENT})[GROUP_COMPARTMENT]
         raise Refused(code="group.not-member")
 
     def _counts(self, tx: KeyringTransaction, grant: Grant, target: Object) -> bool:
@@ -141,7 +146,7 @@ class KeyHolder:
     ) -> dict[str, OpenedKey]:
         terms = grant.terms
         if terms.grantee == self.staff:
-            kind, secret = PrincipalKind.STAFF, self._secret
+            kind, secret = PrincipalKind.STAFF, self.secret
         else:
             row, secret = self.group(tx, terms.grantee)
             kind = row.kind

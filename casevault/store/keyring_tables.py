@@ -93,6 +93,17 @@ enrolment = Table(
     **_NO_ROWIDS,
 )
 
+# An authenticator (`totp`), a printed one-time code (`code`), and room for another kind.
+second_factor = Table(
+    "second_factor",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("staff_id", Uuid, nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 session = Table(
     "session",
     keyring,

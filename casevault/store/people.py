@@ -184,9 +184,30 @@ def confirm_session(tx: KeyringTransaction, token: tokens.Token, now: int) -> No
     _replace_session(tx, token, replace(session, confirmed_at=now))
 
 
+def raise_session(tx: KeyringTransaction, token: tokens.Token, assurance: str) -> None:
+    """Note how surely we know now who this is; a session that ended meanwhile is a `Conflict`."""
+    session = session_of(tx, token)
+    if session is None:
+        raise Conflict(code="session.over")
+    raised = replace(session, assurance=assurance)
+    tx.replace(
+        tables.session,
+        _session_content(raised, session.sealed_seed),
+        sid=token.sid_digest,
+        staff_id=session.staff,
+    )
+
+
 def end_session(tx: KeyringTransaction, token: tokens.Token) -> None:
     """Delete one session; one that is gone already is fine."""
     tx.remove(tables.session, sid=token.sid_digest)
+
+
+def end_other_sessions(tx: KeyringTransaction, staff: UUID, keep: tokens.Token) -> None:
+    """Delete a person's sessions but one."""
+    for row in tx.lookups(tables.session, staff_id=staff):
+        if bytes(row["sid"]) != keep.sid_digest:
+            tx.remove(tables.session, sid=row["sid"])
 
 
 def drop_oldest_sessions(tx: KeyringTransaction, staff: UUID, keep: int) -> None:

@@ -2,7 +2,7 @@
 
     python caseworker.py http://127.0.0.1:8000 cara
 
-Asks for your passphrase, then records a case, a note, a task and a service, and shows what waits.
+Asks for passphrase and code, records a case, a note, a task and a service, and shows what waits.
 Copy it, and change what `day` does. All people in it are made up.
 """
 
@@ -30,9 +30,9 @@ class Vault:
     def __init__(self, url, language="en"):
         self.url, self.language, self.token = url.rstrip("/"), language, None
 
-    def sign_in(self, login, passphrase):
+    def sign_in(self, login, passphrase, code):
         """Begin a session; it ends after 15 minutes without a request."""
-        body = {"login": login, "passphrase": passphrase}
+        body = {"login": login, "passphrase": passphrase, "code": code}
         self.token = self.post("/v1/auth/sessions", body)[0]["token"]
 
     def sign_out(self):
@@ -92,7 +92,7 @@ def day(vault):
 
 if __name__ == "__main__":
     mine = Vault(sys.argv[1])
-    mine.sign_in(sys.argv[2], getpass.getpass("Passphrase: "))
+    mine.sign_in(sys.argv[2], getpass.getpass("Passphrase: "), input("Code: "))
     try:
         day(mine)
     finally:

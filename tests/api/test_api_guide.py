@@ -33,11 +33,13 @@ def blocks(text):
 def run(served, text, login="cara"):
     """Run all shell blocks in one shell, as somebody who reads from top to bottom."""
     script = "set -euo pipefail\n" + "\n".join(blocks(text))
+    served.token(login)
     environment = {
         **os.environ,
         "URL": str(served.client.base_url),
         "LOGIN": login,
         "PASSPHRASE": served.passphrases[login],
+        "CODE": served.code(login),
     }
     return subprocess.run(
         ["/bin/bash", "-c", script], env=environment, capture_output=True, check=False, timeout=60
@@ -68,7 +70,8 @@ def test_the_client_works_a_day(served, capsys):
     """What it wrote is there for the person who wrote it; a refusal carries its code."""
     module = client_module()
     vault = module.Vault(str(served.client.base_url))
-    vault.sign_in("cara", served.passphrases["cara"])
+    served.token("cara")
+    vault.sign_in("cara", served.passphrases["cara"], served.code("cara"))
     case = module.day(vault)
     known, _ = vault.get(f"/v1/cases/{case}/identity")
     assert known["languages"] == ["fr"]

@@ -30,6 +30,16 @@ def test_good_settings_are_shown(tmp_path):
     assert done.err == ""
 
 
+def test_a_passphrase_alone_is_warned_of(tmp_path, capsys):
+    """It may be set, and every check says what it means; the output stays what programs read."""
+    done = here(
+        capsys, "config", "check", "-c", written(tmp_path, 'minimum_assurance = "passphrase"')
+    )
+    assert done.code == 0
+    assert "Warning: minimum_assurance" in done.err
+    assert "Warning" not in done.out
+
+
 def test_settings_are_shown_as_json(tmp_path, capsys):
     """The same for programs; a password is left out of both."""
     url = f'data_url = "postgresql+psycopg://u:{MARKER}@db.example.org/data"'

@@ -16,7 +16,7 @@ CANARY = "Canary Obvious-Madeup"
 def counted(world, config_of, runner, login, *more):
     """Run the command as somebody; return the result."""
     given = ["dictionary", "unused", "--config", str(config_of(world)), "--login", login, *more]
-    return runner.invoke(app, given, input=world.passphrases[login] + "\n")
+    return runner.invoke(app, given, input=world.typed(login))
 
 
 @pytest.fixture

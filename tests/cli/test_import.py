@@ -67,7 +67,7 @@ def runs_in(world, config_of, runner):
     def call(*arguments, login=None):
         who = login or mine
         common = ["--config", str(config), "--login", who]
-        fd = ["--passphrase-fd", str(descriptor(world.passphrases[who]))]
+        fd = ["--passphrase-fd", str(descriptor(world.typed(who)))]
         # Worlds are shared: what one test took would be there already for the next.
         given = [str(one).replace("SOURCE", f"Old register of {mine}") for one in arguments]
         return runner.invoke(app, ["import", *given, *common, *fd])
@@ -378,7 +378,7 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped(world, config_of, runner,
     file = tmp_path / "people.csv"
     made = write_people(file, 16 * BATCH)
     config = ["--config", str(config_of(world)), "--login", run.login]
-    before, fd = lines_of(world), descriptor(world.passphrases[run.login])
+    before, fd = lines_of(world), descriptor(world.typed(run.login))
     command = [
         sys.executable,
         "-m",

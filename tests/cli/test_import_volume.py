@@ -51,7 +51,7 @@ def expected(person):
 def run_import(world, config, runner, login, file):
     """Import a file as a person; return the report and the seconds it took."""
     reading, writing = os.pipe()
-    os.write(writing, world.passphrases[login].encode())
+    os.write(writing, world.typed(login).encode())
     os.close(writing)
     arguments = ["htcds", str(file), "--source", SOURCE, "--id-column", "CaseNumber"]
     common = ["--config", str(config), "--login", login, "--passphrase-fd", str(reading)]

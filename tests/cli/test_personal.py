@@ -51,7 +51,7 @@ def a_person(world):
 def test_a_person_signs_in_by_prompt_and_is_signed_out(world, config_of, runner):
     """Login and passphrase are asked for; the session is on the ledger and gone afterwards."""
     login, before = a_person(world)
-    typed = f"{login}\n{world.passphrases[login]}\n"
+    typed = f"{login}\n{world.typed(login)}"
     result = runner.invoke(COMMAND, [str(config_of(world))], input=typed)
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[-1] == f"{world.staff[login]} True"
@@ -62,10 +62,10 @@ def test_a_person_signs_in_by_prompt_and_is_signed_out(world, config_of, runner)
 
 
 def test_the_passphrase_may_come_from_a_descriptor(world, config_of, runner):
-    """One line of a pipe; nothing is asked."""
+    """Two lines of a pipe; nothing is asked."""
     login = world.person()
     reading, writing = os.pipe()
-    os.write(writing, world.passphrases[login].encode() + b"\nmore\n")
+    os.write(writing, world.typed(login).encode() + b"more\n")
     os.close(writing)
     given = [str(config_of(world)), "--login", login, "--passphrase-fd", str(reading)]
     result = runner.invoke(COMMAND, given)
@@ -84,7 +84,7 @@ def test_a_descriptor_that_is_none_is_refused(sqlite_world, config_of, runner):
 def test_a_wrong_passphrase_opens_nothing(world, config_of, runner):
     """The same refusal as on the interface, and no session stays."""
     login, before = a_person(world)
-    result = runner.invoke(COMMAND, [str(config_of(world)), "--login", login], input="wrong\n")
+    result = runner.invoke(COMMAND, [str(config_of(world)), "--login", login], input="wrong\n\n")
     assert isinstance(result.exception, Unauthenticated)
     assert world.staff[login] not in result.stdout
     assert sessions_of(world, login) == before
@@ -94,7 +94,7 @@ def test_a_command_that_fails_signs_out_too(world, config_of, runner):
     """The error is the command's own, and the session is over."""
     login, before = a_person(world)
     given = [str(config_of(world)), "--login", login, "--fail"]
-    result = runner.invoke(COMMAND, given, input=world.passphrases[login] + "\n")
+    result = runner.invoke(COMMAND, given, input=world.typed(login))
     assert isinstance(result.exception, Conflict)
     assert sessions_of(world, login) == before
 
@@ -104,7 +104,7 @@ def test_a_session_ended_from_elsewhere_stops_the_command(sqlite_world, config_o
     world = sqlite_world
     login, before = a_person(world)
     reading, writing = os.pipe()
-    os.write(writing, world.passphrases[login].encode())
+    os.write(writing, world.typed(login).encode())
     os.close(writing)
     with personal.signed_in(config_of(world), login, reading) as person:
         person.vault.sessions.sign_out(person.caller, person.token)

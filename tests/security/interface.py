@@ -7,13 +7,23 @@ tests with a sentence that says what to add: a function under `@valid` below.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from casevault.clock import unix_seconds
 from casevault.domain.access import RULES, Permission, Role
-from tests.api.world import NORTH, a_login, a_passphrase, an_identity, unknown_id
+from tests.api.world import (
+    NORTH,
+    Phone,
+    a_login,
+    a_passphrase,
+    an_identity,
+    bearer,
+    unknown_id,
+)
 
 METHODS = ("get", "post", "put", "patch", "delete")
 CASE = "case_id"
@@ -237,9 +247,45 @@ def _read_form(_stage):
 @valid("create_session")
 def _create_session(stage):
     # Somebody of their own: ten sessions at a time, and others of the world stay signed in.
-    login = getattr(stage.world, "_signs_in", None) or stage.world.person()
-    stage.world._signs_in = login
-    return Ask(body={"login": login, "passphrase": stage.world.passphrases[login]})
+    login = _twin(stage.world)
+    code = stage.world.code(login)
+    return Ask(body={"login": login, "passphrase": stage.world.passphrases[login], "code": code})
+
+
+def _twin(world):
+    """Return somebody with a phone whom no other test signs in."""
+    if not hasattr(world, "_signs_in"):
+        world._signs_in = world.person()
+    return world._signs_in
+
+
+@valid("give_second_factor")
+def _give_second_factor(stage):
+    login = _twin(stage.world)
+    return Ask(token=stage.world.begin(login), body={"code": stage.world.code(login)})
+
+
+@valid("propose_second_factor")
+def _propose_second_factor(stage):
+    login = a_login()
+    stage.world.enrol(login, stage.world.add(login))
+    return Ask(token=stage.world.begin(login), body={})
+
+
+@valid("print_codes")
+def _print_codes(stage):
+    login = a_login()
+    stage.world.enrol(login, stage.world.add(login))
+    token = stage.world.set_up_phone(login)
+    return Ask(token=token, body={"code": stage.world.phones[login].printed[0]})
+
+
+@valid("confirm_second_factor")
+def _confirm_second_factor(stage):
+    ask = _propose_second_factor(stage)
+    answer = stage.world.post("/v1/me/second-factor", None, {}, headers=bearer(ask.token))
+    phone = Phone(base64.b32decode(answer.json()["secret"]))
+    return replace(ask, body={"code": phone.next_code(unix_seconds(stage.world.clock.now()))})
 
 
 @valid("end_session")

@@ -204,6 +204,11 @@ def guess_credentials(run):
         body = {"login": "cara", "passphrase": birds.next("passphrase")}
         run.refused("POST", "/v1/auth/sessions", None, body)
     run.refused("POST", "/v1/auth/sessions", None, {**body, "login": birds.next()})
+    known = {"login": "cara", "passphrase": world.passphrases["cara"]}
+    run.refused("POST", "/v1/auth/sessions", None, {**known, "code": birds.next("hex")[:40]})
+    wrong = {"code": birds.next("base64")[:40]}
+    for path in ("/v1/auth/sessions/current/second-factor", "/v1/me/second-factor"):
+        run.refused("POST", path, "cara", wrong)
     one = world.add(a_login())
     run.secrets["a one-time code"] = one.encode()
     run.secrets["a one-time code without dashes"] = one.replace("-", "").encode()
@@ -257,6 +262,12 @@ def real_secrets(run, stage):
     stores = world.vault.stores
     run.secrets |= {f"{who}'s passphrase": p.encode() for who, p in world.passphrases.items()}
     run.secrets |= {f"{who}'s token": token.encode() for who, token in world._tokens.items()}
+    for who, phone in world.phones.items():
+        run.secrets[f"the secret of {who}'s phone"] = phone.secret
+        run.secrets[f"the same as typed by {who}"] = base64.b32encode(phone.secret)
+        run.secrets |= {
+            f"{who}'s printed code {n}": c.encode() for n, c in enumerate(phone.printed)
+        }
     run.secrets["the boot secret"] = world.served_boot_secret
     roots = stores.roots
     run.secrets |= {f"epoch key {n}": roots.epoch(n).material for n in roots.epochs()}

@@ -180,7 +180,9 @@ def test_a_grant_cannot_be_turned_to_another_person(world, case, login):
     assert reads(world, case)
 
 
-@pytest.mark.parametrize("name", ["vouch", "principal", "envelope", "session", "staff"])
+@pytest.mark.parametrize(
+    "name", ["vouch", "principal", "envelope", "session", "staff", "second_factor"]
+)
 def test_changed_rows_about_people_end_their_powers(world, case, name):
     """A vouch, key pair, envelope, session or account that was changed opens nothing."""
     login = world.person()
@@ -193,6 +195,11 @@ def test_changed_rows_about_people_end_their_powers(world, case, name):
         if name in ("envelope", "staff"):
             body = {"login": login, "passphrase": world.passphrases[login]}
             assert world.client.post("/v1/auth/sessions", json=body).status_code >= 400
+        elif name == "second_factor":
+            codes = (world.code(login), world.phones[login].printed.pop())
+            for code in codes:
+                body = {"login": login, "passphrase": world.passphrases[login], "code": code}
+                assert world.client.post("/v1/auth/sessions", json=body).status_code >= 400
         else:
             assert is_refused(world, case, login)
 

@@ -7,7 +7,17 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Response
 
 from casevault.api.deps import CallerDep, RequestId, Token, VaultDep, needs
-from casevault.api.schemas.auth import Confirmed, Enrolment, SessionBegun, SignIn, StepUp
+from casevault.api.schemas.auth import (
+    Confirmed,
+    Enrolment,
+    FactorProposed,
+    FactorWanted,
+    GivenCode,
+    PrintedCodes,
+    SessionBegun,
+    SignIn,
+    StepUp,
+)
 from casevault.api.schemas.common import moment
 from casevault.api.schemas.staff import StaffMember
 from casevault.domain.access import Permission
@@ -34,10 +44,31 @@ def complete_enrolment(vault: VaultDep, request_id: RequestId, body: Enrolment) 
 )
 def create_session(vault: VaultDep, request_id: RequestId, body: SignIn) -> SessionBegun:
     """Sign in. The token opens nothing after the service restarts."""
-    begun = vault.sessions.sign_in(body.login, body.passphrase, request_id)
+    begun = vault.sessions.sign_in(body.login, body.passphrase, body.code, request_id)
     expires = moment(begun.expires_at)
     assert expires is not None  # noqa: S101 - for the type checker: a number gives a moment
-    return SessionBegun(token=begun.token, staff_id=begun.staff, expires_at=expires)
+    return SessionBegun(
+        token=begun.token,
+        staff_id=begun.staff,
+        expires_at=expires,
+        assurance=begun.assurance,
+        second_factor=begun.second_factor,
+    )
+
+
+@router.post(
+    "/auth/sessions/current/second-factor",
+    status_code=204,
+    operation_id="give_second_factor",
+    openapi_extra=needs(Permission.SESSION_RAISE),
+)
+def give_second_factor(
+    vault: VaultDep, request_id: RequestId, caller: CallerDep, token: Token, body: GivenCode
+) -> Response:
+    """Give the session its second factor, if it was begun without a code."""
+    vault.second_factors.give(caller, token, body.code)
+    vault.sessions.refresh_feed(token, request_id)
+    return Response(status_code=204)
 
 
 @router.delete(
@@ -67,3 +98,40 @@ def confirm_session(vault: VaultDep, caller: CallerDep, token: Token, body: Step
 def read_me(vault: VaultDep, caller: CallerDep) -> StaffMember:
     """Your own account, with the fingerprint that your supervisor will ask you for."""
     return StaffMember.of(vault.accounts.me(caller))
+
+
+@router.post(
+    "/me/second-factor",
+    status_code=201,
+    operation_id="propose_second_factor",
+    openapi_extra=needs(Permission.FACTOR_WRITE),
+)
+def propose_second_factor(
+    vault: VaultDep, caller: CallerDep, token: Token, body: FactorWanted
+) -> FactorProposed:
+    """Set up an authenticator, or replace the one of a lost phone with a printed code."""
+    return FactorProposed.of(vault.second_factors.propose(caller, token, body.code))
+
+
+@router.post(
+    "/me/second-factor/confirmation",
+    status_code=201,
+    operation_id="confirm_second_factor",
+    openapi_extra=needs(Permission.FACTOR_WRITE),
+)
+def confirm_second_factor(
+    vault: VaultDep, caller: CallerDep, token: Token, body: GivenCode
+) -> PrintedCodes:
+    """Switch the authenticator on with its first code; your other sessions end."""
+    return PrintedCodes(codes=list(vault.second_factors.confirm(caller, token, body.code)))
+
+
+@router.post(
+    "/me/second-factor/codes",
+    status_code=201,
+    operation_id="print_codes",
+    openapi_extra=needs(Permission.FACTOR_WRITE),
+)
+def print_codes(vault: VaultDep, caller: CallerDep, token: Token, body: GivenCode) -> PrintedCodes:
+    """Ten new printed codes for one code; the earlier ones are void."""
+    return PrintedCodes(codes=list(vault.second_factors.print_codes(caller, token, body.code)))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field
 
+from casevault.api import qr
 from casevault.api.schemas.common import Shape
+from casevault.services.second_factor import Proposal
+
+OptionalCode = Annotated[str | None, Field(max_length=40, examples=["123456"])]
 
 
 class Enrolment(Shape):
@@ -24,14 +29,21 @@ class SignIn(Shape):
 
     login: str = Field(max_length=120, examples=["cara.caseworker"])
     passphrase: str = Field(max_length=256, examples=["six made-up words like these here"])
+    code: OptionalCode = None
 
 
 class SessionBegun(Shape):
-    """The token, to be sent as ``Authorization: Bearer …``."""
+    """The token, to be sent as ``Authorization: Bearer …``.
+
+    With `assurance` `passphrase` it opens nothing but the way to a second factor; `second_factor`
+    says whether there is one to be given, or one to be set up.
+    """
 
     token: str
     staff_id: UUID
     expires_at: datetime
+    assurance: str
+    second_factor: bool
 
 
 class StepUp(Shape):
@@ -44,3 +56,36 @@ class Confirmed(Shape):
     """Until when acts that ask for a fresh passphrase are open to this session."""
 
     until: datetime
+
+
+class GivenCode(Shape):
+    """Six digits of an authenticator, or a printed one-time code."""
+
+    code: str = Field(max_length=40, examples=["123456"])
+
+
+class FactorWanted(Shape):
+    """To replace a second factor, one of its codes; for the first one, nothing."""
+
+    code: OptionalCode = None
+
+
+class FactorProposed(Shape):
+    """What an authenticator application reads. Shown once; a code confirms it."""
+
+    secret: str = Field(repr=False)
+    uri: str = Field(repr=False)
+    qr_svg: str = Field(repr=False)
+    qr_text: str = Field(repr=False)
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> Self:
+        """Return the shape of a proposal, with its QR code."""
+        uri = proposal.uri
+        return cls(secret=proposal.secret, uri=uri, qr_svg=qr.as_svg(uri), qr_text=qr.as_text(uri))
+
+
+class PrintedCodes(Shape):
+    """One-time codes for the day the phone is gone. Shown once: write them down, off the phone."""
+
+    codes: list[str] = Field(repr=False)

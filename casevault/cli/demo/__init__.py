@@ -85,5 +85,5 @@ def people(
 def _leave_open(world: World, narrator: Narrator) -> None:
     narrator.line(f"The server stays up: {world.url}/docs (Ctrl-C ends it and removes everything)")
     for login, passphrase in world.passphrases.items():
-        narrator.line(f"  {login:<8} {passphrase}")
+        narrator.line(f"  {login:<8} {passphrase:<60} code: {world.code(login)}")
     world.wait()

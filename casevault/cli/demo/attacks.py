@@ -43,7 +43,7 @@ def _always_yes(world: World, told: Told, say: Narrator) -> bool:
     vault = bootstrap.open_vault(world.settings, secrets.token_bytes(32))
     leaked, tried = 0, 0
     try:
-        begun = vault.sessions.sign_in("stella", world.passphrases["stella"])
+        begun = vault.sessions.sign_in("stella", world.passphrases["stella"], world.code("stella"))
         with _permitting_everything():
             caller = vault.sessions.authenticate(begun.token)
             case = UUID(told.case)

@@ -101,7 +101,10 @@ def enrol_staff(world: World, say: Narrator, told: Told) -> None:
     say.line("2. Staff: Adi adds Cara, Colin, Stella and Rita; each enrols with a one-time code;")
     say.line("   Sam and Dora compare fingerprints and vouch. Adi, who made the accounts, tries to")
     say.line(f"   vouch too: {refused.status} {refused.body['code']}.")
+    say.line("   Everybody's first sign-in sets up a phone and prints ten one-time codes; until")
+    say.line("   then a session holds no key at all.")
     told.tokens = {login: world.sign_in(login) for login in world.passphrases}
+    told.typed |= world.shown
 
 
 def _case(world: World, say: Narrator, told: Told) -> None:

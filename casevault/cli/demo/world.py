@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -18,6 +19,7 @@ from uuid import uuid4
 
 from casevault import bootstrap
 from casevault.config import load_settings
+from casevault.crypto import totp
 from casevault.crypto.macs import words
 from casevault.domain import vocabulary
 from casevault.domain.access import Role
@@ -49,6 +51,9 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.passphrases = {login: self.new_passphrase() for login, *_ in FIRST}
+        self.printed: dict[str, list[str]] = {}
+        # What was shown to people once and must be in no file.
+        self.shown: set[str] = set()
         self.log = folder / "server.log"
         self._config = folder / "casevault.toml"
         self._server: subprocess.Popen[bytes] | None = None
@@ -118,14 +123,23 @@ class World:
         return answer.body
 
     def sign_in(self, login: str) -> str:
-        """Return a token for one of the made-up people."""
-        body = {"login": login, "passphrase": self.passphrases[login]}
+        """Return a token for one of the made-up people, who sets up a phone the first time."""
+        if login not in self.printed:
+            return self._set_up_phone(login)
+        return self._begin(login, self.code(login))
+
+    def code(self, login: str) -> str:
+        """Return a printed code: each works once, and the demo is faster than a phone's steps."""
+        return self.printed[login].pop()
+
+    def _begin(self, login: str, code: str | None = None) -> str:
+        body = {"login": login, "passphrase": self.passphrases[login], "code": code}
         return str(self.ok("POST", "/v1/auth/sessions", body)["token"])
 
     def personal(self, login: str, *command: str) -> subprocess.CompletedProcess[bytes]:
         """Run a personal command as one of the made-up people; their words go through a pipe."""
         reading, writing = os.pipe()
-        os.write(writing, self.passphrases[login].encode() + b"\n")
+        os.write(writing, f"{self.passphrases[login]}\n{self.code(login)}\n".encode())
         os.close(writing)
         try:
             return subprocess.run(  # noqa: S603 - our own interpreter and module
@@ -142,6 +156,15 @@ class World:
             )
         finally:
             os.close(reading)
+
+    def _set_up_phone(self, login: str) -> str:
+        token, path = self._begin(login), "/v1/me/second-factor"
+        secret = str(self.ok("POST", path, {}, token)["secret"])
+        code = totp.code_of(base64.b32decode(secret), totp.step_at(int(time.time())))
+        printed = self.ok("POST", path + "/confirmation", {"code": code}, token)["codes"]
+        self.printed[login] = list(printed)
+        self.shown |= {secret, *printed}
+        return token
 
     def wait(self) -> None:
         """Return when the server ends or somebody presses Ctrl-C."""

@@ -151,6 +151,27 @@ def test_approvals_come_and_go_beside_a_keyring_in_use(database, tmp_path):
     vault.close()
 
 
+def test_second_factors_come_and_go_beside_a_vault_in_use(database, tmp_path):
+    """Keyring 0003 up and down: whoever could open their envelope before can do so after."""
+    vault = a_vault(database, tmp_path)
+    store = vault.stores.keyring.database
+    seed = vault.secret("salma").seed
+    migrate.downgrade(store, "keyring", "0002")
+    for _ in range(2):
+        migrate.upgrade(store, "keyring")
+        assert migrate.differences(store, "keyring") == 0
+        row = a_row(keyring_tables.second_factor, SEALED_MAGIC + bytes(352))
+        with store.writing() as connection:
+            connection.execute(keyring_tables.second_factor.insert().values(**row))
+        migrate.downgrade(store, "keyring", "0002")
+        with store.reading() as connection:
+            assert "second_factor" not in inspect(connection).get_table_names()
+    migrate.upgrade(store, "keyring")
+    vault._secrets.clear()
+    assert vault.secret("salma").seed == seed
+    vault.close()
+
+
 def test_every_index_in_code_is_in_the_database(opened):
     """Alembic's comparison is not asked alone: index and unique columns are listed."""
     for branch, metadata in (("data", tables.data), ("keyring", keyring_tables.keyring)):
