@@ -33,6 +33,7 @@ from casevault.services.assignments import Assignments
 from casevault.services.caretaker import Caretaker
 from casevault.services.casework import Casework
 from casevault.services.ceremony import Ceremony, Outcome, Plan, Progress, check_plan
+from casevault.services.covers import Covers
 from casevault.services.drafts import Drafts
 from casevault.services.feeds import Feeds
 from casevault.services.field_use import FieldUse
@@ -77,6 +78,7 @@ class Vault:
     casework: Casework
     importing: Importing
     assignments: Assignments
+    covers: Covers
     records: Records
     links: Links
     transitions: Transitions
@@ -135,6 +137,7 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         casework=Casework(stores, gate),
         importing=Importing(stores, gate),
         assignments=Assignments(stores, gate),
+        covers=Covers(stores, gate),
         records=Records(stores, gate),
         links=Links(stores, gate),
         transitions=Transitions(

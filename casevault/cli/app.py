@@ -11,7 +11,7 @@ import sys
 import typer
 
 from casevault import __version__
-from casevault.cli import config, db, demo, dictionary, imports, init, keys, ledger, serve
+from casevault.cli import config, db, demo, dictionary, imports, init, keys, ledger, serve, staff
 from casevault.cli.output import fail, say
 from casevault.errors import CaseVaultError, Tampered
 
@@ -41,6 +41,7 @@ app.add_typer(imports.app, name="import")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dictionary.app, name="dictionary")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(staff.app, name="staff")
 
 
 def _show_version(value: bool) -> None:

@@ -64,6 +64,7 @@ class Permission(StrEnum):
     CASE_READ = "case:read"
     CASE_AMEND = "case:amend"
     CASE_ASSIGN = "case:assign"
+    COVER_GIVE = "cover:give"
     CASE_REVOKE = "case:revoke"
     CASE_ACCESS = "case:access"
     CASE_TRANSITION = "case:transition"
@@ -129,6 +130,7 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.CASE_ASSIGN: Rule(
             frozenset({Role.SUPERVISOR}), writes=True, own_team=True, needs_grant=True
         ),
+        Permission.COVER_GIVE: Rule(frozenset({Role.SUPERVISOR}), writes=True, own_team=True),
         Permission.CASE_REVOKE: Rule(
             frozenset({Role.SUPERVISOR}), writes=True, own_team=True, needs_grant=True
         ),

@@ -108,6 +108,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "import.forget": "rest",
         "case.assign": "rest",
         "case.assign_failed": "rest",
+        "case.cover": "rest",
+        "case.cover_failed": "rest",
         "case.revoke": "rest",
         "case.rekey": "rest",
         "key.expire": "system",

@@ -6,26 +6,21 @@ gives the case new keys; the keyring comes before the entry, because that takes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from casevault.crypto.grants import GrantTerms
 from casevault.domain.access import Permission
-from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
+from casevault.domain.casefile import Compartment
 from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.domain.records import Record
-from casevault.errors import NotFound, Refused
-from casevault.store import case_keys, grants, principals, rekeying
+from casevault.errors import NotFound
+from casevault.store import case_keys, grants, handing, principals, rekeying
 from casevault.store.caller import Caller, Gate
-from casevault.store.documents import Document
-from casevault.store.grants import Grantee
 from casevault.store.held import Desk
 from casevault.store.keyholder import OpenedKey
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
-
-_REFUSED = DocumentKind.REFUSED_STAFF.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +142,15 @@ class Assignments:
     ) -> None:
         stores = self._stores
         touched = (Touched("case", case_id), Touched("staff", staff))
-        narrative = Compartment.NARRATIVE.value
         with stores.data.reading() as connection:
             held = self._desk.hold(caller, connection, case_id, Permission.CASE_ASSIGN)
             with self._desk.recording_failure(caller, case_id):
                 keys = {name: held.newest_key(name) for name in sorted(compartments)}
                 manifests = {name: held.manifest(connection, name) for name in keys}
-                if narrative in held.keys:
-                    listed = held.manifest(connection, narrative)
-                    _check_not_refused(held.documents(connection, listed, [_REFUSED]), staff)
-                grantee = self._grantee(held.case, staff)
+                if Compartment.NARRATIVE.value in held.keys:
+                    handing.check_not_refused(held, connection, staff)
+                with stores.keyring.reading() as tx:
+                    grantee = handing.member(stores, tx, held.case.team, staff)
         act = Act(
             "case.assign",
             caller.on_ledger,
@@ -180,31 +174,6 @@ class Assignments:
             for name, versions in case_keys.of_case(tx, case_id).items():
                 if name in manifests:
                     case_keys.raise_anchor(tx, versions.newest, manifests[name])
-
-    def _grantee(self, case: CaseMetadata, staff: UUID) -> Grantee:
-        stores = self._stores
-        with stores.keyring.reading() as tx:
-            scopes = stores.trust.scopes(tx, staff)
-            member = any(
-                scope.team == case.team and {"caseworker", "supervisor"} & set(scope.roles)
-                for scope in scopes
-            )
-            if not member:
-                raise Refused(
-                    "This person is not vouched for as a member of the case's team.",
-                    code="assign.team",
-                    hint="Cases go to another team by a transfer, not by an assignment.",
-                )
-            return Grantee(staff, stores.trust.public_keys(tx, staff))
-
-
-def _check_not_refused(refusals: Iterable[Document], staff: UUID) -> None:
-    if any(Record.decode(document.content).about == staff for document in refusals):
-        raise Refused(
-            "The survivor does not want this person to see the case.",
-            code="assign.refused-staff",
-            hint="Choose another colleague. Only the survivor can take this back.",
-        )
 
 
 def _explain(compartment: str, opened: OpenedKey | None) -> Explained:

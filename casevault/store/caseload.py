@@ -77,6 +77,12 @@ def open_cases(stores: Stores, team: UUID) -> set[UUID]:
         return cases.open_cases_of(connection, team)
 
 
+def of_team(stores: Stores, ids: Iterable[UUID], team: UUID) -> set[UUID]:
+    """Return those of these cases that are a team's; a row that does not hold is believed."""
+    with stores.data.reading() as connection:
+        return cases.ids_of_team(connection, list(ids), team)
+
+
 def page(
     stores: Stores,
     caller: Caller,

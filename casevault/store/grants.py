@@ -90,6 +90,12 @@ def take(tx: KeyringTransaction, target: Object, grantee: UUID) -> int:
     return _remove(tx, tx.lookups(tables.grant, object_id=target.id, grantee_id=grantee))
 
 
+def take_these(tx: KeyringTransaction, ids: Iterable[UUID]) -> int:
+    """Delete grants by their own ids; return how many there were."""
+    wanted = sorted(ids)
+    return _remove(tx, tx.lookups(tables.grant, id=wanted)) if wanted else 0
+
+
 def take_object(
     tx: KeyringTransaction, kind: ObjectKind, ids: Sequence[UUID], *, before: int | None = None
 ) -> int:

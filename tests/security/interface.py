@@ -11,6 +11,7 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from casevault.clock import unix_seconds
@@ -461,6 +462,17 @@ def _revoke_case(stage):
     if not stage._unknown:
         stage.world.assign(stage.case, login)
     return Ask(ids={"staff_id": stage.world.staff[login]})
+
+
+@valid("give_cover")
+def _give_cover(stage):
+    until = stage.world.clock.now() + timedelta(days=7)
+    body = {
+        "staff_id": stage.world.staff["stra"],
+        "by": stage.world.staff[_assignee(stage)],
+        "until": until.isoformat(),
+    }
+    return Ask(body=body)
 
 
 @valid("link_case")
