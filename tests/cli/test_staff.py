@@ -12,7 +12,7 @@ from tests.api.world import an_identity
 def run(world, config_of, runner, *command):
     """Run a command as sue."""
     given = ["staff", *command, "--config", str(config_of(world)), "--login", "sue"]
-    return runner.invoke(app, given, input=world.passphrases["sue"] + "\n")
+    return runner.invoke(app, given, input=world.typed("sue"))
 
 
 def test_a_cover_names_what_was_skipped(world, config_of, runner):
