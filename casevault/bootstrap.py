@@ -43,6 +43,7 @@ from casevault.services.oversight import Oversight
 from casevault.services.readiness import Readiness
 from casevault.services.records import Records
 from casevault.services.recovery import Recovery
+from casevault.services.resets import Resets
 from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
 from casevault.services.transitions import Transitions
@@ -75,6 +76,7 @@ class Vault:
     accounts: Accounts
     approvals: Approvals
     recovery: Recovery
+    resets: Resets
     casework: Casework
     importing: Importing
     assignments: Assignments
@@ -134,6 +136,7 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         accounts=Accounts(stores, gate, kdf),
         approvals=Approvals(stores, gate),
         recovery=Recovery(stores, gate),
+        resets=Resets(stores, gate, kdf),
         casework=Casework(stores, gate),
         importing=Importing(stores, gate),
         assignments=Assignments(stores, gate),

@@ -55,6 +55,10 @@ class Permission(StrEnum):
     STAFF_ADD = "staff:add"
     STAFF_LIST = "staff:list"
     STAFF_READ = "staff:read"
+    STAFF_RESET = "staff:reset"
+    STAFF_REGRANT = "staff:regrant"
+    RECOVERY_CODE = "recovery-code:make"
+    SIGN_IN_RESTORE = "sign-in:restore"
     VOUCH_ISSUE = "vouch:issue"
     KEYS_RECOVER = "keys:recover"
     APPROVAL_LIST = "approval:list"
@@ -113,6 +117,12 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.SESSION_RAISE: Rule(anyone=True, writes=True),
         Permission.FACTOR_WRITE: Rule(anyone=True, writes=True),
         Permission.STAFF_ADD: Rule(frozenset({Role.ADMINISTRATOR}), writes=True),
+        Permission.STAFF_RESET: Rule(
+            frozenset({Role.ADMINISTRATOR}), writes=True, not_self=True, step_up=True
+        ),
+        Permission.STAFF_REGRANT: Rule(_APPROVERS, writes=True, not_self=True, step_up=True),
+        Permission.RECOVERY_CODE: Rule(_ALL, writes=True, step_up=True),
+        Permission.SIGN_IN_RESTORE: Rule(public=True, writes=True),
         Permission.STAFF_LIST: Rule(_ALL - {Role.REFERRER}),
         Permission.STAFF_READ: Rule(_ALL - {Role.REFERRER}),
         Permission.VOUCH_ISSUE: Rule(

@@ -238,7 +238,8 @@ class Accounts:
         member, row = people.staff_by_id(tx, staff), principals.principal(tx, staff)
         if member is None:
             raise NotFound()
-        if row is None:
+        # After a reset the old keys are still there, and nobody must vouch for them again.
+        if row is None or people.envelope_of(tx, staff) is None:
             raise Conflict(
                 "This person has not enrolled yet, so there are no keys to vouch for.",
                 code="vouch.not-enrolled",

@@ -106,6 +106,11 @@ def accept(tx: KeyringTransaction, owner: Owner, code: str, now: int) -> bool:
     return False
 
 
+def forget(tx: KeyringTransaction, staff: UUID) -> None:
+    """Delete every second factor of a person: with a new pair of keys none of them opens."""
+    tx.remove(tables.second_factor, staff_id=staff)
+
+
 def print_codes(tx: KeyringTransaction, owner: Owner) -> tuple[str, ...]:
     """Return ten new printed codes; the earlier ones are void. Only digests are kept."""
     tx.remove(tables.second_factor, staff_id=owner.staff, kind=CODE)

@@ -7,7 +7,7 @@ open this, and since when".
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -97,16 +97,28 @@ def take_these(tx: KeyringTransaction, ids: Iterable[UUID]) -> int:
 
 
 def take_object(
-    tx: KeyringTransaction, kind: ObjectKind, ids: Sequence[UUID], *, before: int | None = None
+    tx: KeyringTransaction,
+    kind: ObjectKind,
+    ids: Sequence[UUID],
+    *,
+    before: int | None = None,
+    keep: Collection[UUID] = (),
 ) -> int:
-    """Delete every grant of these objects (issued before then); return how many there were.
+    """Delete every grant of these objects (issued before then), but those to `keep`; count them.
 
     Needs no key of theirs.
     """
     if before is None:
-        return _remove(tx, tx.lookups(tables.grant, object_id=list(ids), object_kind=kind.value))
+        rows = tx.lookups(tables.grant, object_id=list(ids), object_kind=kind.value)
+        return _remove(tx, [row for row in rows if row["grantee_id"] not in keep])
     found = tx.find(tables.grant, object_id=list(ids), object_kind=kind.value)
     return _remove(tx, [row.lookup for row in found if _grant(row).terms.issued_at < before])
+
+
+def take_kinds(tx: KeyringTransaction, kinds: Iterable[ObjectKind], grantee: UUID) -> int:
+    """Delete every grant of objects of these kinds to a principal; return how many there were."""
+    names = [kind.value for kind in kinds]
+    return _remove(tx, tx.lookups(tables.grant, grantee_id=grantee, object_kind=names))
 
 
 def all_of_kind(tx: KeyringTransaction, kind: ObjectKind) -> set[UUID]:

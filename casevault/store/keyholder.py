@@ -135,11 +135,15 @@ class KeyHolder:
         raise Refused(code="group.not-member")
 
     def _counts(self, tx: KeyringTransaction, grant: Grant, target: Object) -> bool:
+        terms = grant.terms
+        if terms.grantee == self.staff and terms.grantee_key_id != self.secret.public.key_id:
+            # To the pair that this person had before a reset.
+            return False
         try:
             self._trust.check_grant(tx, grant)
         except Refused:
             return False
-        return grant.terms.team == target.team
+        return terms.team == target.team
 
     def _open_grant(
         self, tx: KeyringTransaction, grant: Grant, wanted: set[str]

@@ -84,6 +84,15 @@ envelope = Table(
     **_NO_ROWIDS,
 )
 
+# The same secret once more, under a code that its person keeps on paper.
+recovery_envelope = Table(
+    "recovery_envelope",
+    keyring,
+    Column("staff_id", Uuid, primary_key=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 enrolment = Table(
     "enrolment",
     keyring,

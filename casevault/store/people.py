@@ -108,6 +108,31 @@ def envelope_of(tx: KeyringTransaction, staff: UUID) -> Envelope | None:
     return None if row is None else Envelope.decode(row.content)
 
 
+def put_recovery_envelope(tx: KeyringTransaction, staff: UUID, envelope: Envelope) -> None:
+    """Keep a person's secret sealed under their code on paper; an earlier code dies."""
+    tx.remove(tables.recovery_envelope, staff_id=staff)
+    tx.add(tables.recovery_envelope, envelope.encode(), staff_id=staff)
+
+
+def recovery_envelope_of(tx: KeyringTransaction, staff: UUID) -> Envelope | None:
+    """Return a person's secret sealed under their code on paper, or None."""
+    row = tx.one(tables.recovery_envelope, staff_id=staff)
+    return None if row is None else Envelope.decode(row.content)
+
+
+def drop_recovery_envelope(tx: KeyringTransaction, staff: UUID) -> bool:
+    """Use a code on paper up; say whether there was one."""
+    return tx.remove(tables.recovery_envelope, staff_id=staff) == 1
+
+
+def take_sign_in(tx: KeyringTransaction, staff: UUID) -> None:
+    """Delete everything by which a person signs in or is signed in."""
+    tx.remove(tables.envelope, staff_id=staff)
+    tx.remove(tables.recovery_envelope, staff_id=staff)
+    tx.remove(tables.enrolment, staff_id=staff)
+    tx.remove(tables.session, staff_id=staff)
+
+
 def add_enrolment(tx: KeyringTransaction, staff: UUID, code: str, expires_at: int) -> None:
     """Keep the digest of a one-time code; earlier codes of that person die."""
     tx.remove(tables.enrolment, staff_id=staff)

@@ -8,7 +8,7 @@ the newest keys can finish. Must never leave a case that nobody can open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID
@@ -22,7 +22,7 @@ from casevault.domain import casefile
 from casevault.domain.granting import PrincipalKind
 from casevault.errors import CaseVaultError, Conflict, NotFound
 from casevault.ids import new_id
-from casevault.store import case_keys, cases, documents, grants, intents, principals
+from casevault.store import case_keys, cases, documents, grants, intents, principals, resetting
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller
 from casevault.store.grants import Grantee, Object
@@ -67,10 +67,13 @@ def renew(
     }
     with stores.keyring.writing() as tx:
         check_newest(tx, held)
-        remaining = _remaining(stores, tx, held.target, without)
+        # Their old grants open nothing, and are the list of what they are to get again.
+        owed = resetting.owed_of(tx, held.target) - {without}
+        remaining = _remaining(stores, tx, held.target, {*owed, without})
         _check_somebody_left(tx, remaining)
         case_keys.succeed(tx, held.case.id, steps, manifests)
-        _replace_grants(stores, tx, caller, held.target, steps, remaining)
+        grants.take_object(tx, held.target.kind, [held.case.id], keep=owed)
+        _give_anew(stores, tx, caller, held.target, steps, remaining)
         version = max(new.version for _, new in steps.values())
         content = canonical.encode(stores.now(), version)
         tx.add(tables.intent, content, id=new_id(), kind=INTENT, object_id=held.case.id)
@@ -165,12 +168,12 @@ def _close(stores: Stores, case: UUID, version: int, act: Act | None) -> None:
 
 
 def _remaining(
-    stores: Stores, tx: KeyringTransaction, target: Object, without: UUID | None
+    stores: Stores, tx: KeyringTransaction, target: Object, without: Collection[UUID | None]
 ) -> list[_Remaining]:
     found: list[_Remaining] = []
     for grant in grants.of_object(tx, target):
         terms = grant.terms
-        if terms.grantee == without or grants.is_over(grant, stores.now()):
+        if terms.grantee in without or grants.is_over(grant, stores.now()):
             continue
         stores.trust.check_grant(tx, grant)
         public = stores.trust.standing(tx, terms.grantee, target.team)
@@ -195,7 +198,7 @@ def _check_somebody_left(tx: KeyringTransaction, remaining: list[_Remaining]) ->
         )
 
 
-def _replace_grants(
+def _give_anew(
     stores: Stores,
     tx: KeyringTransaction,
     caller: Caller,
@@ -203,7 +206,6 @@ def _replace_grants(
     steps: Mapping[str, tuple[Key, Key]],
     remaining: list[_Remaining],
 ) -> None:
-    grants.take_object(tx, target.kind, [target.id])
     keys = {name: new for name, (_, new) in steps.items()}
     for ending in {one.expires_at for one in remaining}:
         grants.give(

@@ -7,7 +7,7 @@ import pytest
 from casevault.crypto import recovery
 from casevault.domain.access import Actor, Role
 from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.errors import Invalid, Tampered
+from casevault.errors import Invalid, Refused
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.services.casework import Casework
 from casevault.store import documents, manifests
@@ -63,5 +63,5 @@ def test_one_share_fewer_opens_nothing(vault):
     with pytest.raises(Invalid):
         recovery.combine(vault.outcome.shares[: vault.outcome.threshold - 1])
     wrong = recovery.recovery_principal(recovery.new_seed())
-    with pytest.raises(Tampered):
+    with pytest.raises(Refused):
         keys_of_recovery(vault, case, wrong)

@@ -315,6 +315,32 @@ def _read_staff(stage):
     return Ask(ids={"staff_id": stage.world.staff["cara"]})
 
 
+@valid("reset_staff")
+def _reset_staff(stage):
+    # Each time somebody who has something to lose.
+    login = stage.world.person()
+    return Ask(ids={"staff_id": stage.world.staff[login]})
+
+
+@valid("regrant_staff")
+def _regrant_staff(stage):
+    # Somebody who has all that belongs to them: then nothing is left to give.
+    return Ask(ids={"staff_id": stage.world.staff["colin"]})
+
+
+@valid("make_recovery_code")
+def _make_recovery_code(_stage):
+    return Ask()
+
+
+@valid("restore_passphrase")
+def _restore_passphrase(stage):
+    login = stage.world.person()
+    code = stage.world.post("/v1/me/recovery-code", login, None).json()["code"]
+    stage.world.passphrases[login] = a_passphrase()
+    return Ask(body={"login": login, "code": code, "passphrase": stage.world.passphrases[login]})
+
+
 @valid("issue_vouch")
 def _issue_vouch(stage):
     login = stage.world.person(by=None)

@@ -47,6 +47,16 @@ KEYS_FIRST = {
     "make_feed": ["access_grant", "access_grant_key"],
     # Power is taken first and recorded until it is; the intent remembers that it must be.
     "end_session": ["intent", "session"],
+    "reset_staff": [
+        "access_grant",
+        "access_grant_key",
+        "enrolment",
+        "envelope",
+        "intent",
+        "keyring_trust",
+        "revocation",
+        "session",
+    ],
     "revoke_case": ["access_grant", "access_grant_key", "case_key", "intent"],
     "delete_draft": ["access_grant", "access_grant_key", "intent"],
     "end_feed": ["access_grant", "access_grant_key", "intent"],
@@ -189,6 +199,7 @@ def test_wrong_credentials_are_recorded(world, stage):
     wrong = {
         "create_session": {"login": "cara", "passphrase": "not the made-up words"},
         "complete_enrolment": {"code": "0000-0000-0000-0000-0000", "passphrase": a_passphrase()},
+        "restore_passphrase": {"login": "cara", "code": "no", "passphrase": a_passphrase()},
     }
     asks = {name: Ask(body=body) for name, body in wrong.items()}
     asks["read_feed"] = Ask(ids={"token": "M" * 64})

@@ -110,7 +110,8 @@ def faults(operation, stage, ask, mute):
     if by is not None:
         yield {"ask": ask, "by": None}
         yield {"ask": ask, "by": None, "headers": {"Authorization": "Bearer " + "A" * 70}}
-        if not RULES[operation.permission].anyone:
+        rule = RULES[operation.permission]
+        if not rule.anyone and Role.REFERRER not in rule.roles:
             yield {"ask": replace(ask, token=None), "by": mute}
     if operation.of_case:
         yield {"ask": ask, "by": "stra"}

@@ -14,6 +14,8 @@ from casevault.api.schemas.auth import (
     FactorWanted,
     GivenCode,
     PrintedCodes,
+    RecoveryCode,
+    Restore,
     SessionBegun,
     SignIn,
     StepUp,
@@ -92,6 +94,29 @@ def confirm_session(vault: VaultDep, caller: CallerDep, token: Token, body: Step
     """Give your passphrase once more: five minutes for acts that ask for it."""
     until = vault.sessions.step_up(caller, token, body.passphrase)
     return Confirmed(until=datetime.fromtimestamp(until, UTC))
+
+
+@router.post(
+    "/me/recovery-code",
+    status_code=201,
+    operation_id="make_recovery_code",
+    openapi_extra=needs(Permission.RECOVERY_CODE),
+)
+def make_recovery_code(vault: VaultDep, caller: CallerDep) -> RecoveryCode:
+    """Your way back after a forgotten passphrase; an earlier code dies."""
+    return RecoveryCode(code=vault.resets.make_code(caller))
+
+
+@router.post(
+    "/auth/passphrase",
+    status_code=204,
+    operation_id="restore_passphrase",
+    openapi_extra=needs(Permission.SIGN_IN_RESTORE),
+)
+def restore_passphrase(vault: VaultDep, request_id: RequestId, body: Restore) -> Response:
+    """Set a new passphrase by the code on paper; all your sessions end."""
+    vault.resets.use_code(body.login, body.code, body.passphrase, request_id)
+    return Response(status_code=204)
 
 
 @router.get("/me", operation_id="read_me", openapi_extra=needs(Permission.SESSION_READ))

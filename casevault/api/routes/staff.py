@@ -10,6 +10,8 @@ from casevault.api.deps import CallerDep, VaultDep, needs
 from casevault.api.schemas.staff import (
     NewStaff,
     NewVouch,
+    Regranted,
+    ResetCode,
     StaffAdded,
     StaffList,
     StaffMember,
@@ -43,6 +45,29 @@ def list_staff(vault: VaultDep, caller: CallerDep) -> StaffList:
 def read_staff(vault: VaultDep, caller: CallerDep, staff_id: UUID) -> StaffMember:
     """One colleague, with the fingerprint to compare before vouching."""
     return StaffMember.of(vault.accounts.read(caller, staff_id))
+
+
+@router.post(
+    "/staff/{staff_id}/reset",
+    operation_id="reset_staff",
+    openapi_extra=needs(Permission.STAFF_RESET),
+)
+def reset_staff(vault: VaultDep, caller: CallerDep, staff_id: UUID) -> ResetCode:
+    """Let a person begin anew (administrator): sessions, passphrase and vouches end at once.
+
+    The new keys open nothing until somebody vouches for them and regrants.
+    """
+    return ResetCode(code=vault.resets.reset(caller, staff_id))
+
+
+@router.post(
+    "/staff/{staff_id}/regrants",
+    operation_id="regrant_staff",
+    openapi_extra=needs(Permission.STAFF_REGRANT),
+)
+def regrant_staff(vault: VaultDep, caller: CallerDep, staff_id: UUID) -> Regranted:
+    """Give a person with new, vouched keys again what they held, as far as you can open it."""
+    return Regranted.of(vault.resets.regrant(caller, staff_id))
 
 
 @router.get("/teams", operation_id="list_teams", openapi_extra=needs(Permission.STAFF_LIST))

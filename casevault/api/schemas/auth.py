@@ -46,6 +46,20 @@ class SessionBegun(Shape):
     second_factor: bool
 
 
+class RecoveryCode(Shape):
+    """Eight words to print or write down: shown once, used once, worth as much as a passphrase."""
+
+    code: str
+
+
+class Restore(Shape):
+    """The code on paper, and the passphrase that is to hold from now on."""
+
+    login: str = Field(max_length=120, examples=["cara.caseworker"])
+    code: str = Field(max_length=120, examples=["eight made-up words like these here on paper"])
+    passphrase: str = Field(max_length=256, examples=["six made-up words like these here"])
+
+
 class StepUp(Shape):
     """Your passphrase once more."""
 

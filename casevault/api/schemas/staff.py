@@ -9,6 +9,7 @@ from pydantic import Field
 
 from casevault.api.schemas.common import Shape, Words
 from casevault.domain.access import Role
+from casevault.services import resets
 from casevault.services.accounts import Colleague
 
 
@@ -62,6 +63,25 @@ class StaffList(Shape):
     """All colleagues, by name."""
 
     items: list[StaffMember]
+
+
+class ResetCode(Shape):
+    """The one-time code for the person themselves: shown once, valid for seven days."""
+
+    code: str
+
+
+class Regranted(Shape):
+    """Groups and cases given again; `left` cases are for somebody else to give."""
+
+    groups: int
+    cases: int
+    left: int
+
+    @classmethod
+    def of(cls, found: resets.Regranted) -> Self:
+        """Return the shape of what was given again."""
+        return cls(groups=found.groups, cases=found.cases, left=found.left)
 
 
 class Team(Shape):

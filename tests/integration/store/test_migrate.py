@@ -172,6 +172,35 @@ def test_second_factors_come_and_go_beside_a_vault_in_use(database, tmp_path):
     vault.close()
 
 
+def test_recovery_envelopes_come_and_go_beside_a_keyring_in_use(database, tmp_path):
+    """0004 of the keyring up and down: envelopes and approvals of before stay as they were."""
+    vault = a_vault(database, tmp_path)
+    store = vault.stores.keyring.database
+    migrate.downgrade(store, "keyring", "0003")
+    approval = a_row(keyring_tables.approval, SEALED_MAGIC + bytes(352))
+    with store.writing() as connection:
+        connection.execute(keyring_tables.approval.insert().values(**approval))
+
+    def kept():
+        with store.reading() as connection:
+            envelopes = connection.execute(keyring_tables.envelope.select()).all()
+            return sorted(map(str, envelopes)), connection.execute(
+                keyring_tables.approval.select()
+            ).all()
+
+    before = kept()
+    assert all(before)
+    for _ in range(2):
+        migrate.upgrade(store, "keyring")
+        assert migrate.differences(store, "keyring") == 0
+        row = a_row(keyring_tables.recovery_envelope, SEALED_MAGIC + bytes(352))
+        with store.writing() as connection:
+            connection.execute(keyring_tables.recovery_envelope.insert().values(**row))
+        migrate.downgrade(store, "keyring", "0003")
+        assert kept() == before
+    vault.close()
+
+
 def test_every_index_in_code_is_in_the_database(opened):
     """Alembic's comparison is not asked alone: index and unique columns are listed."""
     for branch, metadata in (("data", tables.data), ("keyring", keyring_tables.keyring)):

@@ -43,7 +43,7 @@ def test_the_public_permissions_are_these():
     """What needs no session is a short, reviewed list."""
     public = {p.value for p, rule in RULES.items() if rule.public}
     public_ones = {"health:read", "docs:read", "session:create", "enrolment:complete"}
-    assert public == public_ones | {"feed:read", "vocabulary:read"}
+    assert public == public_ones | {"feed:read", "vocabulary:read", "sign-in:restore"}
 
 
 @pytest.mark.parametrize("permission", GUARDED)
@@ -200,3 +200,12 @@ def test_what_is_permitted_meets_every_condition(roles, permission, team, holds,
         and (fresh or not rule.step_up)
     )
     assert decide(an_actor(*roles, fresh=fresh), permission, subject).allowed is expected
+
+
+@pytest.mark.parametrize("permission", [p for p, rule in RULES.items() if rule.step_up])
+def test_a_screen_left_open_is_not_enough(permission):
+    """What asks for a fresh passphrase is refused without, and for no other reason before it."""
+    role = min(RULES[permission].roles)
+    assert decide(an_actor(role, fresh=True), permission, MINE).allowed
+    assert decide(an_actor(role), permission, MINE).rule == "deny:step-up"
+    assert decide(an_actor(), permission, MINE).rule == "deny:role"
