@@ -11,13 +11,13 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date
-from types import MappingProxyType
 from typing import Any, Final
 
 from casevault.errors import Invalid
+from casevault.ledger.codes import CATEGORIES, CODES
 from casevault.ledger.faults import invalid, tampered
 
 LEAF_VERSION: Final = 1
@@ -28,117 +28,7 @@ MAX_BODY_BYTES: Final = 65_536
 MAX_ITEMS: Final = 2_000
 SALT_BYTES: Final = 32
 OUTCOMES: Final = (0, 4, 8, 12)
-CATEGORIES: Final = ("rest", "auth", "authz", "export", "breakglass", "admin", "review", "system")
 
-# The one closed list: a code that is not here cannot be recorded.
-CODES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "auth.login": "auth",
-        "auth.login_failed": "auth",
-        "auth.logout": "auth",
-        "auth.step_up": "auth",
-        "auth.step_up_failed": "auth",
-        "auth.enrol": "auth",
-        "auth.enrol_failed": "auth",
-        "auth.factor": "auth",
-        "auth.factor_failed": "auth",
-        "auth.factor_give": "auth",
-        "auth.factor_give_failed": "auth",
-        "auth.factor_print": "auth",
-        "auth.factor_print_failed": "auth",
-        "auth.factor_propose": "auth",
-        "auth.factor_propose_failed": "auth",
-        "auth.recovery_code": "auth",
-        "auth.recovery_code_failed": "auth",
-        "auth.restore": "auth",
-        "auth.restore_failed": "auth",
-        "authz.deny": "authz",
-        "approval.ask": "authz",
-        "approval.ask_failed": "authz",
-        "approval.list": "authz",
-        "approval.decide": "authz",
-        "approval.decide_failed": "authz",
-        "case.open": "rest",
-        "case.read": "rest",
-        "case.list": "rest",
-        "case.amend": "rest",
-        "case.review": "rest",
-        "case.access": "rest",
-        "case.timeline": "rest",
-        "case.transition": "rest",
-        "case.transition_asked": "rest",
-        "case.transition_declined": "rest",
-        "case.link": "rest",
-        "case.unlink": "rest",
-        "link.list": "rest",
-        "case.refuse_staff": "rest",
-        "case.accept_staff": "rest",
-        "refused_staff.list": "rest",
-        "note.add": "rest",
-        "note.repeat": "rest",
-        "note.read": "rest",
-        "note.list": "rest",
-        "note.amend": "rest",
-        "note.redact": "rest",
-        "service.add": "rest",
-        "service.repeat": "rest",
-        "service.read": "rest",
-        "service.list": "rest",
-        "service.amend": "rest",
-        "service.redact": "rest",
-        "task.add": "rest",
-        "task.repeat": "rest",
-        "task.read": "rest",
-        "task.list": "rest",
-        "task.amend": "rest",
-        "task.redact": "rest",
-        "draft.save": "rest",
-        "draft.read": "rest",
-        "draft.list": "rest",
-        "draft.delete": "rest",
-        "private.erase": "system",
-        "worklist.read": "rest",
-        "dictionary.count": "rest",
-        "workload.read": "rest",
-        "feed.open": "rest",
-        "feed.make": "rest",
-        "feed.render": "rest",
-        "feed.end": "rest",
-        "case.export": "rest",
-        "case.import": "rest",
-        "import.check": "rest",
-        "import.refuse": "rest",
-        "import.rejects": "rest",
-        "import.forget": "rest",
-        "case.assign": "rest",
-        "case.assign_failed": "rest",
-        "case.cover": "rest",
-        "case.cover_failed": "rest",
-        "case.revoke": "rest",
-        "case.rekey": "rest",
-        "key.expire": "system",
-        "key.grant": "admin",
-        "key.vouch": "admin",
-        "key.vouch_failed": "admin",
-        "key.regrant": "admin",
-        "key.regrant_failed": "admin",
-        "key.month": "system",
-        "key.roll": "admin",
-        "staff.add": "admin",
-        "staff.add_failed": "admin",
-        "staff.reset": "admin",
-        "staff.read": "admin",
-        "staff.list": "admin",
-        "team.add": "admin",
-        "audit.query": "review",
-        "ledger.export": "export",
-        "system.init": "system",
-        "system.start": "system",
-        "system.crash": "system",
-        "system.restore": "system",
-        "system.tamper": "system",
-    }
-)
 
 _WRITER = re.compile(r"[A-Za-z0-9_-]{8,43}")
 _HOUR = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):00:00Z")

@@ -55,6 +55,7 @@ KEYS_FIRST = {
         "intent",
         "keyring_trust",
         "revocation",
+        "second_factor",
         "session",
     ],
     "revoke_case": ["access_grant", "access_grant_key", "case_key", "intent"],

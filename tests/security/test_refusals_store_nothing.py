@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
-from casevault.domain.access import RULES
+from casevault.domain.access import RULES, Role
 from casevault.store import keyring_tables
 from casevault.store.caller import Gate
 from tests.api.world import a_login, a_passphrase, an_identity, unknown_id

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from casevault.ledger.codes import CODES
 from casevault.ledger.entry import (
-    CODES,
     Body,
     Entity,
     commitment,

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casevault.errors import Invalid, Tampered
+from casevault.ledger.codes import CATEGORIES, CODES
 from casevault.ledger.entry import (
-    CATEGORIES,
-    CODES,
     MAX_BODY_BYTES,
     MAX_ITEMS,
     Body,
