@@ -122,7 +122,7 @@ def import_rates(world: World, twin: Side, folder: Path) -> tuple[float, float]:
     )
     file.write_bytes(made.stdout)
     began = time.perf_counter()
-    command = ("import", "htcds", str(file), "--source", "bench", "--id-column", "CaseID")
+    command = ("import", "htcds", str(file), "--source", "bench", "--id-column", "CaseNumber")
     done = world.personal("sam", *command)
     ours = IMPORTED / (time.perf_counter() - began)
     # 3: some lines were refused; the people include awkward ones.
