@@ -160,7 +160,7 @@ def prefetch(
 ) -> None:
     """Read the grants of these objects to these principals, and their key rows, at once."""
     found = tx.prefetch(tables.grant, object_id=ids, object_kind=[kind.value], grantee_id=grantees)
-    tx.prefetch(tables.grant_key, grant_id=[row.lookup["id"] for row in found])
+    tx.prefetch(tables.grant_key, grant_id=[row["id"] for row in found])
 
 
 def of_grantee(tx: KeyringTransaction, kind: ObjectKind, grantee: UUID) -> list[Grant]:

@@ -8,9 +8,10 @@ takes it exclusively) sees every row. Must never hand out content of a row that 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -62,25 +63,29 @@ class Row:
 class _Shelf:
     """Rows of one table that were read at once: all whose columns are among `where`."""
 
-    def __init__(self, where: dict[str, list[Any]], rows: list[Row]) -> None:
+    def __init__(
+        self, where: dict[str, list[Any]], rows: list[Lookup], opened: Callable[[Lookup], Row]
+    ) -> None:
+        self.rows = rows
+        self._opened = opened
         self._where = {name: frozenset(values) for name, values in where.items()}
         self._first = next(iter(where))
-        self._rows: dict[Any, list[Row]] = {}
+        self._by_first: dict[Any, list[Lookup]] = {}
         for row in rows:
-            self._rows.setdefault(row.lookup[self._first], []).append(row)
+            self._by_first.setdefault(row[self._first], []).append(row)
 
     def covers(self, where: Lookup) -> bool:
         """Say whether every row that could fit would be here."""
         return all(name in where and _values(where[name]) <= v for name, v in self._where.items())
 
     def find(self, where: Lookup) -> list[Row]:
-        """Return the rows that fit."""
+        """Return the rows that fit, opened."""
         wanted = {name: _values(value) for name, value in where.items()}
         return [
-            row
+            self._opened(row)
             for value in wanted[self._first]
-            for row in self._rows.get(value, ())
-            if all(row.lookup[name] in values for name, values in wanted.items())
+            for row in self._by_first.get(value, ())
+            if all(row[name] in values for name, values in wanted.items())
         ]
 
 
@@ -174,17 +179,18 @@ class KeyringTransaction:
         found = self._connection.execute(statement, _at(where))
         return [self._open(table, row) for row in found.mappings()]
 
-    def prefetch(self, table: Table, **where: list[Any]) -> list[Row]:
-        """Return rows as `find`; what is later looked for among them is not asked for again.
+    def prefetch(self, table: Table, **where: list[Any]) -> list[Lookup]:
+        """Read rows at once; what is later looked for among them is not asked for again.
 
         Only while nothing can change them: in a transaction that reads, which sees one moment.
+        Returns their plain columns; a row is opened when it is found.
         """
         if self._epoch is not None:
             raise RuntimeError("what this transaction reads may change")
-        self._shelves.pop(table, None)
-        rows = self.find(table, lock=False, **where)
-        self._shelves[table] = _Shelf(where, rows)
-        return rows
+        found = self._connection.execute(_statement(table, "find", *_shape(where)), _at(where))
+        shelf = _Shelf(where, [dict(row) for row in found.mappings()], partial(self._open, table))
+        self._shelves[table] = shelf
+        return shelf.rows
 
     def one(self, table: Table, *, lock: bool = False, **where: Any) -> Row | None:  # noqa: ANN401
         """Return the only such row, or None."""
