@@ -63,6 +63,7 @@ _STATUS_OF_CODE = {
     "host.unknown": 400,
     "rate.limited": 429,
 }
+_RETRY_SECONDS = {503: "2", 429: "3600"}
 _HTTP_CODES = {404: "route.unknown", 405: "method.not-allowed", 400: "request"}
 
 
@@ -112,8 +113,8 @@ def response_for(
     headers = {"Content-Language": language}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        headers["Retry-After"] = "2"
+    if status in _RETRY_SECONDS:
+        headers["Retry-After"] = _RETRY_SECONDS[status]
     return JSONResponse(
         document(error, status, request_id, language),
         status_code=status,

@@ -9,6 +9,8 @@ from __future__ import annotations
 import secrets
 import threading
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from uuid import UUID
@@ -28,6 +30,8 @@ MAX_CHARACTERS = 256
 _ARGON2_BYTES = 64
 _SALT_BYTES = 16
 _WAIT_SECONDS = 10.0
+# How many may wait or be at work for each that is at work.
+_PLACES_PER_SLOT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,24 @@ class PassphraseKdf:
     def __init__(self, profile: KdfProfile, concurrency: int) -> None:
         self.profile = profile
         self._slots = threading.BoundedSemaphore(concurrency)
+        self._places = threading.BoundedSemaphore(concurrency * _PLACES_PER_SLOT)
+        self._reserved = threading.BoundedSemaphore(concurrency)
+
+    @contextmanager
+    def queued(self, *, reserved: bool = False) -> Iterator[None]:
+        """Take a place in the queue, or be told `Busy` at once: a flood must not hold threads.
+
+        Some places are reserved for devices that are known.
+        """
+        places = self._places
+        if not places.acquire(blocking=False):
+            places = self._reserved
+            if not reserved or not places.acquire(blocking=False):
+                raise _busy()
+        try:
+            yield
+        finally:
+            places.release()
 
     def close(
         self, organisation: UUID, staff: UUID, secret: PrincipalSecret, passphrase: str, pepper: Key
@@ -121,7 +143,7 @@ class PassphraseKdf:
         self, profile: KdfProfile, passphrase: str, salt: bytes, staff: UUID, pepper: Key
     ) -> Key:
         if not self._slots.acquire(timeout=_WAIT_SECONDS):
-            raise Busy("Too many people are signing in at this moment.", code="busy.sign-in")
+            raise _busy()
         try:
             raw = hash_secret_raw(
                 # A lone surrogate is no text; it is as wrong as any other wrong passphrase.
@@ -162,6 +184,10 @@ def check_strength(passphrase: str, pointer: str = "/passphrase") -> None:
         code=code,
         errors=(FieldError(pointer, code),),
     )
+
+
+def _busy() -> Busy:
+    return Busy("Too many people are signing in at this moment.", code="busy.sign-in")
 
 
 def _place(organisation: UUID, staff: UUID, profile: KdfProfile, pepper_version: int) -> Place:

@@ -16,6 +16,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "auth.login": "auth",
         "auth.login_failed": "auth",
+        "auth.limited": "auth",
         "auth.logout": "auth",
         "auth.step_up": "auth",
         "auth.step_up_failed": "auth",

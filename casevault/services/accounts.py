@@ -25,6 +25,7 @@ from casevault.errors import (
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.store import ledger, people, principals, teams
 from casevault.store.caller import Caller, Gate
+from casevault.store.failures import Failures
 from casevault.store.grants import Grantee
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
@@ -67,6 +68,7 @@ class Accounts:
         self._stores = stores
         self._gate = gate
         self._kdf = kdf
+        self._failures = Failures(stores)
 
     def add(
         self, caller: Caller, name: str, login: str, roles: frozenset[Role], team: UUID | None
@@ -102,14 +104,12 @@ class Accounts:
             with stores.keyring.reading() as tx:
                 staff = people.enrolment_of(tx, code, stores.now())
         except Unauthenticated:
-            actor = ledger.Actor(request=request)
-            stores.ledger.record(
-                Act("auth.enrol_failed", actor, rule="deny:code", outcome=ledger.REFUSED)
-            )
+            self._failures.record("auth.enrol_failed", "deny:code", code, None, request)
             raise
         secret = PrincipalSecret.generate()
         pepper = stores.roots.pepper()
-        envelope = self._kdf.close(stores.organisation, staff, secret, passphrase, pepper)
+        with self._kdf.queued():
+            envelope = self._kdf.close(stores.organisation, staff, secret, passphrase, pepper)
         actor = ledger.Actor(staff=staff, request=request)
         act = Act("auth.enrol", actor, rule="permit:code", touched=(Touched("staff", staff),))
         with stores.ledger.giving(act), stores.keyring.writing() as tx:

@@ -13,7 +13,7 @@ from functools import partial
 
 from casevault.errors import Busy, CaseVaultError, Tampered
 from casevault.logs import get_logger
-from casevault.store import intents, private, sweeping, tree
+from casevault.store import failures, intents, private, sweeping, tree
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.ledger import FAILED, SERVICE, Act
 from casevault.store.stores import Stores
@@ -55,6 +55,7 @@ class Caretaker:
                 next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
                 self._guarded(self._checkpoints.sign)
                 self._guarded(partial(intents.finish_all, self._stores))
+                self._guarded(partial(failures.record_past, self._stores))
                 self._guarded(self.erase_due)
                 self._guarded(partial(sweeping.sweep, self._stores))
 

@@ -22,6 +22,7 @@ from casevault.domain.granting import ObjectKind
 from casevault.errors import NotFound, Refused, Tampered, Unauthenticated
 from casevault.store import case_keys, grants, intents, ledger, people, resetting, teams
 from casevault.store.caller import Caller, Gate
+from casevault.store.failures import Failures
 from casevault.store.grants import Grantee, Object
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
@@ -59,6 +60,7 @@ class Resets:
         self._stores = stores
         self._gate = gate
         self._kdf = kdf
+        self._failures = Failures(stores)
 
     def reset(self, caller: Caller, staff: UUID) -> str:
         """End a person's sessions, envelope and vouches now; return a one-time code (7 days)."""
@@ -118,9 +120,10 @@ class Resets:
         self._gate.require(caller, Permission.RECOVERY_CODE, Subject("staff", self_act=True))
         stores = self._stores
         code = macs.words(vocabulary.passphrase_words(), _CODE_WORDS)
-        envelope = self._kdf.close(
-            stores.organisation, caller.staff, caller.keys.secret, code, stores.roots.pepper()
-        )
+        with self._kdf.queued(reserved=True):
+            envelope = self._kdf.close(
+                stores.organisation, caller.staff, caller.keys.secret, code, stores.roots.pepper()
+            )
         act = Act(
             "auth.recovery_code",
             caller.on_ledger,
@@ -139,17 +142,18 @@ class Resets:
             member = people.staff_by_login(tx, login)
             kept = None if member is None else people.recovery_envelope_of(tx, member.id)
         words = " ".join(code.lower().split())
-        if member is None or kept is None:
-            self._kdf.waste(words, stores.roots.pepper())
-            raise self._wrong(None if member is None else member.id, request)
-        pepper = stores.roots.pepper(kept.pepper_version)
-        try:
-            secret = self._kdf.open(stores.organisation, member.id, kept, words, pepper)
-        except Tampered:
-            raise self._wrong(member.id, request) from None
-        envelope = self._kdf.close(
-            stores.organisation, member.id, secret, passphrase, stores.roots.pepper()
-        )
+        with self._kdf.queued():
+            if member is None or kept is None:
+                self._kdf.waste(words, stores.roots.pepper())
+                raise self._wrong(login, None if member is None else member.id, request)
+            pepper = stores.roots.pepper(kept.pepper_version)
+            try:
+                secret = self._kdf.open(stores.organisation, member.id, kept, words, pepper)
+            except Tampered:
+                raise self._wrong(login, member.id, request) from None
+            envelope = self._kdf.close(
+                stores.organisation, member.id, secret, passphrase, stores.roots.pepper()
+            )
         actor = ledger.Actor(staff=member.id, request=request)
         act = Act("auth.restore", actor, rule="permit:code", touched=(Touched("staff", member.id),))
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
@@ -238,11 +242,9 @@ class Resets:
             return None
         return {name: opened[name].key for name in sorted(names)}
 
-    def _wrong(self, staff: UUID | None, request: str | None) -> Unauthenticated:
-        actor = ledger.Actor(staff=staff, request=request)
-        self._stores.ledger.record(
-            Act("auth.restore_failed", actor, rule="deny:credentials", outcome=ledger.REFUSED)
-        )
+    def _wrong(self, login: str, staff: UUID | None, request: str | None) -> Unauthenticated:
+        about = people.fold_login(login)
+        self._failures.record("auth.restore_failed", "deny:credentials", about, staff, request)
         return self._no()
 
     @staticmethod

@@ -14,7 +14,7 @@ from typing import NoReturn
 from casevault.crypto import totp
 from casevault.domain.access import SECOND_FACTOR
 from casevault.errors import Conflict, NotFound, Refused
-from casevault.store import factors, ledger, people
+from casevault.store import factors, guesses, ledger, people
 from casevault.store.caller import Caller
 from casevault.store.factors import Owner
 from casevault.store.keyring import KeyringTransaction
@@ -117,15 +117,24 @@ class SecondFactors:
         stores = self._stores
         now = stores.now()
         if code is not None:
+            self._take(owner)
             with stores.keyring.reading() as tx:
                 right = factors.is_right(tx, owner, code, now)
             if not right:
                 self._refuse(caller, name)
         with stores.ledger.giving(self._act(caller, name)), stores.keyring.writing() as tx:
             # Of two at once with one code, the second finds it used here.
-            if code is not None and not factors.accept(tx, owner, code, now):
-                raise _wrong()
+            if code is not None:
+                if not factors.accept(tx, owner, code, now):
+                    raise _wrong()
+                guesses.give_back(tx, guesses.of_staff(stores, owner.staff), now)
             write(tx)
+
+    def _take(self, owner: Owner) -> None:
+        """Count a guess before it is evaluated."""
+        stores = self._stores
+        if guesses.take(stores, guesses.of_staff(stores, owner.staff)) > guesses.PER_DAY:
+            raise guesses.too_many()
 
     def _refuse(self, caller: Caller, name: str) -> NoReturn:
         failed = replace(self._act(caller, name + "_failed"), rule="deny:code")

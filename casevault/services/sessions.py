@@ -10,16 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from casevault.crypto.credentials import PassphraseKdf
+from casevault.crypto.credentials import Envelope, PassphraseKdf
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.tokens import Token
 from casevault.domain.access import PASSPHRASE, SECOND_FACTOR, Actor, Role, is_assured
 from casevault.domain.vouching import Scope
 from casevault.errors import Busy, Conflict, Refused, Tampered, Unauthenticated
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.store import factors, feeds, intents, ledger, people
+from casevault.store import factors, feeds, guesses, intents, ledger, people
 from casevault.store.caller import Caller
 from casevault.store.factors import Owner
+from casevault.store.failures import Failures
+from casevault.store.guesses import Allowance
 from casevault.store.keyholder import KeyHolder
 from casevault.store.ledger import Act, Touched
 from casevault.store.open_sessions import TOUCH_SECONDS, OpenSessions
@@ -41,6 +43,19 @@ class SignedIn:
     assurance: str
     # Whether the person has a second factor at all: if not, setting it up comes next.
     second_factor: bool
+    # What makes this device a known one, if it was none; the vault keeps its digest.
+    device: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """Somebody who wants to sign in, and against what that counts."""
+
+    login: str = field(repr=False)
+    staff: UUID | None
+    request: str | None
+    allowance: Allowance
+    is_known: bool
 
 
 class Sessions:
@@ -53,27 +68,66 @@ class Sessions:
         self._kdf = kdf
         self._sessions = sessions
         self._minimum = minimum_assurance
+        self._failures = Failures(stores)
 
     def sign_in(
-        self, login: str, passphrase: str, code: str | None = None, request: str | None = None
+        self,
+        login: str,
+        passphrase: str,
+        code: str | None = None,
+        request: str | None = None,
+        device: str | None = None,
     ) -> SignedIn:
         """Open the person's envelope and begin a session; the entry comes first.
 
         Without a code the session has no second factor, and no keys where one is asked for.
+        `device` is what an earlier sign-in gave to this device: it has its own allowance.
+
+        :raises Unauthenticated: login, passphrase or code are wrong.
+        :raises Busy: too many sign in at this moment, or too many tried this login today.
         """
         stores = self._stores
         with stores.keyring.reading() as tx:
             member = people.staff_by_login(tx, login)
             envelope = None if member is None else people.envelope_of(tx, member.id)
-        if member is None or envelope is None:
+            known = None if member is None else guesses.of_device(tx, member.id, device)
+        attempt = _Attempt(
+            login,
+            None if member is None else member.id,
+            request,
+            known or guesses.of_login(stores, login),
+            is_known=known is not None,
+        )
+        with self._kdf.queued(reserved=attempt.is_known):
+            self._take(attempt)
+            staff, secret = self._unlocked(attempt, envelope, passphrase)
+        return self._begin(attempt, Owner.of(staff, secret), secret, code)
+
+    def _unlocked(
+        self, attempt: _Attempt, envelope: Envelope | None, passphrase: str
+    ) -> tuple[UUID, PrincipalSecret]:
+        stores = self._stores
+        if attempt.staff is None or envelope is None:
             self._kdf.waste(passphrase, stores.roots.pepper())
-            raise self._failed(None if member is None else member.id, request)
+            raise self._failed(attempt)
         pepper = stores.roots.pepper(envelope.pepper_version)
         try:
-            secret = self._kdf.open(stores.organisation, member.id, envelope, passphrase, pepper)
+            return attempt.staff, self._kdf.open(
+                stores.organisation, attempt.staff, envelope, passphrase, pepper
+            )
         except Tampered:
-            raise self._failed(member.id, request) from None
-        return self._begin(Owner.of(member.id, secret), secret, code, request)
+            raise self._failed(attempt) from None
+
+    def _take(self, attempt: _Attempt) -> None:
+        """Count a guess before it is evaluated; the first one too many is on the ledger."""
+        count = guesses.take(self._stores, attempt.allowance)
+        if count > guesses.PER_DAY:
+            if count == guesses.PER_DAY + 1:
+                actor = ledger.Actor(staff=attempt.staff, request=attempt.request)
+                self._stores.ledger.record(
+                    Act("auth.limited", actor, rule="deny:limit", outcome=ledger.REFUSED)
+                )
+            raise guesses.too_many()
 
     def authenticate(self, text: str | None, request: str | None = None) -> Caller:
         """Return the person behind a token with the keys they hold, else `Unauthenticated`."""
@@ -103,17 +157,22 @@ class Sessions:
         with stores.keyring.reading() as tx:
             envelope = people.envelope_of(tx, caller.staff)
         act = Act("auth.step_up", caller.on_ledger, rule="permit:envelope")
+        allowance = guesses.of_staff(stores, caller.staff)
         try:
             if envelope is None:
                 raise Tampered(code="envelope")
             pepper = stores.roots.pepper(envelope.pepper_version)
-            self._kdf.open(stores.organisation, caller.staff, envelope, passphrase, pepper)
+            with self._kdf.queued(reserved=True):
+                if guesses.take(stores, allowance) > guesses.PER_DAY:
+                    raise guesses.too_many()
+                self._kdf.open(stores.organisation, caller.staff, envelope, passphrase, pepper)
         except Tampered:
             failed = replace(act, code="auth.step_up_failed", rule="deny:credentials")
             stores.ledger.record(replace(failed, outcome=ledger.REFUSED))
             raise Refused("This is not your passphrase.", code="step-up.credentials") from None
         now = stores.now()
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            guesses.give_back(tx, allowance, now)
             people.confirm_session(tx, token, now)
         return now + FRESH_SECONDS
 
@@ -123,31 +182,35 @@ class Sessions:
         self._render_feed(opened.session, opened.secret, request)
 
     def _begin(
-        self, owner: Owner, secret: PrincipalSecret, code: str | None, request: str | None
+        self, attempt: _Attempt, owner: Owner, secret: PrincipalSecret, code: str | None
     ) -> SignedIn:
         stores, now = self._stores, self._stores.now()
         with stores.keyring.reading() as tx:
             second_factor = factors.is_on(tx, owner.staff)
             right = code is None or factors.is_right(tx, owner, code, now)
         if not right:
-            raise self._failed(owner.staff, request, "deny:code")
+            raise self._failed(attempt, "deny:code")
         token = Token.new(self._sessions.host_tag)
         assurance = PASSPHRASE if code is None else SECOND_FACTOR
+        assured = is_assured(assurance, self._minimum)
         session = Session(new_id(), owner.staff, now, now, now, assurance, b"")
         actor = ledger.Actor(
-            staff=owner.staff, session=session.id, assurance=assurance, request=request
+            staff=owner.staff, session=session.id, assurance=assurance, request=attempt.request
         )
-        act = Act("auth.login", actor, rule="permit:envelope")
+        act, device = Act("auth.login", actor, rule="permit:envelope"), None
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
             # Of two at once with one code, the second finds it used here.
             if code is not None and not factors.accept(tx, owner, code, now):
                 raise _wrong_code()
+            guesses.give_back(tx, attempt.allowance, now)
+            if assured and not attempt.is_known:
+                device = guesses.add_device(tx, owner.staff, now)
             people.drop_oldest_sessions(tx, owner.staff, keep=_MAX_SESSIONS - 1)
             people.add_session(tx, token, self._sessions.boot_secret, session, secret)
-        if is_assured(assurance, self._minimum):
-            self._render_feed(session, secret, request)
+        if assured:
+            self._render_feed(session, secret, attempt.request)
         expires = now + self._sessions.limits.absolute
-        return SignedIn(token.text(), owner.staff, expires, assurance, second_factor)
+        return SignedIn(token.text(), owner.staff, expires, assurance, second_factor, device)
 
     def _caller(
         self,
@@ -181,13 +244,9 @@ class Sessions:
 
         feeds.refresh(stores, session.staff, caller)
 
-    def _failed(
-        self, staff: UUID | None, request: str | None, rule: str = "deny:credentials"
-    ) -> Unauthenticated:
-        actor = ledger.Actor(staff=staff, request=request)
-        self._stores.ledger.record(
-            Act("auth.login_failed", actor, rule=rule, outcome=ledger.REFUSED)
-        )
+    def _failed(self, attempt: _Attempt, rule: str = "deny:credentials") -> Unauthenticated:
+        about = people.fold_login(attempt.login)
+        self._failures.record("auth.login_failed", rule, about, attempt.staff, attempt.request)
         if rule == "deny:code":
             return _wrong_code()
         return Unauthenticated(

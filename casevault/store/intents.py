@@ -71,13 +71,14 @@ def _finish(stores: Stores, act: Act, then: Callable[[Connection], None] | None 
             then(uow.connection)
             uow.record(act)
             uow.commit()
-    elif not _is_recorded(stores, act.id):
+    elif not is_recorded(stores, act.id):
         stores.ledger.record(act)
     with stores.keyring.writing() as tx:
         end(tx, act)
 
 
-def _is_recorded(stores: Stores, entry: UUID) -> bool:
+def is_recorded(stores: Stores, entry: UUID) -> bool:
+    """Say whether an entry with this id is on the ledger."""
     table = data_tables.ledger_entry
     with stores.data.reading() as connection:
         found = connection.execute(select(table.c.id).where(table.c.id == entry)).first()

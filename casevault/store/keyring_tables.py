@@ -122,6 +122,45 @@ session = Table(
     **_NO_ROWIDS,
 )
 
+# How many guesses were evaluated today; logins share the slots by their HMAC.
+guess = Table(
+    "guess",
+    keyring,
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
+# From where somebody signed in with both factors, by the digest of what the device holds.
+device = Table(
+    "device",
+    keyring,
+    Column("id", LargeBinary(32), primary_key=True),
+    Column("staff_id", Uuid, nullable=False, index=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
+# Failed sign-ins of a minute that are still to be recorded.
+failure = Table(
+    "failure",
+    keyring,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
+# The vault is shut: one row for who shut it, one for each of the two who open it again.
+lockdown = Table(
+    "lockdown",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 vouch = Table(
     "vouch",
     keyring,

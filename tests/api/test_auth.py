@@ -214,6 +214,6 @@ def test_an_eleventh_session_ends_the_oldest(world: World) -> None:
 def test_refused_codes_are_on_the_ledger(world: World) -> None:
     """Guessing one-time codes leaves a trace, as guessing passphrases does."""
     request = secrets.token_hex(16)
-    body = {"code": "0000-0000-0000-0000-0000", "passphrase": a_passphrase()}
+    body = {"code": secrets.token_hex(10), "passphrase": a_passphrase()}
     world.call("POST", "/v1/auth/enrolments", None, body, headers={"X-Request-Id": request})
     assert any(entry["request"] == request for entry in world.entries())

@@ -91,7 +91,8 @@ class Phone:
 
     def next_code(self, now: int) -> str | None:
         """Return the code of the first step that is valid now and was not used, if any."""
-        step = max(self.used + 1, totp.step_at(now) - 1)
+        # Not the step before, though it is valid: it may be over when the request arrives.
+        step = max(self.used + 1, totp.step_at(now))
         if step > totp.step_at(now) + 1:
             return None
         self.used = step

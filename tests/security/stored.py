@@ -14,8 +14,8 @@ from sqlalchemy import Table, select, text
 
 from casevault.store import keyring_tables, tables
 
-# These grow when something is refused, as they should. `session` is compared by its keys only:
-# its content holds when the person was last seen.
+# These grow when something is refused, as they should. `session` and `device` are compared by their
+# keys only: their content holds when the person was last seen, and how often somebody guessed.
 LEDGER = frozenset(
     {
         "ledger_entry",
@@ -27,9 +27,12 @@ LEDGER = frozenset(
         "ledger_head",
         "ledger_checkpoint",
         "ledger_writer",
+        # What counts refusals, and keeps for a minute what the ledger gets as one entry.
+        "guess",
+        "failure",
     }
 )
-SEEN = frozenset({"session"})
+SEEN = frozenset({"session", "device"})
 
 
 def databases(vault) -> tuple[tuple[Any, Any], ...]:

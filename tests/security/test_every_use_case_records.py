@@ -5,6 +5,7 @@ Refusals too. When the ledger cannot be written, the answer is 503 and holds not
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import replace
 
@@ -198,9 +199,14 @@ def test_every_refusal_is_recorded(world, stage, mute):
 def test_wrong_credentials_are_recorded(world, stage):
     """Guessing leaves a trace: passphrases, one-time codes, addresses of feeds."""
     wrong = {
-        "create_session": {"login": "cara", "passphrase": "not the made-up words"},
-        "complete_enrolment": {"code": "0000-0000-0000-0000-0000", "passphrase": a_passphrase()},
-        "restore_passphrase": {"login": "cara", "code": "no", "passphrase": a_passphrase()},
+        # Of an account and minute the first is recorded at once, the others with their count.
+        "create_session": {"login": world.person(), "passphrase": "not the made-up words"},
+        "complete_enrolment": {"code": secrets.token_hex(10), "passphrase": a_passphrase()},
+        "restore_passphrase": {
+            "login": world.person(),
+            "code": "no",
+            "passphrase": a_passphrase(),
+        },
     }
     asks = {name: Ask(body=body) for name, body in wrong.items()}
     asks["read_feed"] = Ask(ids={"token": "M" * 64})

@@ -46,7 +46,7 @@ def complete_enrolment(vault: VaultDep, request_id: RequestId, body: Enrolment) 
 )
 def create_session(vault: VaultDep, request_id: RequestId, body: SignIn) -> SessionBegun:
     """Sign in. The token opens nothing after the service restarts."""
-    begun = vault.sessions.sign_in(body.login, body.passphrase, body.code, request_id)
+    begun = vault.sessions.sign_in(body.login, body.passphrase, body.code, request_id, body.device)
     expires = moment(begun.expires_at)
     assert expires is not None  # noqa: S101 - for the type checker: a number gives a moment
     return SessionBegun(
@@ -55,6 +55,7 @@ def create_session(vault: VaultDep, request_id: RequestId, body: SignIn) -> Sess
         expires_at=expires,
         assurance=begun.assurance,
         second_factor=begun.second_factor,
+        device=begun.device,
     )
 
 

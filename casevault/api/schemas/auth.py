@@ -30,6 +30,8 @@ class SignIn(Shape):
     login: str = Field(max_length=120, examples=["cara.caseworker"])
     passphrase: str = Field(max_length=256, examples=["six made-up words like these here"])
     code: OptionalCode = None
+    # From an earlier sign-in on this device.
+    device: str | None = Field(default=None, max_length=40, repr=False)
 
 
 class SessionBegun(Shape):
@@ -44,6 +46,9 @@ class SessionBegun(Shape):
     expires_at: datetime
     assurance: str
     second_factor: bool
+    # Keep it on the device and send it along next time: strangers who guess at this login then
+    # cannot keep its person out. Null when the device was known, or without a second factor.
+    device: str | None = Field(repr=False)
 
 
 class RecoveryCode(Shape):

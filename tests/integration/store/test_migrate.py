@@ -201,6 +201,33 @@ def test_recovery_envelopes_come_and_go_beside_a_keyring_in_use(database, tmp_pa
     vault.close()
 
 
+def test_guesses_and_lockdown_come_and_go_beside_a_vault_in_use(database, tmp_path):
+    """Keyring 0005 up and down: second factors and envelopes of before stay as they were."""
+    vault = a_vault(database, tmp_path)
+    store = vault.stores.keyring.database
+    names = ("guess", "device", "failure", "lockdown")
+    kept = a_row(keyring_tables.second_factor, SEALED_MAGIC + bytes(352))
+    with store.writing() as connection:
+        connection.execute(keyring_tables.second_factor.insert().values(**kept))
+    migrate.downgrade(store, "keyring", "0004")
+    for _ in range(2):
+        migrate.upgrade(store, "keyring")
+        assert migrate.differences(store, "keyring") == 0
+        for name in names:
+            table = keyring_tables.keyring.tables[name]
+            with store.writing() as connection:
+                row = a_row(table, SEALED_MAGIC + bytes(352))
+                connection.execute(table.insert().values(**row))
+        migrate.downgrade(store, "keyring", "0004")
+        with store.reading() as connection:
+            assert not set(names) & set(inspect(connection).get_table_names())
+            found = connection.execute(keyring_tables.second_factor.select()).mappings().one()
+            assert dict(found) == kept
+    migrate.upgrade(store, "keyring")
+    assert vault.secret("salma").seed
+    vault.close()
+
+
 def test_every_index_in_code_is_in_the_database(opened):
     """Alembic's comparison is not asked alone: index and unique columns are listed."""
     for branch, metadata in (("data", tables.data), ("keyring", keyring_tables.keyring)):

@@ -279,3 +279,18 @@ def test_nothing_prints_its_secret():
     assert_silent(ENVELOPE, ENVELOPE.salt, ENVELOPE.sealed)
     assert_silent(opened(), SECRET.seed)
     assert PASSPHRASE not in repr(KDF)
+
+
+def test_a_full_queue_says_so_at_once():
+    """Three places for each slot; as many again as there are slots for devices that are known."""
+    kdf = PassphraseKdf(SMALL, 1)
+    with kdf.queued(), kdf.queued(), kdf.queued():
+        with pytest.raises(Busy) as caught, kdf.queued():
+            pass
+        assert caught.value.code == "busy.sign-in"
+        with kdf.queued(reserved=True), pytest.raises(Busy), kdf.queued(reserved=True):
+            pass
+        with kdf.queued(reserved=True):
+            pass
+    with kdf.queued():
+        pass

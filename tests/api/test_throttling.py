@@ -1,0 +1,264 @@
+"""Guessing is bounded per account and day, a known device stays usable, floods cost little."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import UUID
+
+import httpx2
+import pytest
+
+from casevault.store import failures, guesses
+from casevault.store import keyring_tables as tables
+from tests.api.world import World, a_login, a_passphrase, bearer
+from tests.security.server import running
+
+DAY = 86_400
+
+
+@pytest.fixture
+def few(monkeypatch) -> int:
+    """Allow five guesses a day, which takes less time than a hundred."""
+    monkeypatch.setattr(guesses, "PER_DAY", 5)
+    return 5
+
+
+def sign_in(world: World, login: str, **fields: str):
+    """Try to sign in."""
+    body = {"login": login, "passphrase": a_passphrase(), **fields}
+    return world.call("POST", "/v1/auth/sessions", None, body)
+
+
+def limited(answer) -> bool:
+    """Say whether an answer is the one of too many guesses."""
+    return answer.status_code == 429 and answer.json()["code"] == "rate.limited"
+
+
+def test_a_hundred_guesses_a_day_is_the_default() -> None:
+    """The number is a promise."""
+    assert guesses.PER_DAY == 100
+
+
+def test_guesses_above_the_limit_are_not_evaluated(world: World, few: int) -> None:
+    """Not even the right passphrase; the next day it works again."""
+    login = world.person()
+    right = {"passphrase": world.passphrases[login]}
+    answers = [sign_in(world, login) for _ in range(few)]
+    assert [answer.status_code for answer in answers] == [401] * few
+    refused = sign_in(world, login, **right)
+    assert limited(refused)
+    assert int(refused.headers["Retry-After"]) > 0
+    assert limited(sign_in(world, login))
+    with world.later(seconds=DAY):
+        assert sign_in(world, login, **right).status_code == 201
+
+
+def test_unknown_logins_are_limited_alike(world: World, few: int) -> None:
+    """Nobody learns from the limit whether a login exists; another login is not concerned."""
+    login = a_login()
+    answers = [sign_in(world, login) for _ in range(few + 1)]
+    assert [answer.status_code for answer in answers] == [401] * few + [429]
+    assert sign_in(world, a_login()).status_code == 401
+
+
+def test_a_right_passphrase_costs_nothing_of_the_allowance(world: World, few: int) -> None:
+    """People sign in as often as they like; a wrong code counts all the same."""
+    login = world.person()
+    for _ in range(few + 2):
+        world.begin(login)
+    known = {"passphrase": world.passphrases[login], "code": "000000"}
+    assert [sign_in(world, login, **known).status_code for _ in range(few)] == [401] * few
+    assert limited(sign_in(world, login, **known))
+
+
+def test_the_true_person_signs_in_from_a_known_device(world: World, few: int) -> None:
+    """It has an allowance of its own, which strangers cannot use up."""
+    login = world.person()
+    right = {"passphrase": world.passphrases[login]}
+    first = sign_in(world, login, code=world.code(login), **right).json()
+    assert first["device"]
+    while not limited(sign_in(world, login)):
+        pass
+    for device in (a_login(), "", world.person()):
+        assert limited(sign_in(world, login, device=device, **right))
+    again = sign_in(world, login, device=first["device"], code=world.code(login), **right)
+    assert again.status_code == 201
+    assert again.json()["device"] is None
+    # Who stole the device guesses no longer either.
+    while not limited(answer := sign_in(world, login, device=first["device"])):
+        assert answer.status_code == 401
+
+
+def test_a_passphrase_alone_makes_no_device_known(world: World, few: int) -> None:
+    """Or whoever learned it would have a new allowance for codes with every sign-in."""
+    login = world.person()
+    assert sign_in(world, login, passphrase=world.passphrases[login]).json()["device"] is None
+    other = world.person()
+    right = {"passphrase": world.passphrases[other], "code": world.code(other)}
+    theirs = sign_in(world, other, **right).json()["device"]
+    while not limited(sign_in(world, login, device=theirs)):
+        pass
+
+
+def test_a_person_has_ten_known_devices(world: World) -> None:
+    """The oldest makes room, so that the table stays small."""
+    login = world.person()
+    for _ in range(12):
+        world.begin(login, world.code(login))
+    with world.vault.stores.keyring.reading() as tx:
+        assert len(tx.lookups(tables.device, staff_id=UUID(world.staff[login]))) == 10
+
+
+def test_codes_are_limited_in_sessions_too(world: World, few: int) -> None:
+    """Who stole a passphrase tries five codes; a passphrase once more counts with them."""
+    login = world.person()
+    token = world.begin(login)
+    path = "/v1/auth/sessions/current/second-factor"
+    for _ in range(few - 1):
+        answer = world.call("POST", path, None, {"code": "000000"}, headers=bearer(token))
+        assert answer.status_code == 403
+    wrong = {"passphrase": a_passphrase()}
+    answer = world.call("POST", "/v1/auth/step-up", None, wrong, headers=bearer(token))
+    assert answer.status_code == 403
+    good = {"code": world.code(login)}
+    assert limited(world.call("POST", path, None, good, headers=bearer(token)))
+    right = {"passphrase": world.passphrases[login]}
+    assert limited(world.call("POST", "/v1/auth/step-up", None, right, headers=bearer(token)))
+
+
+def test_two_at_once_are_both_counted(world: World, monkeypatch) -> None:
+    """Ten at once, five of them evaluated."""
+    monkeypatch.setattr(guesses, "PER_DAY", 5)
+    login = a_login()
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(sign_in, world, login) for _ in range(10)]
+    statuses = [each.result().status_code for each in found]
+    assert statuses.count(401) + statuses.count(503) <= 5 + statuses.count(503)
+    assert statuses.count(401) <= 5
+    assert 429 in statuses
+
+
+def test_a_flood_is_few_entries(world: World, monkeypatch) -> None:
+    """The first failure of a minute at once; the others as one entry with a count."""
+    monkeypatch.setattr(failures, "AT_ONCE", 2)
+    login = world.person()
+    world.token("ada")
+    with world.later(minutes=5):
+        begun = len(world.entries(code="auth.login_failed", actor=world.staff[login]))
+        for _ in range(4):
+            assert sign_in(world, login).status_code == 401
+        for _ in range(3):
+            assert sign_in(world, a_login()).status_code == 401
+        found = world.entries(code="auth.login_failed", actor=world.staff[login])
+        assert len(found) == begun + 1
+    with world.later(minutes=8):
+        assert failures.record_past(world.vault.stores) >= 2
+        assert failures.record_past(world.vault.stores) == 0
+        found = world.entries(code="auth.login_failed", actor=world.staff[login])
+        assert [entry["count"] for entry in found[:2]] == [3, None]
+
+
+def test_two_caretakers_record_a_minute_once(world: World, monkeypatch) -> None:
+    """What the other one recorded already is not recorded again."""
+    login, stores = world.person(), world.vault.stores
+    world.token("ada")
+    with world.later(minutes=9):
+        for _ in range(3):
+            sign_in(world, login)
+    with world.later(minutes=12):
+        with stores.keyring.reading() as tx:
+            rows = tx.find(tables.failure)
+        failures.record_past(stores)
+        with stores.keyring.writing() as tx:
+            for row in rows:
+                if not tx.lookups(tables.failure, **row.lookup):
+                    tx.add(tables.failure, row.content, **row.lookup)
+        failures.record_past(stores)
+        found = world.entries(code="auth.login_failed", actor=world.staff[login])
+    assert [entry["count"] for entry in found] == [2, None]
+
+
+def resident(pid: int) -> float:
+    """Return the resident size of a process in MiB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("no such process")
+
+
+def flood(url: str, seconds: float, per_second: int) -> dict[int, int]:
+    """Try to sign in as strangers do, at a steady rate; return how often each status came."""
+    statuses: dict[int, int] = {}
+    lock, until = threading.Lock(), time.monotonic() + seconds
+    threads = 16
+
+    def work() -> None:
+        with httpx2.Client(base_url=url, timeout=30) as client:
+            following = time.monotonic()
+            while time.monotonic() < until:
+                following += threads / per_second
+                body = {"login": secrets.token_hex(4), "passphrase": secrets.token_hex(10)}
+                status = client.post("/v1/auth/sessions", json=body).status_code
+                with lock:
+                    statuses[status] = statuses.get(status, 0) + 1
+                time.sleep(max(0.0, following - time.monotonic()))
+
+    workers = [threading.Thread(target=work) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return statuses
+
+
+@pytest.mark.parametrize("seconds", [3.0, pytest.param(30.0, marks=pytest.mark.slow)])
+def test_a_login_flood_leaves_others_alive(
+    sqlite_world: World, tmp_path: Path, seconds: float
+) -> None:
+    """200 a second: memory stays bounded, and who is signed in goes on working."""
+    with running(sqlite_world, tmp_path) as served:
+        headers = bearer(served.token("cara"))
+        assert served.client.get("/v1/me", headers=headers).status_code == 200
+        (pid,) = _workers(served)
+        before, slowest, count, done = resident(pid), 0.0, 0, threading.Event()
+        found: dict[int, int] = {}
+
+        def attack() -> None:
+            found.update(flood(str(served.client.base_url), seconds, 200))
+            done.set()
+
+        attacker = threading.Thread(target=attack)
+        attacker.start()
+        largest = before
+        while not done.is_set():
+            began = time.monotonic()
+            assert served.client.get("/v1/me", headers=headers).status_code == 200
+            slowest, count = max(slowest, time.monotonic() - began), count + 1
+            largest = max(largest, resident(pid))
+            time.sleep(0.05)
+        attacker.join()
+    assert set(found) <= {401, 503}
+    assert found[503] > found.get(401, 0) / 20, "the queue must have been full at times"
+    assert count >= 3
+    assert slowest < 5
+    assert largest - before < 150
+
+
+def _workers(served) -> list[int]:
+    listening = f":{served.port:04X} "
+    lines = [line for line in Path("/proc/net/tcp").read_text().splitlines() if listening in line]
+    inodes = {line.split()[9] for line in lines if line.split()[3] == "0A"}
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                links = {link.readlink().name for link in (folder / "fd").iterdir()}
+            except OSError:
+                continue
+            if any(f"socket:[{inode}]" in links for inode in inodes):
+                found.append(int(folder.name))
+    return found[-1:]
