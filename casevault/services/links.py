@@ -15,7 +15,7 @@ from casevault.domain.access import Permission
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record
 from casevault.errors import Conflict, FieldError, Invalid, NotFound
-from casevault.store import grants
+from casevault.store import grants, people
 from casevault.store.caller import Caller, Gate
 from casevault.store.documents import Document
 from casevault.store.held import Change, Desk, Done
@@ -106,6 +106,8 @@ class Links:
         checked = self._stores.dictionary.validate(_REFUSED, content)
 
         def work(change: Change) -> tuple[UUID, Done]:
+            with self._stores.keyring.reading() as tx:
+                people.known_staff(tx, staff)
             if staff in refused(change):
                 raise Conflict("This person is refused already.", code="refused-staff.exists")
             record = Record.new(checked, caller.staff, self._stores.now(), staff)

@@ -16,7 +16,7 @@ from casevault.domain.access import Permission
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record, coded_services
 from casevault.errors import Invalid, NotFound
-from casevault.store import feeds, idempotency, stamps
+from casevault.store import feeds, idempotency, people, stamps
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
@@ -73,6 +73,9 @@ class Records:
                 earlier = idempotency.find(connection, stores.roots, repeat, stores.now())
                 if earlier is not None:
                     return earlier, _done(kind, "repeat", earlier, {})
+            if about is not None:
+                with stores.keyring.reading() as tx:
+                    people.known_staff(tx, about)
             row = change.add(NARRATIVE, kind.value, record.encode())
             if repeat is not None:
                 idempotency.keep(connection, stores.roots, repeat, row, stores.now())

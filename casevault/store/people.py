@@ -13,7 +13,7 @@ from casevault.crypto.canonical import Reader
 from casevault.crypto.credentials import Envelope
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealing import Place, seal, unseal
-from casevault.errors import Conflict, Unauthenticated
+from casevault.errors import Conflict, NotFound, Unauthenticated
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
 
@@ -82,6 +82,14 @@ def staff_by_id(tx: KeyringTransaction, staff: UUID) -> StaffMember | None:
     """Return a colleague, or None."""
     row = tx.one(tables.staff, id=staff)
     return None if row is None else _staff(tx, row)
+
+
+def known_staff(tx: KeyringTransaction, staff: UUID) -> StaffMember:
+    """Return a colleague, else `NotFound`."""
+    found = staff_by_id(tx, staff)
+    if found is None:
+        raise NotFound("There is no colleague with this id.", code="staff.unknown")
+    return found
 
 
 def staff_by_login(tx: KeyringTransaction, login: str) -> StaffMember | None:

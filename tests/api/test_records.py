@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.world import an_identity
+from tests.api.world import an_identity, unknown_id
 
 NOTE = {"type": "visit", "date": "2026-11-20", "text": "Obviously made-up talk about Blue Street."}
 SERVICE = {
@@ -268,3 +268,14 @@ def test_a_batch_opens_all_or_none(world):
     ]
     too_many = [{"identity": an_identity()}] * 51
     assert world.post("/v1/cases/batch", "cara", {"cases": too_many}).status_code == 422
+
+
+def test_nobody_who_is_not_there_is_named(world):
+    """Neither for a task nor for a refusal; nothing is kept of either."""
+    case = world.open()
+    nobody = unknown_id()
+    task = {"content": {"type": "hearing", "due": "2026-12-01"}, "assignee": nobody}
+    for path, body in (("tasks", task), ("refused-staff", {"staff_id": nobody})):
+        answer = world.post(f"/v1/cases/{case}/{path}", "cara", body)
+        assert (answer.status_code, answer.json()["code"]) == (404, "staff.unknown")
+        assert world.get(f"/v1/cases/{case}/{path}", "cara").json()["items"] == []

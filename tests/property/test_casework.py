@@ -11,8 +11,8 @@ import pytest
 from hypothesis import settings
 
 from casevault.domain.records import Record, Redaction
-from casevault.services import assignments, links
-from casevault.store import documents, rekeying
+from casevault.services import links
+from casevault.store import documents, handing, rekeying
 from casevault.store.keyholder import KeyHolder
 from casevault.store.ledger import Ledger
 from tests.property.machine import Casefiles
@@ -112,7 +112,7 @@ def nothing_more(_machine):
         (nothing_more, KeyHolder, "open", keys_of_another),
         (nothing_more, Ledger, "record", lambda _: lambda *_: None),
         (the_same_link_twice, links, "_check_new", lambda _: lambda *_: None),
-        (a_refused_colleague, assignments, "_check_not_refused", lambda _: lambda *_: None),
+        (a_refused_colleague, handing, "check_not_refused", lambda _: lambda *_: None),
         (a_revocation, rekeying, "renew", lambda _: lambda *_, **__: None),
     ],
 )
