@@ -121,7 +121,17 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     problems: list[str] = []
     values = _from_file(chosen, problems, required=path is not None or CONFIG_VARIABLE in env)
     values |= _from_environment(env, problems)
-    _resolve(values, chosen.resolve().parent)
+    return _checked(values, chosen, problems)
+
+
+def check_values(values: Mapping[str, Any], path: Path) -> None:
+    """Refuse what could not be loaded from `path` if it stood there, without writing anything."""
+    problems: list[str] = []
+    _checked(dict(values) | _from_environment(os.environ, problems), path, problems)
+
+
+def _checked(values: dict[str, Any], path: Path, problems: list[str]) -> Settings:
+    _resolve(values, path.resolve().parent)
     settings = None
     try:
         settings = Settings(**values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,31 +14,33 @@ from uuid import UUID, uuid4
 import typer
 
 from casevault import bootstrap
+from casevault.cli import plan as plans
+from casevault.cli.explaining import explain_limits, explain_profile
 from casevault.cli.output import say
 from casevault.config import DEFAULT_FILE, load_settings
 from casevault.crypto.macs import words
 from casevault.domain import vocabulary
-from casevault.domain.access import Role
+from casevault.domain.organisation import Profile
 from casevault.errors import Invalid, Misconfigured
-from casevault.services.ceremony import FirstPerson, Outcome, Plan, check_plan
+from casevault.services.ceremony import Outcome, Plan, check_plan
 
 GENERATED_WORDS = 6
 _EXISTS = "There is a configuration file already, or it cannot be made. Choose another --config."
 _NO_SHARES = "The file for the shares is there already, or cannot be made. Name a new one."
-_PROMPTED = (
-    (Role.SUPERVISOR, "first supervisor"),
-    (Role.DPO, "data protection officer"),
-    (Role.AUDITOR, "auditor"),
-    (Role.ADMINISTRATOR, "administrator"),
-)
 
 
 def init(
     config: Path = typer.Option(  # noqa: B008 - typer's way
         Path(DEFAULT_FILE), "--config", "-c", help="The configuration file to write."
     ),
-    answers: Path | None = typer.Option(  # noqa: B008
-        None, "--answers", help="TOML with organisation, origin and [[people]]; else prompts."
+    plan: Path | None = typer.Option(  # noqa: B008
+        None, "--plan", "--answers", help="TOML as in docs/organisation.toml; else prompts."
+    ),
+    profile: Profile | None = typer.Option(  # noqa: B008
+        None, "--profile", help="What to ask for: five people, or every role twice."
+    ),
+    explain: bool = typer.Option(
+        False, "--explain", help="Say what the profile or the plan means; write nothing."
     ),
     passphrases_fd: int | None = typer.Option(
         None, "--passphrases-fd", help="File descriptor with a JSON object: login → passphrase."
@@ -47,31 +48,42 @@ def init(
     shares_file: Path | None = typer.Option(  # noqa: B008
         None, "--shares-file", help="Write the recovery shares here (0600) instead of printing."
     ),
-    threshold: int = typer.Option(3, min=2, max=16, help="Shares that recover."),
-    shares: int = typer.Option(5, min=2, max=16, help="Shares that are made."),
+    threshold: int | None = typer.Option(None, min=2, max=16, help="Shares that recover."),
+    shares: int | None = typer.Option(None, min=2, max=16, help="Shares that are made."),
 ) -> None:
     """Example: casevault init --config /etc/casevault/casevault.toml
 
     Hold the key ceremony: root, recovery shares, first people. Needs them in the room, and paper.
     (operator)
     """
-    found = _answers(answers) if answers is not None else _prompted()
+    if explain and plan is None:
+        explain_profile(profile or Profile.STANDARD)
+        return
+    raw = plans.read(plan) if plan is not None else plans.prompted(profile or Profile.STANDARD)
+    found = plans.check(raw, config, profile, threshold, shares)
+    explain_limits(found.seats, found.threshold, found.shares)
+    if explain:
+        return
     given = _passphrases(passphrases_fd)
-    people = tuple(_person(raw, given) for raw in found["people"])
-    plan = Plan(people, threshold, shares)
-    check_plan(plan)
+    people = tuple(
+        member.first(given.get(member.login) or _ask(member.name))
+        for member in found.members
+        if member.present
+    )
+    ceremony = Plan(people, found.threshold, found.shares)
+    check_plan(ceremony)
     organisation = uuid4()
     with ExitStack() as begun:
         # Both before the ceremony: what it gives out only once must have a place to go.
         begun.enter_context(_begun(config, _EXISTS))
         if shares_file is not None:
             begun.enter_context(_begun(shares_file, _NO_SHARES))
-        _write_config(config, found, organisation)
-        outcome = bootstrap.hold_ceremony(load_settings(config), organisation, plan, say)
+        _write_config(config, found.values, organisation)
+        outcome = bootstrap.hold_ceremony(load_settings(config), organisation, ceremony, say)
     try:
         _pin(config, outcome)
     finally:
-        _report(outcome, shares_file)
+        _report(outcome, shares_file, found.members)
 
 
 @contextmanager
@@ -89,37 +101,6 @@ def _begun(path: Path, refusal: str) -> Iterator[None]:
         raise
 
 
-def _answers(path: Path) -> dict[str, Any]:
-    try:
-        found = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        raise Invalid("The answers cannot be read as TOML.", code="init.answers") from None
-    if not isinstance(found.get("people"), list):
-        raise Invalid("The answers need a [[people]] section each.", code="init.people")
-    return found
-
-
-def _prompted() -> dict[str, Any]:
-    say("This is the key ceremony. The people below should be in the room, with pen and paper.")
-    found: dict[str, Any] = {
-        "organisation": typer.prompt("Organisation"),
-        "ledger_origin": typer.prompt("Name of the access log, like example.org/casevault/2026a"),
-        "people": [],
-    }
-    for role, title in _PROMPTED:
-        person = {
-            "name": typer.prompt(f"Name of the {title}"),
-            "login": typer.prompt("  login"),
-            "roles": [role.value],
-        }
-        if role is Role.SUPERVISOR:
-            person["team"] = typer.prompt("  team")
-            if typer.confirm("  Does this supervisor also work cases?", default=False):
-                person["roles"].append(Role.CASEWORKER.value)
-        found["people"].append(person)
-    return found
-
-
 def _passphrases(descriptor: int | None) -> dict[str, str]:
     if descriptor is None:
         return {}
@@ -131,16 +112,6 @@ def _passphrases(descriptor: int | None) -> dict[str, str]:
     if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
         raise Invalid("Passphrases come as a JSON object: login → passphrase.", code="init.fd")
     return found
-
-
-def _person(raw: dict[str, Any], given: dict[str, str]) -> FirstPerson:
-    try:
-        login = str(raw["login"])
-        roles = frozenset(Role(role) for role in raw["roles"])
-        name, team = str(raw["name"]), raw.get("team")
-    except (KeyError, ValueError, TypeError):
-        raise Invalid("Each person needs name, login and roles.", code="init.person") from None
-    return FirstPerson(name, login, roles, team, given.get(login) or _ask(name))
 
 
 def _ask(name: str) -> str:
@@ -160,16 +131,12 @@ def _hidden(text: str) -> str:
     return typed
 
 
-def _write_config(path: Path, found: dict[str, Any], organisation: UUID) -> None:
+def _write_config(path: Path, values: dict[str, Any], organisation: UUID) -> None:
     lines = [
         "# Written by `casevault init`. The first four lines decide who is believed: keep them.",
         f'organisation_id = "{organisation}"',
-        f"organisation_name = {_toml(str(found.get('organisation', '')))}",
-        f"ledger_origin = {_toml(str(found.get('ledger_origin', 'localhost/casevault/1')))}",
+        *(f"{name} = {_toml(value)}" for name, value in values.items()),
     ]
-    for name in ("data_url", "keyring_url", "keys_dir", "runtime_dir", "kdf_profile", "port"):
-        if name in found:
-            lines.append(f"{name} = {_toml(found[name])}")
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -184,7 +151,7 @@ def _pin(path: Path, outcome: Outcome) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def _report(outcome: Outcome, shares_file: Path | None) -> None:
+def _report(outcome: Outcome, shares_file: Path | None, members: tuple[plans.Member, ...]) -> None:
     say(f"Root fingerprint (also in the configuration file): {outcome.root_fingerprint}")
     pages = "\n".join(
         f"Recovery share {number} of {len(outcome.shares)}; any {outcome.threshold} recover."
@@ -193,17 +160,14 @@ def _report(outcome: Outcome, shares_file: Path | None) -> None:
     )
     if shares_file is None or not _written(shares_file, pages):
         print(pages)
-    if outcome.held_alone:
-        say(
-            "One person alone holds: "
-            + ", ".join(outcome.held_alone)
-            + ". If they are lost, only the recovery shares help."
-        )
     say(
         "Next: casevault serve. Each of these people signs in and sets up a second factor"
         " (POST /v1/me/second-factor) before anything opens, and keeps the printed codes on paper."
     )
-    say("Then the administrator adds caseworkers with POST /v1/staff.")
+    say("Then the administrator adds the others with POST /v1/staff.")
+    for member in members:
+        if not member.present:
+            say(f"  {member.name}: {member.seat}")
 
 
 def _written(path: Path, pages: str) -> bool:

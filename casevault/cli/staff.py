@@ -1,4 +1,4 @@
-"""``casevault staff``: what supervisors do about colleagues who are away."""
+"""``casevault staff``: who may be what, and what supervisors do about absent colleagues."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from uuid import UUID
 
 import typer
 
-from casevault.cli.output import ConfigOption, say
+from casevault.cli.output import ConfigOption, JsonOption, emit, say, table
 from casevault.cli.personal import LoginOption, PassphraseFdOption, Person, signed_in
 from casevault.clock import unix_seconds
+from casevault.domain import organisation
 from casevault.errors import NotFound
 
 EXIT_PARTIAL = 3
@@ -53,6 +54,24 @@ def cover(
     if covered.skipped:
         say("The cases above were not given.")
         raise typer.Exit(EXIT_PARTIAL)
+
+
+@app.command()
+def roles(
+    as_json: bool = JsonOption,
+    markdown: bool = typer.Option(False, "--markdown", help="Print the table for a document."),
+) -> None:
+    """Example: casevault staff roles
+
+    Which two roles one person may hold together. (offline)
+    """
+    head, *rows = organisation.role_table()
+    if as_json:
+        emit({row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows})
+    elif markdown:
+        print(organisation.role_page(), end="")
+    else:
+        table("One person may be both", head, rows)
 
 
 def staff_named(person: Person, login: str) -> UUID:

@@ -6,9 +6,9 @@ k-of-n shares on paper, and is kept nowhere. Must never write a passphrase or a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from casevault.clock import Clock, unix_seconds
 from casevault.crypto import recovery
@@ -16,10 +16,13 @@ from casevault.crypto.credentials import PassphraseKdf, check_strength
 from casevault.crypto.principals import PrincipalSecret, PublicKeys
 from casevault.crypto.roots import PRINCIPALS, FileRoots
 from casevault.crypto.sealing import Key
+from casevault.domain import organisation as organisations
 from casevault.domain.access import Role, check_roles
 from casevault.domain.granting import PrincipalKind
+from casevault.domain.organisation import Seat
+from casevault.domain.vouching import Scope, may_vouch
 from casevault.errors import Invalid
-from casevault.ids import new_id
+from casevault.ids import TeamId, new_id
 from casevault.store import identity, people, principals, teams
 from casevault.store.database import Database
 from casevault.store.grants import Grantee, Granter
@@ -33,7 +36,7 @@ _VALID_DAYS = 365
 _WIDE_GROUPS = {Role.AUDITOR: PrincipalKind.AUDITORS, Role.DPO: PrincipalKind.DPO}
 # Whom the root itself vouches for; the DPO vouches for the administrator.
 _ROOT_VOUCHED = frozenset({Role.DPO, Role.SUPERVISOR, Role.AUDITOR})
-_PRESENT = (Role.DPO, Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR)
+PRESENT = (Role.DPO, Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,36 +117,63 @@ class Ceremony:
 
 def check_plan(plan: Plan) -> None:
     """Refuse a plan that leaves a vault which nobody could run or recover."""
+    for fault in plan_faults(plan):
+        raise fault
+    for person in plan.people:
+        check_strength(person.passphrase)
+
+
+def plan_faults(plan: Plan) -> Iterator[Invalid]:
+    """Yield everything that is wrong with a plan, passphrases left aside."""
     if not 2 <= plan.threshold <= plan.shares <= 16:
-        raise Invalid("Choose shares such as 3 of 5 (at least 2).", code="ceremony.shares")
+        yield Invalid("Choose shares such as 3 of 5 (at least 2).", code="ceremony.shares")
     present = frozenset().union(*(person.roles for person in plan.people))
-    for role in _PRESENT:
+    for role in PRESENT:
         if role not in present:
-            raise Invalid(
+            yield Invalid(
                 f"Nobody in the plan is {role.value}. The first DPO, supervisor, auditor and"
                 " administrator take part in the ceremony.",
                 code="ceremony.role-missing",
             )
     logins = [people.fold_login(person.login) for person in plan.people]
     if len(set(logins)) != len(logins):
-        raise Invalid("Two people have the same login.", code="ceremony.login")
+        yield Invalid("Two people have the same login.", code="ceremony.login")
     for person in plan.people:
+        yield from _person_faults(person)
+
+
+def _person_faults(person: FirstPerson) -> Iterator[Invalid]:
+    try:
         check_roles(person.roles)
-        check_strength(person.passphrase)
-        if not person.roles & set(_PRESENT):
-            raise Invalid(
-                "Caseworkers, reporters and referrers enrol after the ceremony, with a one-time"
-                " code.",
-                code="ceremony.role-later",
-            )
-        if (Role.SUPERVISOR in person.roles) != (person.team is not None):
-            raise Invalid("Supervisors, and only they, name their team.", code="ceremony.team")
+    except Invalid as fault:
+        yield fault
+        return
+    if not person.roles & set(PRESENT):
+        yield Invalid(
+            "Caseworkers, reporters and referrers enrol after the ceremony, with a one-time code.",
+            code="ceremony.role-later",
+        )
+    elif (Role.SUPERVISOR in person.roles) != (person.team is not None):
+        yield Invalid("Supervisors, and only they, name their team.", code="ceremony.team")
+    elif not _can_be_vouched(person):
+        yield Invalid(
+            "Nobody may vouch for these roles together at the ceremony: leave out the reporter.",
+            code="ceremony.vouch",
+        )
+
+
+def _can_be_vouched(person: FirstPerson) -> bool:
+    # A vouch that its issuer may not give is believed by nobody, and there is no second ceremony.
+    by_root = bool(_ROOT_VOUCHED & person.roles)
+    issuer = Scope("root", (), None) if by_root else Scope("staff", (Role.DPO.value,), None)
+    team = None if person.team is None else TeamId(uuid5(NAMESPACE_OID, person.team))
+    return may_vouch(issuer, Scope("staff", tuple(role.value for role in person.roles), team))
 
 
 def held_alone(first: tuple[FirstPerson, ...]) -> tuple[str, ...]:
     """Return the roles that one person holds alone: their loss needs the recovery shares."""
-    counts = {role: sum(role in person.roles for person in first) for role in Role}
-    return tuple(sorted(role.value for role, count in counts.items() if count == 1))
+    seats = [Seat(person.roles, person.team) for person in first]
+    return tuple(sorted(role.value for role in organisations.held_alone(seats)))
 
 
 class _Room:

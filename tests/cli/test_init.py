@@ -213,7 +213,8 @@ def test_prompts_ask_for_everything(tmp_path, runner, monkeypatch):
     lines = ["Example Red Cross (made up)", "example.org/casevault/test"]
     for number, (login, (name, _)) in enumerate(PEOPLE.items()):
         lines += [name, login]
-        lines += ["North (made up)", "n"] if number == 0 else []
+        lines += ["North (made up)"] if number == 0 else []
+    lines += [""] * 4
     lines += [typed, typed] + ["", ""] * 3
     done = runner.invoke(init_command_app(), input="\n".join(lines) + "\n")
     assert done.exit_code == 0, done.output

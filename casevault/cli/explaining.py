@@ -1,0 +1,57 @@
+"""What a profile or a plan means, before anybody types a passphrase."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from casevault.cli.output import say
+from casevault.domain.access import Role
+from casevault.domain.organisation import OUTLINES, Profile, Seat, Undoable, held_alone, undoable
+
+# More readable names of acts; the code itself where there is none.
+_WORDS = {
+    "case.close": "closing a case",
+    "keys.recover": "recovery by the shares",
+    "staff:reset": "a reset by an administrator",
+    "vouch:issue": "a vouch for new keys after a loss, without the recovery shares",
+}
+_ONE_TEAM = frozenset({Role.SUPERVISOR, Role.CASEWORKER})
+
+
+def explain_profile(profile: Profile) -> None:
+    """Say what a profile asks for, what it means and what its people cannot do."""
+    outline = OUTLINES[profile]
+    say(f"Profile {profile.value}. {outline.meaning}")
+    say("It asks for:")
+    for roles in outline.seats:
+        say(f"  {Seat(roles)}")
+    for roles in outline.spare:
+        say(f"  second {Seat(roles)} (may stay empty for now)")
+    seats = [Seat(roles, "one" if roles & _ONE_TEAM else None) for roles in outline.seats]
+    explain_limits(seats, outline.threshold, outline.shares)
+
+
+def explain_limits(seats: Sequence[Seat], threshold: int, shares: int) -> None:
+    """Name the roles held by one person and every two-person act that is out of reach."""
+    say(f"Recovery shares: any {threshold} of {shares}.")
+    if threshold < OUTLINES[Profile.STANDARD].threshold:
+        say(f"Warning: {threshold} people, or {threshold} sheets that are found, open everything.")
+    alone = held_alone(seats)
+    if alone:
+        say(
+            f"One person alone holds: {', '.join(alone)}. If they are lost, only a reset by the"
+            " right colleague or the recovery shares help (docs/runbook.md)."
+        )
+    lacking = undoable(seats)
+    if lacking:
+        say("These people cannot do the following, because nobody else here may be the second:")
+    for one in lacking:
+        say(f"  {_sentence(one)}")
+
+
+def _sentence(one: Undoable) -> str:
+    code, _, scope = one.act.partition(" ")
+    act = f"{_WORDS[code]} [{one.act}]" if code in _WORDS else f"[{code}{' ' * bool(scope)}{scope}]"
+    verb = "for" if ":" in code else "asked by"
+    people = "anybody" if one.everybody else "; ".join(one.people)
+    return f"{act} {verb}: {people}"
