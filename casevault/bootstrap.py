@@ -34,6 +34,7 @@ from casevault.services.caretaker import Caretaker
 from casevault.services.casework import Casework
 from casevault.services.ceremony import Ceremony, Outcome, Plan, Progress, check_plan
 from casevault.services.covers import Covers
+from casevault.services.departures import Departures
 from casevault.services.drafts import Drafts
 from casevault.services.feeds import Feeds
 from casevault.services.field_use import FieldUse
@@ -82,6 +83,7 @@ class Vault:
     importing: Importing
     assignments: Assignments
     covers: Covers
+    departures: Departures
     records: Records
     links: Links
     transitions: Transitions
@@ -142,6 +144,7 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         importing=Importing(stores, gate),
         assignments=Assignments(stores, gate),
         covers=Covers(stores, gate),
+        departures=Departures(stores, gate),
         records=Records(stores, gate),
         links=Links(stores, gate),
         transitions=Transitions(

@@ -1,4 +1,4 @@
-"""``casevault staff``: who may be what, and what supervisors do about absent colleagues."""
+"""``casevault staff``: who may be what; what is done about colleagues who are away or leave."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from casevault.cli.personal import LoginOption, PassphraseFdOption, Person, sign
 from casevault.clock import unix_seconds
 from casevault.domain import organisation
 from casevault.errors import NotFound
+from casevault.services.departures import Departure
+from casevault.store.departing import Plan
 
 EXIT_PARTIAL = 3
 _DATE = typer.Option(..., "--until", formats=["%Y-%m-%d"], help="The last day (UTC).")
@@ -81,3 +83,57 @@ def staff_named(person: Person, login: str) -> UUID:
         if colleague.login.strip().casefold() == wanted:
             return colleague.id
     raise NotFound("There is no colleague with this login.", code="staff.login")
+
+
+@app.command()
+def leave(
+    leaver: str = typer.Argument(..., help="Login of the colleague who leaves."),
+    successor: str | None = typer.Option(None, "--to", help="Login of who takes the cases over."),
+    config: Path | None = ConfigOption,
+    login: str | None = LoginOption,
+    passphrase_fd: int | None = PassphraseFdOption,
+) -> None:
+    """Example: casevault staff leave colin --to cara
+
+    Let a colleague leave: all sessions end at once, the cases pass to the successor (to nobody but
+    the supervisors without --to) and get new keys. Run it again if it was cut off. (personal)
+    """
+    stderr = typer.get_text_stream("stderr")
+    with (
+        signed_in(config, login, passphrase_fd) as person,
+        typer.progressbar(length=1, label="cases", file=stderr) as bar,
+    ):
+
+        def progress(done: int, left: int) -> None:
+            bar.length = max(1, bar.pos + left)
+            bar.update(done)
+
+        who = staff_named(person, leaver)
+        plan = None if successor is None else Plan(staff_named(person, successor))
+        parts: list[Departure] = []
+        while not parts or parts[-1].cases_left:
+            # The plan is kept: the next call needs no other.
+            part = person.vault.departures.depart(
+                person.caller, who, None if parts else plan, progress=progress
+            )
+            parts.append(part)
+    _show_departure(parts)
+
+
+def _show_departure(parts: list[Departure]) -> None:
+    done, given = (sum(getattr(p, n) for p in parts) for n in ("cases_done", "handed_over"))
+    alone = [case for part in parts for case in part.oversight_only]
+    say(f"Shut out. Cases with new keys: {done}, of which handed over: {given}.")
+    say(f"Cases that only the supervisors hold now: {len(alone)}.")
+    for case in alone:
+        print(f"{case}\toversight-only")
+    for part in parts:
+        for skipped in part.skipped:
+            print(f"{skipped.case}\t{skipped.why}")
+        for task in part.tasks:
+            print(f"{task.case}\ttask {task.record} due {task.due}")
+    waiting = parts[-1].waiting_for
+    if waiting:
+        say(f"Not finished: somebody of these groups runs this command too: {', '.join(waiting)}.")
+    if waiting or any(part.skipped for part in parts):
+        raise typer.Exit(EXIT_PARTIAL)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from casevault.crypto import canonical
 from casevault.crypto.canonical import Reader
@@ -18,6 +19,7 @@ from casevault.errors import Tampered
 from casevault.ids import PrincipalId, TeamId
 
 _CONTEXT = "casevault/1/vouch"
+_REVOCATION = "casevault/1/revocation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,37 @@ class Vouch:
         vouch = cls(_decode_statement(reader.bytes_()), reader.bytes_())
         reader.end()
         return vouch
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """Somebody's signed word that a vouch counts no more from a moment on (Unix seconds)."""
+
+    serial: UUID
+    subject: UUID
+    revoked_at: int
+    revoker: UUID
+    key_id: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+def revoke(vouch: Vouch, revoked_at: int, revoker: UUID, secret: PrincipalSecret) -> Revocation:
+    """Sign that a vouch counts no more."""
+    statement, key_id = vouch.statement, secret.public.key_id
+    message = _revoked(statement.serial, statement.subject, revoked_at, revoker, key_id)
+    signature = secret.sign(_REVOCATION, message)
+    return Revocation(statement.serial, statement.subject, revoked_at, revoker, key_id, signature)
+
+
+def check_revocation(revocation: Revocation, public: PublicKeys) -> None:
+    """Return if these keys signed this revocation, else `Tampered`."""
+    found = revocation
+    message = _revoked(found.serial, found.subject, found.revoked_at, found.revoker, found.key_id)
+    verify(public, _REVOCATION, message, found.signature)
+
+
+def _revoked(serial: UUID, subject: UUID, revoked_at: int, revoker: UUID, key_id: bytes) -> bytes:
+    return canonical.encode(_REVOCATION, serial, subject, revoked_at, revoker, key_id)
 
 
 def issue(statement: VouchStatement, issuer: PrincipalSecret) -> Vouch:

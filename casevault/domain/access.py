@@ -59,6 +59,7 @@ class Permission(StrEnum):
     STAFF_REGRANT = "staff:regrant"
     RECOVERY_CODE = "recovery-code:make"
     SIGN_IN_RESTORE = "sign-in:restore"
+    STAFF_DEPART = "staff:depart"
     VOUCH_ISSUE = "vouch:issue"
     KEYS_RECOVER = "keys:recover"
     APPROVAL_LIST = "approval:list"
@@ -125,6 +126,10 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.SIGN_IN_RESTORE: Rule(public=True, writes=True),
         Permission.STAFF_LIST: Rule(_ALL - {Role.REFERRER}),
         Permission.STAFF_READ: Rule(_ALL - {Role.REFERRER}),
+        # Whose departure is whose: `services.departures`.
+        Permission.STAFF_DEPART: Rule(
+            frozenset({Role.SUPERVISOR, Role.DPO, Role.AUDITOR}), writes=True, step_up=True
+        ),
         Permission.VOUCH_ISSUE: Rule(
             frozenset({Role.SUPERVISOR, Role.DPO}), writes=True, not_self=True, step_up=True
         ),

@@ -22,6 +22,8 @@ _ROOT_KINDS = frozenset(
 )
 _ROOT_ROLES = frozenset({"dpo", "supervisor", "auditor"})
 _DPO_ROLES = frozenset({"auditor", "reporter", "administrator", "referrer"})
+# A member vouches for the group that takes the place of theirs.
+_WIDE_GROUPS = {"auditors": "auditor", "dpo": "dpo"}
 _SUPERVISOR_ROLES = frozenset({"supervisor", "caseworker"})
 
 
@@ -61,6 +63,8 @@ def may_vouch(issuer: Scope, subject: Scope) -> bool:
             return True
         if _staff_within(subject, _SUPERVISOR_ROLES):
             return True
+    if _WIDE_GROUPS.get(subject.kind) in issuer.roles and subject.team is None:
+        return True
     return "dpo" in issuer.roles and subject.team is None and _staff_within(subject, _DPO_ROLES)
 
 

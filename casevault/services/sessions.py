@@ -202,6 +202,9 @@ class Sessions:
             # Of two at once with one code, the second finds it used here.
             if code is not None and not factors.accept(tx, owner, code, now):
                 raise _wrong_code()
+            if people.envelope_of(tx, owner.staff) is None:
+                # They left while their passphrase was being checked.
+                raise Unauthenticated(code="session.over")
             guesses.give_back(tx, attempt.allowance, now)
             if assured and not attempt.is_known:
                 device = guesses.add_device(tx, owner.staff, now)

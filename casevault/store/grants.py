@@ -21,6 +21,9 @@ from casevault.ids import new_id
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import Between, KeyringTransaction, Lookup, Row
 
+# How many rows one statement names.
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Object:
@@ -168,6 +171,16 @@ def of_grantee(tx: KeyringTransaction, kind: ObjectKind, grantee: UUID) -> list[
     return [
         _grant(row) for row in tx.find(tables.grant, grantee_id=grantee, object_kind=kind.value)
     ]
+
+
+def signed_by(tx: KeyringTransaction, kind: ObjectKind, granter: UUID) -> list[Grant]:
+    """Return the grants of one kind of object that bear a principal's signature. Not checked."""
+    ids = [row["id"] for row in tx.lookups(tables.grant, object_kind=kind.value)]
+    found: list[Grant] = []
+    for at in range(0, len(ids), _AT_ONCE):
+        rows = tx.find(tables.grant, id=ids[at : at + _AT_ONCE])
+        found += [one for one in map(_grant, rows) if one.terms.granter == granter]
+    return found
 
 
 def objects_of(tx: KeyringTransaction, kind: ObjectKind, grantees: Iterable[UUID]) -> set[UUID]:

@@ -5,6 +5,7 @@ A group's secret lies sealed under a group key; membership is a grant of that ke
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from casevault.crypto import canonical
 from casevault.crypto.canonical import Reader
 from casevault.crypto.principals import PrincipalSecret, PublicKeys
 from casevault.crypto.sealing import Key, Place, seal, unseal
-from casevault.crypto.vouches import Vouch
+from casevault.crypto.vouches import Revocation, Vouch
 from casevault.domain.granting import PrincipalKind
 from casevault.errors import KeyUnavailable, Tampered
 from casevault.store import keyring_tables as tables
@@ -81,6 +82,12 @@ def principals(tx: KeyringTransaction, ids: list[UUID]) -> list[Principal]:
     return [_principal(row) for row in tx.find(tables.principal, id=ids)] if ids else []
 
 
+def are_people(tx: KeyringTransaction, ids: Iterable[UUID]) -> bool:
+    """Say whether any of these principals is a person."""
+    found = principals(tx, sorted(ids))
+    return any(row.kind is PrincipalKind.STAFF for row in found)
+
+
 def groups(
     tx: KeyringTransaction, kind: PrincipalKind, team: UUID | None = None
 ) -> list[Principal]:
@@ -107,10 +114,49 @@ def vouches_for(tx: KeyringTransaction, subject: UUID) -> list[Vouch]:
     return found
 
 
+def remove_principal(tx: KeyringTransaction, principal_id: UUID) -> None:
+    """Delete a principal; what was vouched for it stays as it was said."""
+    tx.raise_trust_version()
+    tx.remove(tables.principal, id=principal_id)
+
+
+def vouches_by(tx: KeyringTransaction, issuer: UUID) -> list[Vouch]:
+    """Return all vouches that a principal signed, valid or not."""
+    found = [Vouch.decode(row.content) for row in tx.find(tables.vouch)]
+    return [vouch for vouch in found if vouch.statement.issuer == issuer]
+
+
 def add_revocation(tx: KeyringTransaction, serial: UUID, revoked_at: int) -> None:
-    """Revoke a vouch from `revoked_at` (Unix seconds) on."""
+    """Revoke a vouch from `revoked_at` (Unix seconds) on, without saying who does."""
     tx.raise_trust_version()
     tx.add(tables.revocation, canonical.encode(revoked_at), serial=serial)
+
+
+def revoke(tx: KeyringTransaction, revocation: Revocation) -> None:
+    """Keep a signed revocation."""
+    tx.raise_trust_version()
+    content = canonical.encode(
+        revocation.revoked_at,
+        revocation.subject,
+        revocation.revoker,
+        revocation.key_id,
+        revocation.signature,
+    )
+    tx.add(tables.revocation, content, serial=revocation.serial)
+
+
+def signed_revocations(tx: KeyringTransaction, serials: list[UUID]) -> list[Revocation]:
+    """Return those revocations of these vouches that say who revoked."""
+    found = []
+    for row in tx.find(tables.revocation, serial=serials) if serials else []:
+        parts = canonical.decode(row.content)
+        if len(parts) > 1:
+            reader = Reader(parts)
+            revoked_at, subject, revoker = reader.number(), reader.uuid(), reader.uuid()
+            key_id, signature = reader.bytes_(), reader.bytes_()
+            serial = row.lookup["serial"]
+            found.append(Revocation(serial, subject, revoked_at, revoker, key_id, signature))
+    return found
 
 
 def revocations(tx: KeyringTransaction, serials: list[UUID]) -> dict[UUID, int]:

@@ -22,7 +22,16 @@ from casevault.domain import casefile
 from casevault.domain.granting import PrincipalKind
 from casevault.errors import CaseVaultError, Conflict, NotFound
 from casevault.ids import new_id
-from casevault.store import case_keys, cases, documents, grants, intents, principals, resetting
+from casevault.store import (
+    case_keys,
+    cases,
+    documents,
+    grants,
+    intents,
+    principals,
+    resetting,
+    rotating,
+)
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller
 from casevault.store.grants import Grantee, Object
@@ -82,6 +91,50 @@ def renew(
         versions = case_keys.of_case(tx, held.case.id)
     keys = {name: replace(held.keys[name], key=new) for name, (_, new) in steps.items()}
     finish(stores, caller, replace(held, keys=keys, versions=versions), act)
+
+
+def regrant(
+    stores: Stores, caller: Caller, held: HeldCase, without: UUID, act: Act | None = None
+) -> None:
+    """As `renew`, for a case whose content does not open: new grants, and the keys as they are.
+
+    New keys follow as soon as somebody writes to what was repaired.
+    """
+    keys = {name: held.newest_key(name) for name in held.versions}
+    with stores.keyring.writing() as tx:
+        check_newest(tx, held)
+        owed = resetting.owed_of(tx, held.target) - {without}
+        remaining = _remaining(stores, tx, held.target, {*owed, without})
+        _check_somebody_left(tx, remaining)
+        steps = {name: (key, key) for name, key in keys.items()}
+        grants.take_object(tx, held.target.kind, [held.case.id], keep=owed)
+        _give_anew(stores, tx, caller, held.target, steps, remaining)
+        if act is not None:
+            intents.begin(stores, tx, act)
+    with unit_of_work(stores.data, stores.ledger) as uow:
+        mark_due(stores, uow.connection, held.case.id)
+        uow.record(Act("case.regrant", caller.on_ledger, rule=RULE, touched=_case(held.case.id)))
+        if act is not None:
+            uow.record(act)
+        uow.commit()
+    if act is not None:
+        with stores.keyring.writing() as tx:
+            intents.end(tx, act)
+
+
+def mark_due(stores: Stores, connection: Connection, case_id: UUID) -> bool:
+    """Let the next session that holds the whole case give it new keys; say if that is new."""
+    case = cases.find_case(connection, stores.roots, case_id, lock=True)
+    if case is None or case.rekey_due:
+        return False
+    cases.change_case(
+        connection, stores.roots, replace(casefile.next_version(case), rekey_due=True)
+    )
+    return True
+
+
+def _case(case_id: UUID) -> tuple[Touched, ...]:
+    return (Touched("case", case_id),)
 
 
 def finish(stores: Stores, caller: Caller, held: HeldCase, act: Act | None = None) -> None:
@@ -170,27 +223,29 @@ def _close(stores: Stores, case: UUID, version: int, act: Act | None) -> None:
 def _remaining(
     stores: Stores, tx: KeyringTransaction, target: Object, without: Collection[UUID | None]
 ) -> list[_Remaining]:
-    found: list[_Remaining] = []
+    found: dict[tuple[UUID, int | None], _Remaining] = {}
     for grant in grants.of_object(tx, target):
         terms = grant.terms
         if terms.grantee in without or grants.is_over(grant, stores.now()):
             continue
         stores.trust.check_grant(tx, grant)
-        public = stores.trust.standing(tx, terms.grantee, target.team)
-        if public is not None:
-            names = frozenset(carried.compartment for carried in terms.carried)
-            found.append(_Remaining(Grantee(terms.grantee, public), names, terms.expires_at))
-    return found
+        names = frozenset(carried.compartment for carried in terms.carried)
+        for grantee in rotating.present(stores, tx, terms.grantee, target.team):
+            at = grantee.id, terms.expires_at
+            before = found[at].compartments if at in found else frozenset[str]()
+            found[at] = _Remaining(grantee, names | before, terms.expires_at)
+    return list(found.values())
 
 
 def _check_somebody_left(tx: KeyringTransaction, remaining: list[_Remaining]) -> None:
     ids = [one.grantee.id for one in remaining]
     kinds = {row.id: row.kind for row in principals.principals(tx, ids)}
-    people = {one for one in ids if kinds.get(one) is PrincipalKind.STAFF}
+    holders = set(ids)
     for group in ids:
         if kinds.get(group) is PrincipalKind.OVERSIGHT:
-            people |= grants.holders_of(tx, group)
-    if not people:
+            holders |= grants.holders_of(tx, group)
+    # Recovery is a member of every group, and nobody who could come to work tomorrow.
+    if not principals.are_people(tx, holders):
         raise Conflict(
             "Nobody could open this case any more.",
             code="case.last-holder",

@@ -43,12 +43,17 @@ def is_owed(tx: KeyringTransaction, staff: UUID) -> bool:
     return bool(tx.lookups(tables.intent, kind=_OWED, object_id=staff))
 
 
+def waiting(tx: KeyringTransaction) -> set[UUID]:
+    """Return everybody who waits for what they held with their old pair."""
+    return {row["object_id"] for row in tx.lookups(tables.intent, kind=_OWED)}
+
+
 def owed_of(tx: KeyringTransaction, target: Object) -> set[UUID]:
     """Return who waits for this object: new keys for it must not forget them."""
-    waiting = {row["object_id"] for row in tx.lookups(tables.intent, kind=_OWED)}
-    if not waiting:
+    those = waiting(tx)
+    if not those:
         return set()
-    found = grants.of_object(tx, target, sorted(waiting))
+    found = grants.of_object(tx, target, sorted(those))
     return {grant.terms.grantee for grant in found if _is_old(tx, grant)}
 
 

@@ -7,11 +7,8 @@ new keys before it writes.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from casevault.domain import casefile
 from casevault.domain.granting import ObjectKind
-from casevault.store import cases, grants
+from casevault.store import grants, rekeying
 from casevault.store.grants import Object
 from casevault.store.ledger import SERVICE, Act, Touched
 from casevault.store.stores import Stores
@@ -36,13 +33,8 @@ def _mark(stores: Stores, target: Object, count: int) -> bool:
     touched = (Touched(target.kind.value, target.id),)
     act = Act("key.expire", SERVICE, rule="permit:expiry", touched=touched, count=count)
     with unit_of_work(stores.data, stores.ledger) as uow:
-        case = None
-        if target.kind is ObjectKind.CASE:
-            case = cases.find_case(uow.connection, stores.roots, target.id, lock=True)
-        is_new = case is not None and not case.rekey_due
-        if case is not None and is_new:
-            due = replace(casefile.next_version(case), rekey_due=True)
-            cases.change_case(uow.connection, stores.roots, due)
+        is_case = target.kind is ObjectKind.CASE
+        is_new = is_case and rekeying.mark_due(stores, uow.connection, target.id)
         uow.record(act)
         uow.commit()
     return is_new

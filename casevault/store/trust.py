@@ -93,14 +93,23 @@ class Trust:
     ) -> list[Grantee]:
         """Return the groups of one kind and team, with their vouched keys: whom to grant to.
 
+        One whose place another has taken is not among them.
+
         :raises Refused: nobody vouches for one of them.
         """
         ids: tuple[UUID, ...] = self._remembered(
             tx,
             ("groups", kind, team),
-            lambda: tuple(g.id for g in principals.groups(tx, kind, team)),
+            lambda: tuple(
+                g.id for g in principals.groups(tx, kind, team) if not self.is_retired(tx, g.id)
+            ),
         )
         return [Grantee(one, self.public_keys(tx, one)) for one in ids]
+
+    def is_retired(self, tx: KeyringTransaction, group: UUID) -> bool:
+        """Say whether another group has taken the place of this one: its vouches are revoked."""
+        found = self.believed(tx, group)
+        return bool(found) and all(one.is_revoked for one in found)
 
     def public_keys(self, tx: KeyringTransaction, subject: UUID) -> PublicKeys:
         """Return the vouched public keys of a principal to whom something is to be granted.
@@ -199,6 +208,7 @@ class Trust:
             return ()
         found = principals.vouches_for(tx, subject)
         revoked = principals.revocations(tx, [v.statement.serial for v in found])
+        self._check_revocations(tx, list(revoked))
         believed = []
         for vouch in found:
             if vouch.statement.kind != principal.kind.value:
@@ -207,6 +217,17 @@ class Trust:
             if one is not None:
                 believed.append(one)
         return tuple(believed)
+
+    @staticmethod
+    def _check_revocations(tx: KeyringTransaction, serials: list[UUID]) -> None:
+        """Return if each signed revocation was signed with keys that its signer ever had.
+
+        Taking power needs no chain: whoever can write here could as well delete the vouch.
+        """
+        for revocation in principals.signed_revocations(tx, serials):
+            for vouch in principals.vouches_for(tx, revocation.revoker):
+                if vouch.subject_keys.key_id == revocation.key_id:
+                    crypto_vouches.check_revocation(revocation, vouch.subject_keys)
 
     def _believe(
         self, tx: KeyringTransaction, vouch: Vouch, revoked_at: int | None, depth: int

@@ -501,6 +501,12 @@ def _give_cover(stage):
     return Ask(body=body)
 
 
+@valid("depart_staff")
+def _depart_staff(stage):
+    # Somebody new each time: whoever left cannot leave again.
+    return Ask(ids={"staff_id": stage.world.staff[stage.world.person()]}, body={})
+
+
 @valid("link_case")
 def _link_case(stage):
     other = stage.world.open(stage.holder) if stage.holder else unknown_id()
