@@ -34,8 +34,9 @@ def office(make_databases, tmp_path, request):
     found.close()
 
 
-both = pytest.mark.parametrize("office", ["sqlite", "postgresql"], indirect=True)
-pytestmark = both
+# A vault for each test: the gate has them on one database, the nightly run on both.
+KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+pytestmark = pytest.mark.parametrize("office", KINDS, indirect=True)
 
 
 def leave(world, login, by="sue", **body):

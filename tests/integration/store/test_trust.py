@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from casevault.crypto import grants as crypto_grants
+from casevault.crypto import vouches
 from casevault.crypto.grants import Carried, GrantTerms
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealing import Key
@@ -158,6 +159,26 @@ def test_a_revoked_vouch_ends_at_its_moment(vault):
     assert scopes(vault, person.id, other.trust) == set()
     with vault.stores.keyring.reading() as tx:
         assert vault.stores.trust.scopes(tx, person.id, vault.now - REMEMBERED_SECONDS - 2)
+
+
+@pytest.mark.parametrize("signer", [SUPERVISOR, DPO, "forged"])
+def test_a_signed_revocation_says_who_revoked(vault, signer):
+    """It takes effect at once; one that its signer did not sign is an alarm."""
+    person = appeared(vault)
+    vouched(vault, vault.granter(SUPERVISOR), person)
+    pass_seconds(vault, 1)
+    named = SUPERVISOR if signer == "forged" else signer
+    with vault.stores.keyring.writing() as tx:
+        (vouch,) = principals.vouches_for(tx, person.id)
+        revocation = vouches.revoke(vouch, vault.now, vault.staff(named), vault.secret(named))
+        if signer == "forged":
+            revocation = dataclasses.replace(revocation, signature=bytes(64))
+        principals.revoke(tx, revocation)
+    if signer != "forged":
+        not_believed(vault, person.id)
+        return
+    with vault.stores.keyring.reading() as tx, pytest.raises(Tampered):
+        vault.stores.trust.scopes(tx, person.id)
 
 
 def test_a_vouch_revoked_from_the_beginning_never_held(vault):

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from casevault.crypto import canonical
 from casevault.crypto.principals import PrincipalSecret
-from casevault.crypto.vouches import Vouch, check_signature, encode_statement, issue
+from casevault.crypto.vouches import (
+    Vouch,
+    check_revocation,
+    check_signature,
+    encode_statement,
+    issue,
+    revoke,
+)
 from casevault.domain.vouching import VouchStatement
 from casevault.errors import Tampered
 
@@ -145,3 +152,27 @@ def test_a_vouch_has_one_spelling():
 def test_nothing_prints_its_keys():
     """A vouch shows the powers, not the keys or the signature."""
     assert_silent(VOUCH, VOUCH.signature, SUBJECT.public.kem, SUBJECT.public.sign)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"serial": UUID(int=9)},
+        {"subject": UUID(int=9)},
+        {"revoked_at": 1_800_000_001},
+        {"revoker": UUID(int=9)},
+        {"key_id": OTHER.public.key_id},
+        {"signature": bytes(64)},
+    ],
+)
+def test_every_word_of_a_revocation_is_signed(change):
+    """Whose vouch, from when on, and who says so."""
+    revocation = revoke(VOUCH, 1_800_000_000, UUID(int=3), ISSUER)
+    if not change:
+        check_revocation(revocation, ISSUER.public)
+        with pytest.raises(Tampered):
+            check_revocation(revocation, OTHER.public)
+        return
+    with pytest.raises(Tampered):
+        check_revocation(dataclasses.replace(revocation, **change), ISSUER.public)

@@ -47,6 +47,9 @@ def staff(*roles: str, team: TeamId | None = None) -> Scope:
         (DPO, staff("auditor")),
         (DPO, staff("reporter", "administrator")),
         (DPO, staff("referrer")),
+        # The group that takes the place of the one they are in.
+        (DPO, Scope("dpo", (), None)),
+        (staff("auditor"), Scope("auditors", (), None)),
     ],
 )
 def test_vouches_of_the_table_are_allowed(issuer, subject):
@@ -74,7 +77,10 @@ def test_vouches_of_the_table_are_allowed(issuer, subject):
         (DPO, staff("dpo")),
         (DPO, staff("supervisor", team=NORTH)),
         (DPO, staff("auditor", team=NORTH)),
-        (DPO, Scope("dpo", (), None)),
+        (DPO, Scope("auditors", (), None)),
+        (staff("auditor"), Scope("dpo", (), None)),
+        (staff("administrator"), Scope("auditors", (), None)),
+        (DPO, Scope("recovery", (), None)),
     ],
 )
 def test_other_vouches_are_refused(issuer, subject):
