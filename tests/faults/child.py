@@ -21,9 +21,11 @@ from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.roots import FileRoots
 from casevault.domain.access import Actor, Role
 from casevault.domain.casefile import DocumentKind
+from casevault.errors import Conflict
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.services.assignments import Assignments
 from casevault.services.casework import Casework
+from casevault.services.departures import Departures
 from casevault.store import sweeping
 from casevault.store.caller import Caller, Gate
 from casevault.store.database import Database
@@ -55,6 +57,7 @@ def caller_of(plan, stores, who="supervisor") -> Caller:
         frozenset({Role(person["role"])}),
         frozenset({TeamId(UUID(plan["team"]))}),
         "passphrase",
+        fresh=True,
     )
     secret = PrincipalSecret(bytes.fromhex(person["seed"]))
     return Caller(actor, KeyHolder(UUID(person["id"]), secret, stores.trust), new_id())
@@ -73,6 +76,13 @@ def perform(plan, stores, act) -> None:
         casework.amend_document(caller, case, DocumentKind.IDENTITY, changed, found.version)
     elif act == "sweep":
         sweeping.sweep(stores)
+    elif act == "leave":
+        try:
+            Departures(stores, gate).depart(caller, UUID(plan["colleague"]["id"]))
+        except Conflict as error:
+            # It died after its last commit: nobody was told, and all is done.
+            if error.code != "departure.done":
+                raise
     else:
         colleague = UUID(plan["colleague"]["id"])
         case = UUID(plan["case"])

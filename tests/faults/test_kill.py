@@ -19,7 +19,7 @@ from casevault.domain.granting import ObjectKind
 from casevault.ledger.verify import verify_export
 from casevault.services.assignments import Assignments
 from casevault.services.casework import Casework
-from casevault.store import grants, intents, ledger_reading
+from casevault.store import grants, intents, keyring_tables, ledger_reading
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.ledger import pseudonym
@@ -201,6 +201,43 @@ def test_killed_at_every_commit(plan, tmp_path, act):
     assert not state(plan, tmp_path)["rekey_due"]
     assert killed >= 2
     assert finished, "the act ends before the commits run out"
+
+
+@pytest.mark.faults
+def test_a_departure_is_killed_and_goes_on(plan, tmp_path):
+    """Killed at its first commit, then at its second, and so on: each time the case opens."""
+    prepare(plan, "revoke")
+    killed = 0
+    for number in range(1, 30):
+        for moment in ("before", "after"):
+            acknowledged, died = run(plan, "leave", number, moment)
+            killed += died
+            after = state(plan, tmp_path)
+            assert after["name"] == "First Testperson"
+            if acknowledged:
+                break
+        if acknowledged:
+            break
+    assert acknowledged, "it ends before the commits run out"
+    assert killed >= 10
+    assert not after["assigned"]
+    assert {"staff.leave", "key.rotate", "case.revoke", "staff.left"} <= set(after["recorded"])
+    left = left_of(plan)
+    assert left == {"envelope": 0, "grant": 0, "intent": 0}
+
+
+def left_of(plan):
+    """Return what the keyring still has of the colleague, and what is begun and not finished."""
+    stores, colleague = stores_of(plan), UUID(plan["colleague"]["id"])
+    try:
+        with stores.keyring.reading() as tx:
+            return {
+                "envelope": len(tx.lookups(keyring_tables.envelope, staff_id=colleague)),
+                "grant": len(tx.lookups(keyring_tables.grant, grantee_id=colleague)),
+                "intent": len(tx.lookups(keyring_tables.intent)),
+            }
+    finally:
+        stores.close()
 
 
 @pytest.mark.faults
