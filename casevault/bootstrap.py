@@ -32,7 +32,14 @@ from casevault.services.approvals import Approvals
 from casevault.services.assignments import Assignments
 from casevault.services.caretaker import Caretaker
 from casevault.services.casework import Casework
-from casevault.services.ceremony import Ceremony, Outcome, Plan, Progress, check_plan
+from casevault.services.ceremony import (
+    Ceremony,
+    HandOut,
+    Outcome,
+    Plan,
+    Progress,
+    check_plan,
+)
 from casevault.services.covers import Covers
 from casevault.services.departures import Departures
 from casevault.services.drafts import Drafts
@@ -49,7 +56,7 @@ from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
 from casevault.services.transitions import Transitions
 from casevault.services.worklist import Worklists
-from casevault.store import identity, intents, migrate, tree
+from casevault.store import identity, intents, migrate, people, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
@@ -179,7 +186,7 @@ def databases(settings: Settings, *, migrator: bool = False) -> tuple[Database, 
 def sole_service(settings: Settings) -> Iterator[None]:
     """Hold the right to serve this vault on this host: a second service would end all sessions."""
     _named(settings)
-    folder = _open_runtime_folder(settings)
+    folder = open_runtime_folder(settings)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
@@ -197,7 +204,7 @@ def sole_service(settings: Settings) -> Iterator[None]:
 def new_boot_secret(settings: Settings) -> bytes:
     """Make the secret without which no session of this host opens; memory-backed, mode 0600."""
     secret = secrets.token_bytes(_BOOT_BYTES)
-    write_private(_open_runtime_folder(settings) / BOOT_SECRET, secret)
+    write_private(open_runtime_folder(settings) / BOOT_SECRET, secret)
     return secret
 
 
@@ -224,12 +231,31 @@ def read_boot_secret(settings: Settings) -> bytes:
 
 
 def hold_ceremony(
-    settings: Settings, organisation: UUID, plan: Plan, progress: Progress = lambda _: None
+    settings: Settings,
+    organisation: UUID,
+    plan: Plan,
+    progress: Progress = lambda _: None,
+    hand_out: HandOut = lambda _: None,
 ) -> Outcome:
     """Set up an empty vault: schema, root material, keyring, first people, first ledger entry."""
     crypto_principals.self_test()
     check_plan(plan)
-    clock = SystemClock()
+    upgrade_stores(settings, progress)
+    data, keyring = databases(settings)
+    # Before there is any root material that would have to be thrown away again.
+    identity.require_empty(data, keyring)
+    roots = FileRoots.create(settings.keys_dir, settings.unfinished or uuid4())
+    kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
+    ceremony = Ceremony(data, keyring, roots, SystemClock())
+    outcome = ceremony.hold(organisation, plan, kdf, progress, hand_out)
+    record_founding(Keyring(keyring, roots, organisation), data, outcome.root_pin)
+    data.close()
+    keyring.close()
+    return outcome
+
+
+def upgrade_stores(settings: Settings, progress: Progress = lambda _: None) -> None:
+    """Bring the schema of both stores to head."""
     for database, branch, url in zip(
         databases(settings, migrator=True),
         ("data", "keyring"),
@@ -239,21 +265,17 @@ def hold_ceremony(
         progress(f"schema of the {branch} store")
         migrate.upgrade(database, branch, url)
         database.close()
-    data, keyring = databases(settings)
-    # Before there is any root material that would have to be thrown away again.
-    identity.require_empty(data, keyring)
-    roots = FileRoots.create(settings.keys_dir, uuid4())
-    kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
-    outcome = Ceremony(data, keyring, roots, clock).hold(organisation, plan, kdf, progress)
-    store = Keyring(keyring, roots, organisation)
-    trust = Trust(outcome.root_pin, clock)
-    ledger = Ledger(data, Months(store, trust, clock), roots, clock)
-    ledger.record(Act("system.init", SERVICE, rule="permit:ceremony", count=len(plan.people)))
-    tree.integrate_all(data, roots)
+
+
+def record_founding(keyring: Keyring, data: Database, root: str) -> None:
+    """Write the first entry of the log: how many people were there."""
+    clock = SystemClock()
+    with keyring.reading() as tx:
+        count = len(people.all_staff(tx))
+    ledger = Ledger(data, Months(keyring, Trust(root, clock), clock), keyring.roots, clock)
+    ledger.record(Act("system.init", SERVICE, rule="permit:ceremony", count=count))
+    tree.integrate_all(data, keyring.roots)
     ledger.close()
-    data.close()
-    keyring.close()
-    return outcome
 
 
 def begin_service(settings: Settings) -> None:
@@ -300,6 +322,17 @@ def settle_memory() -> None:
 
 
 def _named(settings: Settings) -> tuple[UUID, str]:
+    if settings.unfinished is not None:
+        raise Misconfigured(
+            "The set-up is not finished: nobody has confirmed that the recovery shares are on"
+            " paper. Run `casevault init` again with this configuration file.",
+            code="config.unfinished",
+        )
+    return ids_of(settings)
+
+
+def ids_of(settings: Settings) -> tuple[UUID, str]:
+    """Return organisation and root, of an unfinished vault too."""
     if settings.organisation_id is None or settings.root_fingerprint is None:
         raise Misconfigured(
             "The configuration names no organisation and no root. Run `casevault init` first.",
@@ -313,7 +346,8 @@ def _runtime_folder(settings: Settings) -> Path:
     return settings.runtime_dir / str(settings.organisation_id)
 
 
-def _open_runtime_folder(settings: Settings) -> Path:
+def open_runtime_folder(settings: Settings) -> Path:
+    """Return this vault's private folder in memory, or refuse one that is not."""
     folder = _runtime_folder(settings)
     if not _is_memory_backed(folder.resolve()):
         raise Misconfigured(

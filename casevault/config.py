@@ -29,6 +29,7 @@ FILE_ONLY = frozenset(
         "organisation_id",
         "organisation_name",
         "root_fingerprint",
+        "unfinished",
         "kdf_profile",
         "epochs_kept",
         "ledger_origin",
@@ -50,6 +51,7 @@ _WHAT_TO_DO = {
     "kdf_profile": "Choose 'standard' or, for small machines, 'small'.",
     "minimum_assurance": "Choose 'passphrase' or 'second_factor'.",
     "root_fingerprint": "Give the 64 hexadecimal digits that `casevault init` printed.",
+    "unfinished": "Only `casevault init` writes and removes this line.",
     "organisation_id": "Give the UUID that `casevault init` wrote.",
     "body_limit": "Choose 65,536 to 16,777,216 bytes.",
     "trusted_hosts": "List the names under which people reach the service.",
@@ -84,6 +86,8 @@ class Settings(BaseModel):
     organisation_id: UUID | None = None
     organisation_name: str = Field(default="", max_length=120)
     root_fingerprint: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    # The keyring of a ceremony that nobody has ended: its shares may not be on paper yet.
+    unfinished: UUID | None = None
     kdf_profile: Literal["standard", "small"] = "standard"
     epochs_kept: int = Field(default=1, ge=0, le=3)
     ledger_origin: str = Field(default="localhost/casevault/1", max_length=120)

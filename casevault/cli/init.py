@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,17 +16,19 @@ import typer
 
 from casevault import bootstrap
 from casevault.cli import plan as plans
+from casevault.cli import sheets
 from casevault.cli.explaining import explain_limits, explain_profile
 from casevault.cli.output import say
+from casevault.cli.resuming import EXISTS, alone, finish, page_of, resumed, undone
 from casevault.config import DEFAULT_FILE, load_settings
 from casevault.crypto.macs import words
+from casevault.crypto.roots import write_private
 from casevault.domain import vocabulary
 from casevault.domain.organisation import Profile
 from casevault.errors import Invalid, Misconfigured
 from casevault.services.ceremony import Outcome, Plan, check_plan
 
 GENERATED_WORDS = 6
-_EXISTS = "There is a configuration file already, or it cannot be made. Choose another --config."
 _NO_SHARES = "The file for the shares is there already, or cannot be made. Name a new one."
 
 
@@ -50,17 +53,42 @@ def init(
     ),
     threshold: int | None = typer.Option(None, min=2, max=16, help="Shares that recover."),
     shares: int | None = typer.Option(None, min=2, max=16, help="Shares that are made."),
+    rehearsal: bool = typer.Option(
+        False, "--rehearsal", help="Made-up people only: ask for no words of the sheets."
+    ),
 ) -> None:
     """Example: casevault init --config /etc/casevault/casevault.toml
 
     Hold the key ceremony: root, recovery shares, first people. Needs them in the room, and paper.
+    Run it again if it was interrupted: it says what is there and goes on.
     (operator)
     """
     if explain and plan is None:
         explain_profile(profile or Profile.STANDARD)
         return
+    with alone(config):
+        if not explain and config.exists() and resumed(config, rehearsal=rehearsal):
+            return
+        wanted = _Wanted(config, plan, profile, explain, threshold, shares)
+        _begin(wanted, passphrases_fd, shares_file)
+        if not explain:
+            finish(config, rehearsal=rehearsal)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    config: Path
+    plan: Path | None
+    profile: Profile | None
+    explain: bool
+    threshold: int | None
+    shares: int | None
+
+
+def _begin(wanted: _Wanted, passphrases_fd: int | None, shares_file: Path | None) -> None:
+    config, plan, profile, explain = wanted.config, wanted.plan, wanted.profile, wanted.explain
     raw = plans.read(plan) if plan is not None else plans.prompted(profile or Profile.STANDARD)
-    found = plans.check(raw, config, profile, threshold, shares)
+    found = plans.check(raw, config, profile, wanted.threshold, wanted.shares)
     explain_limits(found.seats, found.threshold, found.shares)
     if explain:
         return
@@ -74,16 +102,21 @@ def init(
     check_plan(ceremony)
     organisation = uuid4()
     with ExitStack() as begun:
-        # Both before the ceremony: what it gives out only once must have a place to go.
-        begun.enter_context(_begun(config, _EXISTS))
+        # Before the ceremony: what it gives out only once must have a place to go.
         if shares_file is not None:
             begun.enter_context(_begun(shares_file, _NO_SHARES))
         _write_config(config, found.values, organisation)
-        outcome = bootstrap.hold_ceremony(load_settings(config), organisation, ceremony, say)
-    try:
-        _pin(config, outcome)
-    finally:
-        _report(outcome, shares_file, found.members)
+        begun.enter_context(undone(config))
+        settings = load_settings(config)
+        page = page_of(settings)
+
+        def hand_out(outcome: Outcome) -> None:
+            text = sheets.page(settings.organisation_name, outcome.shares, outcome.threshold)
+            write_private(page, text.encode())
+            _pin(config, outcome)
+
+        outcome = bootstrap.hold_ceremony(settings, organisation, ceremony, say, hand_out)
+    _report(outcome, shares_file, found.members)
 
 
 @contextmanager
@@ -91,7 +124,9 @@ def _begun(path: Path, refusal: str) -> Iterator[None]:
     """Make a private file that must not be there yet; remove it if what follows fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        # An empty one is what a killed ceremony leaves.
+        fresh = not path.exists() or path.stat().st_size > 0
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL * fresh, 0o600))
     except OSError:
         raise Misconfigured(refusal, code="init.exists") from None
     try:
@@ -135,9 +170,14 @@ def _write_config(path: Path, values: dict[str, Any], organisation: UUID) -> Non
     lines = [
         "# Written by `casevault init`. The first four lines decide who is believed: keep them.",
         f'organisation_id = "{organisation}"',
+        f'unfinished = "{uuid4()}"',
         *(f"{name} = {_toml(value)}" for name, value in values.items()),
     ]
-    path.write_text("\n".join(lines) + "\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_private(path, ("\n".join(lines) + "\n").encode())
+    except OSError:
+        raise Misconfigured(EXISTS, code="init.exists") from None
 
 
 def _toml(value: object) -> str:
@@ -148,16 +188,12 @@ def _toml(value: object) -> str:
 def _pin(path: Path, outcome: Outcome) -> None:
     lines = path.read_text().splitlines()
     lines.insert(2, f'root_fingerprint = "{outcome.root_pin}"')
-    path.write_text("\n".join(lines) + "\n")
+    write_private(path, ("\n".join(lines) + "\n").encode())
 
 
 def _report(outcome: Outcome, shares_file: Path | None, members: tuple[plans.Member, ...]) -> None:
     say(f"Root fingerprint (also in the configuration file): {outcome.root_fingerprint}")
-    pages = "\n".join(
-        f"Recovery share {number} of {len(outcome.shares)}; any {outcome.threshold} recover."
-        f"\n{share}\n"
-        for number, share in enumerate(outcome.shares, start=1)
-    )
+    pages = sheets.text(outcome.shares, outcome.threshold)
     if shares_file is None or not _written(shares_file, pages):
         print(pages)
     say(

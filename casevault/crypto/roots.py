@@ -79,6 +79,12 @@ class FileRoots:
         )
         return cls(folder)
 
+    @classmethod
+    def discard(cls, folder: Path, keyring_id: UUID) -> None:
+        """Remove root material that was made for this keyring; leave any other alone."""
+        if (folder / _FILE).exists() and cls(folder).keyring_id == keyring_id:
+            (folder / _FILE).unlink()
+
     @property
     def keyring_id(self) -> UUID:
         """The keyring for which this material was made."""

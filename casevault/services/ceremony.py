@@ -73,6 +73,9 @@ class Outcome:
     held_alone: tuple[str, ...]
 
 
+HandOut = Callable[[Outcome], None]
+
+
 class Ceremony:
     """Sets up an empty keyring and data store."""
 
@@ -88,8 +91,12 @@ class Ceremony:
         plan: Plan,
         kdf: PassphraseKdf,
         progress: Progress = lambda _: None,
+        hand_out: HandOut = lambda _: None,
     ) -> Outcome:
-        """Run the whole ceremony in one keyring transaction; nothing is left of a failed one."""
+        """Run the whole ceremony in one keyring transaction; nothing is left of a failed one.
+
+        `hand_out` is called before it commits: no vault ever exists whose shares were lost.
+        """
         check_plan(plan)
         now = unix_seconds(self._clock.now())
         seed = recovery.new_seed()
@@ -101,18 +108,10 @@ class Ceremony:
             room.set_up_groups()
             progress("teams and the first people")
             room.admit_people(plan.people)
+            outcome = _outcome(organisation, plan, seed, room)
+            hand_out(outcome)
         identity.begin_data(self._data, organisation, self._roots.keyring_id)
-        root = recovery.root_principal(seed).public
-        return Outcome(
-            organisation=organisation,
-            root_pin=root.pin,
-            root_fingerprint=root.fingerprint,
-            staff=room.staff,
-            teams=room.teams,
-            shares=recovery.split(seed, plan.threshold, plan.shares),
-            threshold=plan.threshold,
-            held_alone=held_alone(plan.people),
-        )
+        return outcome
 
 
 def check_plan(plan: Plan) -> None:
@@ -174,6 +173,20 @@ def held_alone(first: tuple[FirstPerson, ...]) -> tuple[str, ...]:
     """Return the roles that one person holds alone: their loss needs the recovery shares."""
     seats = [Seat(person.roles, person.team) for person in first]
     return tuple(sorted(role.value for role in organisations.held_alone(seats)))
+
+
+def _outcome(organisation: UUID, plan: Plan, seed: bytes, room: _Room) -> Outcome:
+    root = recovery.root_principal(seed).public
+    return Outcome(
+        organisation=organisation,
+        root_pin=root.pin,
+        root_fingerprint=root.fingerprint,
+        staff=room.staff,
+        teams=room.teams,
+        shares=recovery.split(seed, plan.threshold, plan.shares),
+        threshold=plan.threshold,
+        held_alone=held_alone(plan.people),
+    )
 
 
 class _Room:

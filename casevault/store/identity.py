@@ -31,6 +31,25 @@ def require_empty(data: Database, keyring: Database) -> None:
                 )
 
 
+def keyring_id(keyring: Database) -> UUID | None:
+    """Return the id of the keyring, None while it is empty."""
+    with keyring.reading() as connection:
+        row = connection.execute(select(keyring_tables.keyring_identity)).one_or_none()
+    return None if row is None else row.keyring_id
+
+
+def has_begun(data: Database) -> bool:
+    """Say whether the data store has its identity."""
+    with data.reading() as connection:
+        return connection.execute(select(tables.store_identity)).first() is not None
+
+
+def has_entries(data: Database) -> bool:
+    """Say whether anything was recorded."""
+    with data.reading() as connection:
+        return connection.execute(select(tables.ledger_entry.c.id).limit(1)).first() is not None
+
+
 def begin_data(database: Database, organisation: UUID, keyring_id: UUID) -> None:
     """Write the identity of a new data store and the empty ledger."""
     with database.writing() as connection:

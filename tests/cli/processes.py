@@ -106,8 +106,14 @@ def _ceremony(
     reading, writing = os.pipe()
     os.write(writing, json.dumps(PASSPHRASES).encode())
     os.close(writing)
-    command = ["init", "-c", folder / "casevault.toml", "--passphrases-fd", reading, *arguments]
-    return [*command, "--answers", answers(folder, runtime, **more)], reading
+    command = ["init", "-c", folder / "casevault.toml", "--passphrases-fd", reading]
+    return [
+        *command,
+        "--plan",
+        answers(folder, runtime, **more),
+        *(() if "--confirm" in arguments else ("--rehearsal",)),
+        *(word for word in arguments if word != "--confirm"),
+    ], reading
 
 
 def init(folder: Path, runtime: Path, *arguments: object, **more: object) -> Done:

@@ -206,9 +206,10 @@ def test_a_weak_passphrase_leaves_nothing(tmp_path, monkeypatch, capsys):
     assert [found.name for found in tmp_path.iterdir()] == ["answers.toml"]
 
 
-def test_prompts_ask_for_everything(tmp_path, runner, monkeypatch):
+def test_prompts_ask_for_everything(tmp_path, runtime, runner, monkeypatch):
     """Without answers the command asks, hides passphrases and makes words where none is typed."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CASEVAULT_RUNTIME_DIR", str(runtime))
     typed = "typed made up words for this test"
     lines = ["Example Red Cross (made up)", "example.org/casevault/test"]
     for number, (login, (name, _)) in enumerate(PEOPLE.items()):
@@ -216,7 +217,7 @@ def test_prompts_ask_for_everything(tmp_path, runner, monkeypatch):
         lines += ["North (made up)"] if number == 0 else []
     lines += [""] * 4
     lines += [typed, typed] + ["", ""] * 3
-    done = runner.invoke(init_command_app(), input="\n".join(lines) + "\n")
+    done = runner.invoke(init_command_app(), ["--rehearsal"], input="\n".join(lines) + "\n")
     assert done.exit_code == 0, done.output
     assert typed not in done.output
     assert done.stderr.count("shown once") == 3
