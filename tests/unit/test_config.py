@@ -23,6 +23,7 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "organisation_id": (("8f9c1f3e-6f56-4a8e-9a44-0d7e9e0a1b2c",), ("", "nobody", 7)),
     "organisation_name": (("", "o" * 120), ("o" * 121, 7)),
     "root_fingerprint": ((PIN,), ("", PIN[1:], PIN + "0", PIN.upper(), "g" + PIN[1:], PIN + "\n")),
+    "unfinished": (("6b1e6f20-1808-41de-8cc9-6a1e4158bf8d",), ("", "yes", True)),
     "kdf_profile": (("standard", "small"), ("", "Small", "none", 1)),
     "epochs_kept": ((0, 3), (-1, 4, "many")),
     "ledger_origin": (
