@@ -51,7 +51,7 @@ _WHAT_TO_DO = {
     "kdf_profile": "Choose 'standard' or, for small machines, 'small'.",
     "minimum_assurance": "Choose 'passphrase' or 'second_factor'.",
     "root_fingerprint": "Give the 64 hexadecimal digits that `casevault init` printed.",
-    "unfinished": "Only `casevault init` writes and removes this line.",
+    "unfinished": "Put it back as `casevault init` wrote it.",
     "organisation_id": "Give the UUID that `casevault init` wrote.",
     "body_limit": "Choose 65,536 to 16,777,216 bytes.",
     "trusted_hosts": "List the names under which people reach the service.",
