@@ -297,7 +297,10 @@ class World:
 
     @contextmanager
     def later(self, **by: float) -> Iterator[None]:
-        """Move the vault's clock for a while."""
+        """Move the vault's clock for a while.
+
+        Days, not months: the service would give up this month's key of the log, as it should.
+        """
         before = self.clock.shift
         self.clock.shift = before + timedelta(**by)
         try:
