@@ -43,10 +43,13 @@ from casevault.services.ceremony import (
 from casevault.services.covers import Covers
 from casevault.services.departures import Departures
 from casevault.services.drafts import Drafts
+from casevault.services.duty import Duty
+from casevault.services.emergencies import Emergencies
 from casevault.services.feeds import Feeds
 from casevault.services.field_use import FieldUse
 from casevault.services.importing import Importing
 from casevault.services.links import Links
+from casevault.services.notifying import Notifier
 from casevault.services.oversight import Oversight
 from casevault.services.readiness import Readiness
 from casevault.services.records import Records
@@ -91,6 +94,8 @@ class Vault:
     assignments: Assignments
     covers: Covers
     departures: Departures
+    duty: Duty
+    emergencies: Emergencies
     records: Records
     links: Links
     transitions: Transitions
@@ -144,7 +149,7 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         sessions=Sessions(stores, kdf, opener, settings.minimum_assurance),
         second_factors=SecondFactors(stores, opener),
         accounts=Accounts(stores, gate, kdf),
-        approvals=Approvals(stores, gate),
+        approvals=Approvals(stores, gate, break_glass_closed=settings.break_glass_closed),
         recovery=Recovery(stores, gate),
         resets=Resets(stores, gate, kdf),
         casework=Casework(stores, gate),
@@ -152,6 +157,8 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         assignments=Assignments(stores, gate),
         covers=Covers(stores, gate),
         departures=Departures(stores, gate),
+        duty=Duty(stores, gate),
+        emergencies=Emergencies(stores, gate, closed=settings.break_glass_closed),
         records=Records(stores, gate),
         links=Links(stores, gate),
         transitions=Transitions(
@@ -164,7 +171,7 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         oversight=Oversight(stores, gate),
         readiness=Readiness(stores),
         checkpoints=signer,
-        caretaker=Caretaker(stores, signer),
+        caretaker=Caretaker(stores, signer, Notifier(settings.notify_command).tell),
     )
 
 

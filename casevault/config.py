@@ -33,6 +33,8 @@ FILE_ONLY = frozenset(
         "kdf_profile",
         "epochs_kept",
         "ledger_origin",
+        "break_glass_closed",
+        "notify_command",
     }
 )
 _URL_FIELDS = ("data_url", "keyring_url", "data_migrator_url", "keyring_migrator_url")
@@ -64,6 +66,8 @@ _WHAT_TO_DO = {
     "ledger_origin": "Choose up to 120 characters, like example.org/casevault/2026a.",
     "behind_proxy": "Choose true or false.",
     "closing_needs_approval": "Choose true or false.",
+    "break_glass_closed": "Choose true or false.",
+    "notify_command": 'Give a list of up to 16 words, such as ["/usr/local/bin/call-duty"].',
     "data_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
     "keyring_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
     "data_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
@@ -113,6 +117,10 @@ class Settings(BaseModel):
     minimum_assurance: Literal["passphrase", "second_factor"] = "second_factor"
     # Closing a case waits for a supervisor other than the one who asked.
     closing_needs_approval: bool = True
+    # In this programme nobody opens a case in an emergency without a grant.
+    break_glass_closed: bool = False
+    # Run without a shell, with a kind and a count as its last two arguments. Empty: nothing is run.
+    notify_command: tuple[str, ...] = Field(default=(), max_length=16)
     # Fields of the data dictionary that are off unless the programme has this purpose.
     purposes: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"

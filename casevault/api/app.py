@@ -16,6 +16,7 @@ from casevault.api.middleware import BodyGuard, HostGuard, RequestContext
 from casevault.api.routes import (
     approvals,
     auth,
+    break_glass,
     cases,
     drafts,
     feeds,
@@ -47,6 +48,7 @@ ROUTERS = (
     auth.router,
     staff.router,
     handover.router,
+    break_glass.router,
     cases.router,
     records.router,
     drafts.router,

@@ -76,6 +76,10 @@ class Permission(StrEnum):
     CASE_DECIDE = "case:decide"
     DRAFT_READ = "draft:read"
     DRAFT_WRITE = "draft:write"
+    BREAK_GLASS_ASK = "break-glass:ask"
+    BREAK_GLASS_LIST = "break-glass:list"
+    BREAK_GLASS_REVIEW = "break-glass:review"
+    DUTY_SET = "duty:set"
     WORKLIST_READ = "worklist:read"
     WORKLOAD_READ = "workload:read"
     FEED_READ = "feed:read"
@@ -156,6 +160,15 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
             own_team=True,
             needs_grant=True,
             not_self=True,
+        ),
+        # Without a grant: that is what it is for. It gives nothing by itself.
+        Permission.BREAK_GLASS_ASK: Rule(_TEAM, writes=True, own_team=True, step_up=True),
+        Permission.BREAK_GLASS_LIST: Rule(frozenset({Role.SUPERVISOR, Role.DPO})),
+        Permission.BREAK_GLASS_REVIEW: Rule(
+            frozenset({Role.DPO}), writes=True, not_self=True, step_up=True
+        ),
+        Permission.DUTY_SET: Rule(
+            frozenset({Role.SUPERVISOR}), writes=True, own_team=True, step_up=True
         ),
         Permission.DRAFT_READ: Rule(_TEAM),
         Permission.DRAFT_WRITE: Rule(_TEAM, writes=True),

@@ -25,6 +25,7 @@ class ApprovedAct(StrEnum):
 
     CASE_CLOSE = "case.close"
     KEYS_RECOVER = "keys.recover"
+    BREAK_GLASS = "break_glass"
 
 
 class Decision(StrEnum):
@@ -75,6 +76,8 @@ POLICIES: Mapping[ApprovedAct, Policy] = MappingProxyType(
         ApprovedAct.KEYS_RECOVER: Policy(
             frozenset({Role.DPO, Role.SUPERVISOR, Role.AUDITOR}), 7 * _DAY
         ),
+        # An emergency that can wait for longer is not one.
+        ApprovedAct.BREAK_GLASS: Policy(frozenset({Role.SUPERVISOR}), _HOUR, own_team=True),
     }
 )
 

@@ -20,6 +20,10 @@ class ObjectKind(StrEnum):
     MONTH = "month"
     # What only its author may open.
     PRIVATE = "private"
+    # Membership of a duty group: opens nothing until somebody breaks the glass.
+    DUTY = "duty"
+    # Why somebody broke the glass, and what the DPO said about it.
+    BREAK_GLASS = "break-glass"
 
 
 class PrincipalKind(StrEnum):
@@ -29,6 +33,7 @@ class PrincipalKind(StrEnum):
     OVERSIGHT = "oversight"
     DIRECTORY = "directory"
     INTAKE = "intake"
+    DUTY = "duty"
     AUDITORS = "auditors"
     DPO = "dpo"
     COUNTING = "counting"
@@ -80,6 +85,12 @@ def _covers(
         return team is None
     if object_kind is ObjectKind.CASE:
         return scope.team == team and bool({"caseworker", "supervisor"} & set(scope.roles))
+    if object_kind is ObjectKind.BREAK_GLASS:
+        # A colleague of the team gives a reason, the DPO a note.
+        in_team = scope.team == team and bool({"caseworker", "supervisor"} & set(scope.roles))
+        return in_team or "dpo" in scope.roles
+    if (object_kind is ObjectKind.DUTY) != (group is PrincipalKind.DUTY):
+        return False
     if group in _WIDE_GROUP_ROLES:
         return _WIDE_GROUP_ROLES[group] in scope.roles
     return team is not None and scope.team == team and "supervisor" in scope.roles

@@ -1,6 +1,8 @@
 """What waits for a second person outside of cases, and their signed decision.
 
-The decision is only stored here; whoever carries the act out checks it again at that moment.
+The decision is only stored here; whoever carries the act out checks it again at that moment. One
+act is carried out by the approval itself: opening a case in an emergency, which only the approver's
+session has the keys for.
 """
 
 from __future__ import annotations
@@ -9,10 +11,11 @@ from uuid import UUID
 
 from casevault.domain import approvals as rules
 from casevault.domain.access import Permission, Subject
-from casevault.domain.approvals import Decision, Wish
+from casevault.domain.approvals import ApprovedAct, Decision, Wish
 from casevault.errors import CaseVaultError
-from casevault.store import approvals
+from casevault.store import approvals, breaking, dossiers
 from casevault.store.caller import Caller, Gate
+from casevault.store.held import Desk
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
 
@@ -20,9 +23,11 @@ from casevault.store.stores import Stores
 class Approvals:
     """The use cases of approvals."""
 
-    def __init__(self, stores: Stores, gate: Gate) -> None:
+    def __init__(self, stores: Stores, gate: Gate, *, break_glass_closed: bool = False) -> None:
         self._stores = stores
         self._gate = gate
+        self._desk = Desk(stores, gate)
+        self._break_glass_closed = break_glass_closed
 
     def waiting(self, caller: Caller) -> list[Wish]:
         """Return what waits for the caller's word, oldest first."""
@@ -57,10 +62,16 @@ class Approvals:
             with stores.keyring.reading() as tx:
                 found = approvals.find(tx, approval_id)
                 approvals.decided(tx, stores.trust, caller, found, decision, stores.now())
+            breaks = found.wish.act is ApprovedAct.BREAK_GLASS
+            if breaks and approve and self._break_glass_closed:
+                raise breaking.closed()
         except CaseVaultError as error:
             rule = "refused:" + error.code
             self._gate.deny(caller, Permission.APPROVAL_DECIDE, rule, touched)
             raise
+        if breaks and approve:
+            breaking.approve(stores, self._desk, caller, found.wish)
+            return found.wish
         act = Act(
             "approval.decide",
             caller.on_ledger,
@@ -71,5 +82,9 @@ class Approvals:
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
             found = approvals.find(tx, approval_id, lock=True)
             decided = approvals.decided(tx, stores.trust, caller, found, decision, stores.now())
-            approvals.change(tx, decided)
+            if breaks:
+                # Nobody opens it any more, and a reason for nothing need not be kept.
+                dossiers.drop(tx, dossiers.find(tx, approval_id, lock=True))
+            else:
+                approvals.change(tx, decided)
         return found.wish

@@ -179,6 +179,8 @@ class Assignments:
 def _explain(compartment: str, opened: OpenedKey | None) -> Explained:
     if opened is None:
         return Explained(compartment, False, "deny:no-grant", None)
+    if opened.purpose == grants.BREAK_GLASS:
+        return Explained(compartment, True, "permit:break-glass", opened.expires_at)
     own = opened.through is PrincipalKind.STAFF
     rule = "permit:own-grant" if own else f"permit:{opened.through.value}"
     return Explained(compartment, True, rule, opened.expires_at)

@@ -13,8 +13,9 @@ from functools import partial
 
 from casevault.errors import Busy, CaseVaultError, Tampered
 from casevault.logs import get_logger
-from casevault.store import failures, intents, private, sweeping, tree
+from casevault.store import dossiers, failures, intents, private, sweeping, tree
 from casevault.store.checkpoints import Checkpoints
+from casevault.store.dossiers import Notice
 from casevault.store.ledger import FAILED, SERVICE, Act
 from casevault.store.stores import Stores
 
@@ -25,8 +26,14 @@ CHECKPOINT_SECONDS = 60.0
 class Caretaker:
     """Runs until it is stopped; a fault is logged by its slug and tried again."""
 
-    def __init__(self, stores: Stores, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        checkpoints: Checkpoints,
+        notify: Callable[[Notice, int], None] = lambda _notice, _count: None,
+    ) -> None:
         self._stores = stores
+        self._notify = notify
         self._checkpoints = checkpoints
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
@@ -58,6 +65,13 @@ class Caretaker:
                 self._guarded(partial(failures.record_past, self._stores))
                 self._guarded(self.erase_due)
                 self._guarded(partial(sweeping.sweep, self._stores))
+                self._guarded(self.watch_glass)
+
+    def watch_glass(self) -> None:
+        """Raise the alarm about reviews that are overdue, call people, drop what is over."""
+        dossiers.alarm(self._stores)
+        dossiers.notices(self._stores, self._notify)
+        dossiers.sweep(self._stores)
 
     def erase_due(self) -> None:
         """Erase private objects whose date is past."""

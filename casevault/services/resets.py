@@ -226,7 +226,7 @@ class Resets:
                     keys,
                     caller.keys.granter,
                     [(grantee, frozenset(keys))],
-                    purpose="regrant",
+                    purpose=grants.again(terms, "regrant"),
                     issued_at=now,
                     expires_at=terms.expires_at,
                 )

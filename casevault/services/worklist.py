@@ -16,7 +16,7 @@ from casevault.domain import casefile
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.records import WAITING
-from casevault.store import caseload, people, stamps
+from casevault.store import caseload, dossiers, people, stamps
 from casevault.store.caller import Caller, Gate
 from casevault.store.caseload import Glance, Seen
 from casevault.store.ledger import Act
@@ -34,6 +34,7 @@ class Waiting(StrEnum):
     REVIEW = "review"
     CLOSING = "closing"
     REKEY = "rekey"
+    BREAK_GLASS = "break_glass"
     UNREADABLE = "unreadable"
 
 
@@ -105,10 +106,16 @@ class Worklists:
             after = UUID(stamps.open_cursor(stores.roots, purpose, cursor)[0])
         with stores.keyring.reading() as tx:
             ids, own = caseload.reach(tx, caller), caseload.own(tx, caller.staff)
+            glass = dossiers.waiting(tx, stores.now())
         today = self._today()
 
         def look(glance: Glance) -> list[Item]:
-            return list(self._items(caller, glance, own, today))
+            broken = (
+                Item(Waiting.BREAK_GLASS, glance.case.id, glance.case.reference, record=one.id)
+                for one in glass
+                if one.case == glance.case.id and one.asker != caller.staff
+            )
+            return [*broken, *self._items(caller, glance, own, today)]
 
         page = caseload.page(
             stores,

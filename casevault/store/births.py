@@ -1,7 +1,8 @@
 """New cases: keys and first grants in the keyring, then documents and entries in one transaction.
 
 Who creates gives keys first: until the data is committed, they open nothing. A case is granted
-to its creator, the team's oversight and recovery; its facts also to counting.
+to its creator, the team's oversight and recovery, and to its duty group if it has one; its facts
+also to counting.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def _groups(
         (trust.groups(tx, PrincipalKind.RECOVERY), _ALL),
         (trust.groups(tx, PrincipalKind.COUNTING), facts),
     ]
-    found: list[tuple[Grantee, frozenset[str]]] = []
+    # Most teams have nobody on call.
+    found = [(group, _ALL) for group in trust.groups(tx, PrincipalKind.DUTY, team)]
     for groups, names in wanted:
         if not groups:
             raise Tampered(code="principal.missing")

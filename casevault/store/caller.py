@@ -42,6 +42,7 @@ class Caller:
             session=self.session,
             assurance=self.actor.assurance,
             request=self.request,
+            broken=self.keys.broken,
         )
 
 

@@ -130,7 +130,11 @@ def acts(
     """Return the entries of a look at these cases: what was seen, and an alarm for each fault."""
     items = tuple(seen)
     good = [Touched("case", one.id) for one in items if one.found is not None]
-    parts = [tuple(good[at : at + _TOUCHED]) for at in range(0, len(good), _TOUCHED)] or [()]
+    # A case that an emergency opened has an entry of its own, which the ledger marks.
+    broken = [one for one in good if one.id in caller.keys.broken]
+    usual = [one for one in good if one.id not in caller.keys.broken]
+    parts = [tuple(usual[at : at + _TOUCHED]) for at in range(0, len(usual), _TOUCHED)]
+    parts = [*parts, *((one,) for one in broken)] or [()]
     looks = [
         Act(
             code,

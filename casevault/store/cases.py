@@ -73,6 +73,14 @@ def find_cases(
     return {row["id"]: _case_if_stamped(roots, dict(row)) for row in rows}
 
 
+def id_of_reference(connection: Connection, reference: str) -> UUID | None:
+    """Return the id of the case with this reference (its stamp not checked), or None."""
+    case = tables.case_file
+    query = select(case.c.id).where(case.c.reference == reference)
+    found: UUID | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
 def open_cases_of(connection: Connection, team: UUID) -> set[UUID]:
     """Return the ids of the cases of a team that are not closed."""
     case = tables.case_file

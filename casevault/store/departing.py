@@ -80,6 +80,8 @@ def begin(stores: Stores, tx: KeyringTransaction, staff: UUID, plan: Plan) -> li
     groups = sorted(grants.objects_of(tx, ObjectKind.GROUP, [staff]))
     for group in principals.principals(tx, groups):
         grants.take(tx, grants.Object(ObjectKind.GROUP, group.id, group.team), staff)
+    # On call no more; a duty group opens nothing without this.
+    grants.take_kinds(tx, (ObjectKind.DUTY,), staff)
     note(tx, staff, Begun(plan, tuple(groups)))
     shut_out(tx, staff)
     private = sorted(grants.objects_of(tx, ObjectKind.PRIVATE, [staff]))

@@ -31,6 +31,7 @@ class OpenedKey:
     through: PrincipalKind
     grant_id: UUID
     expires_at: int | None
+    purpose: str
 
 
 class KeyHolder:
@@ -45,6 +46,7 @@ class KeyHolder:
         self._trust = trust
         self._groups: dict[UUID, tuple[Principal, PrincipalSecret]] = {}
         self._member_of: tuple[KeyringTransaction, set[UUID]] | None = None
+        self._broken: set[UUID] = set()
 
     def __repr__(self) -> str:
         return "KeyHolder(…)"
@@ -57,6 +59,11 @@ class KeyHolder:
     def sign(self, context: str, message: bytes) -> bytes:
         """Sign a statement in this person's name."""
         return self.secret.sign(context, message)
+
+    @property
+    def broken(self) -> frozenset[UUID]:
+        """The cases of which this request opened anything by breaking the glass."""
+        return frozenset(self._broken)
 
     @property
     def secret(self) -> PrincipalSecret:
@@ -85,6 +92,22 @@ class KeyHolder:
             opened = self._open_of(tx, target, groups, compartment, opened)
         return opened
 
+    def open_on_duty(self, tx: KeyringTransaction, target: Object) -> dict[str, OpenedKey]:
+        """Return the keys of a case that the team's duty group holds, to a member of it.
+
+        Only breaking the glass may ask for them: `open` does not look through this group.
+        """
+        opened: dict[str, OpenedKey] = {}
+        for group in principals.groups(tx, PrincipalKind.DUTY, target.team):
+            membership = Object(ObjectKind.DUTY, group.id, group.team)
+            own = self._open_of(tx, membership, [self.staff], GROUP_COMPARTMENT, {})
+            if GROUP_COMPARTMENT not in own:
+                continue
+            key = own[GROUP_COMPARTMENT].key
+            self._groups[group.id] = group, principals.group_secret(tx.organisation, group, key)
+            opened = self._open_of(tx, target, [group.id], None, opened)
+        return opened
+
     def prefetch(self, tx: KeyringTransaction, kind: ObjectKind, ids: list[UUID]) -> None:
         """Read at once what `open` will ask for about each of these objects."""
         reach = [self.staff, *self.group_ids(tx)]
@@ -99,7 +122,10 @@ class KeyHolder:
         opened: dict[str, OpenedKey],
     ) -> dict[str, OpenedKey]:
         opened = dict(opened)
-        for grant in grants.of_object(tx, target, grantees):
+        # What is held anyhow comes before what an emergency opened.
+        found = grants.of_object(tx, target, grantees)
+        found.sort(key=lambda grant: grant.terms.purpose == grants.BREAK_GLASS)
+        for grant in found:
             carried = {c.compartment for c in grant.terms.carried}
             wanted = carried if compartment is None else carried & {compartment}
             wanted -= opened.keys()
@@ -155,8 +181,11 @@ class KeyHolder:
             row, secret = self.group(tx, terms.grantee)
             kind = row.kind
         keys = self._unwrap(tx, grant, secret, wanted)
+        if terms.purpose == grants.BREAK_GLASS:
+            self._broken.add(terms.object_id)
         return {
-            name: OpenedKey(key, kind, terms.id, terms.expires_at) for name, key in keys.items()
+            name: OpenedKey(key, kind, terms.id, terms.expires_at, terms.purpose)
+            for name, key in keys.items()
         }
 
     @staticmethod

@@ -242,6 +242,16 @@ approval = Table(
     **_NO_ROWIDS,
 )
 
+# Who broke the glass of which case: its reason, and what the DPO said about it.
+break_glass = Table(
+    "break_glass",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("object_id", Uuid, nullable=False, index=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 # What must never come back, whatever backup is restored.
 tombstone = Table(
     "tombstone",

@@ -55,6 +55,7 @@ class _Remaining:
     grantee: Grantee
     compartments: frozenset[str]
     expires_at: int | None
+    purpose: str
 
 
 def renew(
@@ -223,17 +224,18 @@ def _close(stores: Stores, case: UUID, version: int, act: Act | None) -> None:
 def _remaining(
     stores: Stores, tx: KeyringTransaction, target: Object, without: Collection[UUID | None]
 ) -> list[_Remaining]:
-    found: dict[tuple[UUID, int | None], _Remaining] = {}
+    found: dict[tuple[UUID, int | None, str], _Remaining] = {}
     for grant in grants.of_object(tx, target):
         terms = grant.terms
         if terms.grantee in without or grants.is_over(grant, stores.now()):
             continue
         stores.trust.check_grant(tx, grant)
         names = frozenset(carried.compartment for carried in terms.carried)
+        purpose = grants.again(terms, "rekey")
         for grantee in rotating.present(stores, tx, terms.grantee, target.team):
-            at = grantee.id, terms.expires_at
+            at = grantee.id, terms.expires_at, purpose
             before = found[at].compartments if at in found else frozenset[str]()
-            found[at] = _Remaining(grantee, names | before, terms.expires_at)
+            found[at] = _Remaining(grantee, names | before, terms.expires_at, purpose)
     return list(found.values())
 
 
@@ -262,14 +264,18 @@ def _give_anew(
     remaining: list[_Remaining],
 ) -> None:
     keys = {name: new for name, (_, new) in steps.items()}
-    for ending in {one.expires_at for one in remaining}:
+    for ending, purpose in {(one.expires_at, one.purpose) for one in remaining}:
         grants.give(
             tx,
             target,
             keys,
             caller.keys.granter,
-            [(one.grantee, one.compartments) for one in remaining if one.expires_at == ending],
-            purpose="rekey",
+            [
+                (one.grantee, one.compartments)
+                for one in remaining
+                if (one.expires_at, one.purpose) == (ending, purpose)
+            ],
+            purpose=purpose,
             issued_at=stores.now(),
             expires_at=ending,
         )

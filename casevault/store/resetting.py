@@ -33,7 +33,7 @@ def begin(tx: KeyringTransaction, staff: UUID, now: int) -> None:
     for serial in set(serials) - principals.revocations(tx, serials).keys():
         # What they signed within this second still counts: a case may have been opened in it.
         principals.add_revocation(tx, serial, now + 1)
-    grants.take_kinds(tx, (ObjectKind.GROUP, ObjectKind.PRIVATE), staff)
+    grants.take_kinds(tx, (ObjectKind.GROUP, ObjectKind.DUTY, ObjectKind.PRIVATE), staff)
     if not is_owed(tx, staff):
         tx.add(tables.intent, canonical.encode(now), id=new_id(), kind=_OWED, object_id=staff)
 

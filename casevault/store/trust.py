@@ -171,7 +171,7 @@ class Trust:
             raise Tampered(code="grant")
         kind = ObjectKind(terms.object_kind)
         group = None
-        if kind is ObjectKind.GROUP:
+        if kind in (ObjectKind.GROUP, ObjectKind.DUTY):
             row = principals.principal(tx, terms.object_id)
             if row is None or row.team != terms.team:
                 raise Tampered(code="grant")

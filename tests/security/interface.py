@@ -389,6 +389,39 @@ def _open_cases(_stage):
     return Ask(body={"cases": [{"identity": an_identity()}, {"identity": an_identity("Two")}]})
 
 
+# --- emergencies ---------------------------------------------------------------------------------
+
+
+def _emergency(stage, holder="colin"):
+    """Return a request about a case of somebody else's, each time another one."""
+    return {"case": stage.world.open(holder), "reason": "A made-up ambulance asks."}
+
+
+@valid("break_glass")
+def _break_glass(stage):
+    return Ask(body=_emergency(stage))
+
+
+@valid("list_break_glass")
+def _list_break_glass(_stage):
+    return Ask()
+
+
+@valid("review_break_glass")
+def _review_break_glass(stage):
+    # Not over yet: refused to the DPO with a sentence, and to others for their role.
+    world = stage.world
+    asked = world.post("/v1/break-glass", "cara", _emergency(stage)).json()
+    body = {"outcome": "justified", "note": "Made up."}
+    return Ask(ids={"break_glass_id": asked["id"]}, body=body)
+
+
+@valid("set_duty")
+def _set_duty(stage):
+    # Nobody: who is on call would be so in the other tests of this world too.
+    return Ask(ids={"team_id": stage.world.team(NORTH)}, body={"members": []})
+
+
 # --- drafts and the desk -----------------------------------------------------------------------
 
 

@@ -228,6 +228,30 @@ def test_guesses_and_lockdown_come_and_go_beside_a_vault_in_use(database, tmp_pa
     vault.close()
 
 
+def test_dossiers_come_and_go_beside_a_keyring_in_use(database, tmp_path):
+    """0006 of the keyring up and down: envelopes and approvals of before stay as they were."""
+    vault = a_vault(database, tmp_path)
+    store = vault.stores.keyring.database
+    approval = a_row(keyring_tables.approval, SEALED_MAGIC + bytes(352))
+    with store.writing() as connection:
+        connection.execute(keyring_tables.approval.insert().values(**approval))
+    migrate.downgrade(store, "keyring", "0005")
+    for _ in range(2):
+        migrate.upgrade(store, "keyring")
+        assert migrate.differences(store, "keyring") == 0
+        row = a_row(keyring_tables.break_glass, SEALED_MAGIC + bytes(352))
+        with store.writing() as connection:
+            connection.execute(keyring_tables.break_glass.insert().values(**row))
+        migrate.downgrade(store, "keyring", "0005")
+        with store.reading() as connection:
+            assert "break_glass" not in inspect(connection).get_table_names()
+            found = connection.execute(keyring_tables.approval.select()).mappings().one()
+            assert dict(found) == approval
+    migrate.upgrade(store, "keyring")
+    assert vault.secret("salma").seed
+    vault.close()
+
+
 def test_every_index_in_code_is_in_the_database(opened):
     """Alembic's comparison is not asked alone: index and unique columns are listed."""
     for branch, metadata in (("data", tables.data), ("keyring", keyring_tables.keyring)):
