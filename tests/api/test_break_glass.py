@@ -122,13 +122,13 @@ def test_every_look_inside_is_marked(world, asker, case):
     assert reads(world, case, "cara") == 200
     actor = world.staff[asker]
     about = world.entries(case=case)
-    rules = {(one["code"], one["rule"]) for one in about if one["actor"] == actor}
+    rules = {(one["code"], one["rule"]) for one in about if one["actor_id"] == actor}
     assert {
         (code, "permit:break-glass") for code in ("case.read", "case.list", "note.add")
     } <= rules
-    mine = {one["rule"] for one in world.entries(case=own) if one["actor"] == actor}
+    mine = {one["rule"] for one in world.entries(case=own) if one["actor_id"] == actor}
     assert "permit:break-glass" not in mine
-    owners = {one["rule"] for one in about if one["actor"] == world.staff["cara"]}
+    owners = {one["rule"] for one in about if one["actor_id"] == world.staff["cara"]}
     assert "permit:break-glass" not in owners
     (start,) = [one for one in about if one["code"] == "breakglass.start"]
     assert start["rule"] == "permit:approved"

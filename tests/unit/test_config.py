@@ -57,6 +57,8 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "argon2_concurrency": ((1, 16), (0, 17)),
     "minimum_assurance": (("passphrase", "second_factor"), ("", "none")),
     "closing_needs_approval": ((True, False), ("perhaps",)),
+    "break_glass_closed": ((True, False), ("perhaps",)),
+    "notify_command": (([], ["/usr/local/bin/call"]), ("/bin/call", [7], ["a"] * 17)),
     # Which purposes there are is known to the dictionary, which start-up asks.
     "purposes": (([], ["disability"]), ("disability", [7])),
     "log_level": (("debug", "info", "warning", "error"), ("trace", "INFO", "")),

@@ -13,6 +13,7 @@ from casevault.ids import TeamId
 NORTH, SOUTH = TeamId(UUID(int=10)), TeamId(UUID(int=11))
 CASE, GROUP, MONTH = ObjectKind.CASE, ObjectKind.GROUP, ObjectKind.MONTH
 PRIVATE = ObjectKind.PRIVATE
+DUTY, GLASS = ObjectKind.DUTY, ObjectKind.BREAK_GLASS
 ROOT = Scope("root", (), None)
 SERVICE = Scope("service", (), None)
 
@@ -49,6 +50,16 @@ def staff(role: str, team: TeamId | None = None) -> Scope:
         (staff("caseworker", NORTH), PRIVATE, NORTH, None, False),
         (ROOT, PRIVATE, None, None, False),
         (SERVICE, PRIVATE, None, None, False),
+        (staff("supervisor", NORTH), DUTY, NORTH, PrincipalKind.DUTY, True),
+        (staff("supervisor", SOUTH), DUTY, NORTH, PrincipalKind.DUTY, False),
+        (staff("caseworker", NORTH), DUTY, NORTH, PrincipalKind.DUTY, False),
+        # A grant of one kind never counts as one of the other.
+        (staff("supervisor", NORTH), DUTY, NORTH, PrincipalKind.OVERSIGHT, False),
+        (staff("supervisor", NORTH), GROUP, NORTH, PrincipalKind.DUTY, False),
+        (staff("caseworker", NORTH), GLASS, NORTH, None, True),
+        (staff("caseworker", SOUTH), GLASS, NORTH, None, False),
+        (staff("dpo"), GLASS, NORTH, None, True),
+        (staff("auditor"), GLASS, NORTH, None, False),
     ],
 )
 def test_grants_of_the_table(scope, kind, team, group, allowed):
