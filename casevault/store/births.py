@@ -92,8 +92,8 @@ def _groups(
         (trust.groups(tx, PrincipalKind.RECOVERY), _ALL),
         (trust.groups(tx, PrincipalKind.COUNTING), facts),
     ]
-    # Most teams have nobody on call.
-    found = [(group, _ALL) for group in trust.groups(tx, PrincipalKind.DUTY, team)]
+    # Most teams have nobody on call; one whose vouch ran out must not keep cases from being opened.
+    found = [(group, _ALL) for group in trust.vouched_groups(tx, PrincipalKind.DUTY, team)]
     for groups, names in wanted:
         if not groups:
             raise Tampered(code="principal.missing")

@@ -97,14 +97,26 @@ class Trust:
 
         :raises Refused: nobody vouches for one of them.
         """
-        ids: tuple[UUID, ...] = self._remembered(
+        return [Grantee(one, self.public_keys(tx, one)) for one in self._group_ids(tx, kind, team)]
+
+    def vouched_groups(
+        self, tx: KeyringTransaction, kind: PrincipalKind, team: UUID | None = None
+    ) -> list[Grantee]:
+        """As `groups`, without those for which nobody vouches at present."""
+        ids = self._group_ids(tx, kind, team)
+        return [Grantee(one, self.public_keys(tx, one)) for one in ids if self.scopes(tx, one)]
+
+    def _group_ids(
+        self, tx: KeyringTransaction, kind: PrincipalKind, team: UUID | None
+    ) -> tuple[UUID, ...]:
+        found: tuple[UUID, ...] = self._remembered(
             tx,
             ("groups", kind, team),
             lambda: tuple(
                 g.id for g in principals.groups(tx, kind, team) if not self.is_retired(tx, g.id)
             ),
         )
-        return [Grantee(one, self.public_keys(tx, one)) for one in ids]
+        return found
 
     def is_retired(self, tx: KeyringTransaction, group: UUID) -> bool:
         """Say whether another group has taken the place of this one: its vouches are revoked."""
