@@ -1,14 +1,24 @@
-"""``casevault keys``: rows by epoch, expired grants."""
+"""``casevault keys``: rows by epoch, expired grants, recovery."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import typer
 
 from casevault import bootstrap
-from casevault.cli.output import ConfigOption, JsonOption, emit, settings_from, table
+from casevault.bootstrap import harden_process
+from casevault.cli import shares
+from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from, table
+from casevault.cli.personal import LoginOption, PassphraseFdOption, signed_in
+from casevault.domain import approvals as rules
+from casevault.domain.access import SECOND_FACTOR
+from casevault.domain.approvals import RecoveryScope, Wish
+from casevault.services.recovery import Recovery
 from casevault.store import sweeping
+from casevault.store.caller import Gate
 
 app = typer.Typer(help="Example: casevault keys status", no_args_is_help=True)
 
@@ -49,3 +59,62 @@ def sweep(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> Non
         emit({"grants_removed": removed, "cases_due_for_new_keys": marked})
     else:
         print(f"{removed} expired grants removed; {marked} cases get new keys at their next write.")
+
+
+@app.command()
+def recover(
+    scope: RecoveryScope = typer.Option(..., help="What to open again."),  # noqa: B008
+    to: str = typer.Option(..., "--to", help="The login of the person it is for."),
+    case: UUID | None = typer.Option(None, help="The id of the case."),  # noqa: B008
+    team: str | None = typer.Option(None, help="With --scope team: the name of the team."),
+    vouch: bool = typer.Option(False, "--vouch", help="The root vouches for the person too."),
+    config: Path | None = ConfigOption,
+    login: str | None = LoginOption,
+    passphrase_fd: int | None = PassphraseFdOption,
+) -> None:
+    """Example: casevault keys recover --scope auditors --to new.auditor
+
+    Open one thing again for one person, with the recovery shares. (personal)
+
+    Run it twice. The first time it asks; then somebody else approves (GET /v1/approvals); the
+    second time the custodians type their shares, one after the other.
+    """
+    with signed_in(config, login, passphrase_fd) as person:
+        caller, recovery = person.caller, person.vault.recovery
+        beneficiary = recovery.beneficiary(to)
+        object_id = recovery.team(team) if team is not None else case
+        asked = recovery.asked(caller, scope, object_id, beneficiary, vouch=vouch)
+        if asked is None:
+            wish = recovery.ask(caller, scope, object_id, beneficiary, vouch=vouch)
+            _say_what_comes_next(wish, "Asked.")
+            return
+        wish, is_approved = asked
+        if not is_approved:
+            _say_what_comes_next(wish, "Not approved yet.")
+            return
+        recovery.carry_out(caller, wish, shares.prompted())
+    say("Done. What they can open now is on the access log, and so is this recovery.")
+
+
+@app.command()
+def drill(config: Path | None = ConfigOption) -> None:
+    """Example: casevault keys drill
+
+    Prove that the recovery shares fit, without opening anything; once a year. (operator)
+    """
+    harden_process()
+    stores = bootstrap.open_stores(settings_from(config))
+    try:
+        given = shares.prompted()
+        at = Recovery(stores, Gate(stores, SECOND_FACTOR)).drill(given)
+    finally:
+        stores.close()
+    print(f"The shares hold: {len(given)} of them, {datetime.fromtimestamp(at, UTC):%Y-%m-%d}.")
+
+
+def _say_what_comes_next(wish: Wish, first: str) -> None:
+    who = " or ".join(sorted(role.value for role in rules.approvers_of(wish)))
+    say(f"{first} Now a {who} who is neither you nor the person it is for approves it, in their")
+    say(f"own session: GET /v1/approvals, then POST /v1/approvals/{wish.id}/decision.")
+    say(f"Both compare the fingerprint with what the person sees: {dict(wish.parameters)['keys']}")
+    say("Then run this command again, with the custodians and their shares.")

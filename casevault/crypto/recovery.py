@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import shamir_mnemonic
 from shamir_mnemonic import MnemonicError
@@ -16,6 +17,8 @@ from shamir_mnemonic import MnemonicError
 from casevault.crypto.principals import SECRET_BYTES, PrincipalSecret
 from casevault.crypto.sealing import KEY_BYTES, expand
 from casevault.errors import Invalid
+
+_WORDS = 33
 
 
 def new_seed() -> bytes:
@@ -37,6 +40,41 @@ def split(seed: bytes, threshold: int, count: int) -> tuple[str, ...]:
     """Return `count` mnemonics of 33 words, any `threshold` of which give the seed back."""
     groups = shamir_mnemonic.generate_mnemonics(1, [(threshold, count)], seed, b"")
     return tuple(groups[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One share as its custodian typed it: of which set, which one, and how many are needed."""
+
+    text: str = field(repr=False)
+    set_id: int
+    index: int
+    threshold: int
+
+
+def read_share(text: str, before: Sequence[Share] = ()) -> Share:
+    """Read one share, to be added to those before; each fault has a code, none shows a word.
+
+    :raises Invalid: too short or long, a wrong word, of another set, or one that is there already.
+    """
+    words = text.lower().split()
+    if len(words) != _WORDS:
+        raise Invalid("A share has 33 words. Count them again.", code="recovery.share-length")
+    try:
+        found = shamir_mnemonic.Share.from_mnemonic(" ".join(words))
+    except (MnemonicError, ValueError, LookupError):
+        raise Invalid(
+            "A word of this share is wrong or not in its place.", code="recovery.share-words"
+        ) from None
+    share = Share(" ".join(words), found.identifier, found.index, found.member_threshold)
+    if before and share.set_id != before[0].set_id:
+        raise Invalid(
+            "This share belongs to another set than the ones before.",
+            code="recovery.share-foreign",
+        )
+    if share.index in {one.index for one in before}:
+        raise Invalid("This share was given already.", code="recovery.share-repeated")
+    return share
 
 
 def combine(shares: Sequence[str]) -> bytes:

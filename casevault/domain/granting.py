@@ -75,6 +75,9 @@ def _covers(
     if scope.kind == PrincipalKind.ROOT:
         # The root signs only in the ceremony, where it lets the first people into the groups.
         return object_kind is ObjectKind.GROUP
+    if scope.kind == PrincipalKind.RECOVERY:
+        # With k shares on paper and a second person's approval: it holds all of these anyway.
+        return object_kind in (ObjectKind.CASE, ObjectKind.GROUP)
     if object_kind is ObjectKind.MONTH:
         # The service seals each month to the auditors; an auditor lets a colleague in.
         return scope.kind == PrincipalKind.SERVICE or "auditor" in scope.roles

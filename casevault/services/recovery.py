@@ -7,20 +7,26 @@ what is made of it leave the memory of the one process that recovers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
+from casevault.crypto.approvals import Approval
 from casevault.crypto.principals import PublicKeys
+from casevault.crypto.recovery import Share
 from casevault.domain import approvals as rules
 from casevault.domain.access import Permission, Role, Subject
 from casevault.domain.approvals import ApprovedAct, RecoveryScope, Wish
 from casevault.domain.granting import PrincipalKind
-from casevault.errors import Conflict, FieldError, Invalid, NotFound
+from casevault.errors import CaseVaultError, Conflict, FieldError, Invalid, NotFound, Refused
 from casevault.ids import new_id
-from casevault.store import approvals, cases, people, principals
+from casevault.store import approvals, cases, ledger, milestones, people, principals, recovering
 from casevault.store.caller import Caller, Gate
+from casevault.store.grants import Grantee
 from casevault.store.keyring import KeyringTransaction
-from casevault.store.ledger import Act, Touched
+from casevault.store.ledger import SERVICE, Act, Touched
 from casevault.store.people import StaffMember
+from casevault.store.recovering import Recovered
 from casevault.store.stores import Stores
 
 _VOUCH, _KEYS = "vouch", "keys"
@@ -70,11 +76,7 @@ class Recovery:
             caller.staff,
             stores.now(),
             team=team,
-            parameters={
-                rules.SCOPE: scope.value,
-                _KEYS: public.fingerprint,
-                _VOUCH: "yes" if vouch else "no",
-            },
+            parameters=_parameters(scope, public, vouch),
             involved=[beneficiary],
         )
         act = Act(
@@ -88,6 +90,139 @@ class Recovery:
             approvals.remove_expired(tx, stores.now())
             approvals.add(tx, approvals.asked(stores.organisation, caller, wish))
         return wish
+
+    def asked(
+        self,
+        caller: Caller,
+        scope: RecoveryScope,
+        object_id: UUID | None,
+        beneficiary: UUID,
+        *,
+        vouch: bool,
+    ) -> tuple[Wish, bool] | None:
+        """Return the caller's own wish for exactly this, and whether it may be carried out now."""
+        stores, now = self._stores, self._stores.now()
+        self._gate.require(
+            caller, Permission.KEYS_RECOVER, Subject("keys"), (Touched("staff", beneficiary),)
+        )
+        with stores.keyring.reading() as tx:
+            target, team = self._target(tx, scope, object_id)
+            _, public = self._person(tx, beneficiary)
+            parameters = tuple(sorted(_parameters(scope, public, vouch).items()))
+            wanted = (target, team, parameters, (beneficiary,), caller.staff)
+            for one in reversed(approvals.all_(tx)):
+                wish = one.wish
+                found = (wish.object_id, wish.team, wish.parameters, wish.involved, wish.asker)
+                if found == wanted and not rules.is_over(wish, now):
+                    return wish, self._suffices(tx, one, now)
+        return None
+
+    def beneficiary(self, login: str) -> UUID:
+        """Return whose login this is, else `NotFound`."""
+        with self._stores.keyring.reading() as tx:
+            member = people.staff_by_login(tx, login)
+        if member is None:
+            raise NotFound()
+        return member.id
+
+    def team(self, name: str) -> UUID:
+        """Return the team with this name, else `NotFound`."""
+        with self._stores.keyring.reading() as tx:
+            found = [team for team, known in people.teams(tx).items() if known == name]
+        if len(found) != 1:
+            raise NotFound()
+        return found[0]
+
+    def carry_out(self, caller: Caller, wish: Wish, shares: Sequence[Share]) -> None:
+        """Give what was approved, by the power of the shares; the entry comes first.
+
+        :raises Refused: it is not approved (any more), or somebody else asked for it.
+        :raises Invalid: the shares are not those that hold now.
+        """
+        stores, now = self._stores, self._stores.now()
+        touched = (Touched("staff", wish.involved[0]), Touched("object", wish.object_id))
+        self._gate.require(caller, Permission.KEYS_RECOVER, Subject("keys"), touched)
+        act = Act(
+            "key.recover",
+            caller.on_ledger,
+            rule="permit:quorum",
+            touched=touched,
+            filters=(dict(wish.parameters)[rules.SCOPE],),
+            count=len(shares),
+            links=(("approval", wish.id.hex),),
+        )
+        try:
+            if caller.staff != wish.asker:
+                raise Refused("Somebody else asked for this recovery.", code="recovery.asker")
+            with stores.keyring.reading() as tx:
+                approvals.check(tx, stores.trust, approvals.find(tx, wish.id), now)
+            found = recovering.recovered(stores, list(shares))
+        except CaseVaultError as error:
+            rule = "refused:" + error.code
+            stores.ledger.record(replace(act, rule=rule, outcome=ledger.REFUSED))
+            raise
+        with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            approvals.use(tx, stores.trust, wish, now)
+            self._give(tx, found, wish, now)
+
+    def drill(self, shares: Sequence[Share]) -> int:
+        """Prove that the shares are those that hold now, and open nothing; return the moment."""
+        stores = self._stores
+        act = Act("key.drill", SERVICE, rule="permit:quorum", count=len(shares))
+        try:
+            recovering.recovered(stores, list(shares))
+        except CaseVaultError as error:
+            rule = "refused:" + error.code
+            stores.ledger.record(replace(act, rule=rule, outcome=ledger.REFUSED))
+            raise
+        stores.ledger.record(act)
+        now = stores.now()
+        with stores.keyring.writing() as tx:
+            milestones.note(tx, milestones.DRILL, now)
+        return now
+
+    def _suffices(self, tx: KeyringTransaction, found: Approval, now: int) -> bool:
+        try:
+            approvals.check(tx, self._stores.trust, found, now)
+        except Refused as error:
+            if error.code != "approval.missing":
+                raise
+            return False
+        return True
+
+    def _give(self, tx: KeyringTransaction, found: Recovered, wish: Wish, now: int) -> None:
+        parameters, trust = dict(wish.parameters), self._stores.trust
+        scope = RecoveryScope(parameters[rules.SCOPE])
+        member, public = self._person(tx, wish.involved[0])
+        if public.fingerprint != parameters[_KEYS]:
+            raise Refused(
+                "This person has other keys now than those that were approved.",
+                code="recovery.keys",
+                hint="Ask for the recovery again.",
+            )
+        if parameters[_VOUCH] == "yes":
+            recovering.vouch(tx, found, member, now)
+        grantee = Grantee(member.id, trust.public_keys(tx, member.id))
+        fits = [
+            one
+            for one in trust.scopes(tx, member.id)
+            if one.team == wish.team and _ROLES[scope] & set(one.roles)
+        ]
+        if not fits:
+            raise Refused(
+                "This person is not vouched for in the role or the team for that.",
+                code="recovery.beneficiary",
+            )
+        if scope is RecoveryScope.CASE:
+            target = recovering.case_target(wish.object_id, wish.team)
+            recovering.give_case(tx, found, target, grantee, now)
+            return
+        if scope is RecoveryScope.TEAM:
+            groups = recovering.groups_of_team(tx, fits[0].roles, wish.team)
+        else:
+            groups = principals.groups(tx, _WIDE[scope])
+        for group in groups:
+            recovering.admit(tx, found, group, grantee, now)
 
     def _target(
         self, tx: KeyringTransaction, scope: RecoveryScope, object_id: UUID | None
@@ -121,6 +256,14 @@ class Recovery:
                 code="vouch.not-enrolled",
             )
         return member, row.public
+
+
+def _parameters(scope: RecoveryScope, public: PublicKeys, vouch: bool) -> dict[str, str]:
+    return {
+        rules.SCOPE: scope.value,
+        _KEYS: public.fingerprint,
+        _VOUCH: "yes" if vouch else "no",
+    }
 
 
 def _check_fits(scope: RecoveryScope, member: StaffMember, team: UUID | None) -> None:

@@ -252,6 +252,15 @@ break_glass = Table(
     **_NO_ROWIDS,
 )
 
+# When something last happened that people are to be reminded of, such as a drill.
+milestone = Table(
+    "milestone",
+    keyring,
+    Column("kind", String(32), primary_key=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 # What must never come back, whatever backup is restored.
 tombstone = Table(
     "tombstone",

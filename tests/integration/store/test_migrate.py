@@ -252,6 +252,29 @@ def test_dossiers_come_and_go_beside_a_keyring_in_use(database, tmp_path):
     vault.close()
 
 
+def test_milestones_come_and_go_beside_a_keyring_in_use(database, tmp_path):
+    """0007 of the keyring up and down: envelopes of before stay as they were."""
+    vault = a_vault(database, tmp_path)
+    store = vault.stores.keyring.database
+
+    def kept():
+        with store.reading() as connection:
+            return sorted(map(str, connection.execute(keyring_tables.envelope.select())))
+
+    before = kept()
+    assert before
+    migrate.downgrade(store, "keyring", "0006")
+    for _ in range(2):
+        migrate.upgrade(store, "keyring")
+        assert migrate.differences(store, "keyring") == 0
+        row = a_row(keyring_tables.milestone, SEALED_MAGIC + bytes(352))
+        with store.writing() as connection:
+            connection.execute(keyring_tables.milestone.insert().values(**row))
+        migrate.downgrade(store, "keyring", "0006")
+        assert kept() == before
+    vault.close()
+
+
 def test_every_index_in_code_is_in_the_database(opened):
     """Alembic's comparison is not asked alone: index and unique columns are listed."""
     for branch, metadata in (("data", tables.data), ("keyring", keyring_tables.keyring)):

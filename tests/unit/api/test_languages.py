@@ -20,6 +20,7 @@ NOT_HTTP = (
     "bootstrap.py",
     "ceremony.py",
     "recovery.py",
+    "recovering.py",
     "ledger",
     "vouching.py",
 )

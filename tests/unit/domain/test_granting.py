@@ -78,3 +78,10 @@ def test_no_role_is_in_both_the_auditors_and_a_team():
     auditors = GROUP_MEMBERS[PrincipalKind.AUDITORS]
     for group, roles in GROUP_MEMBERS.items():
         assert group is PrincipalKind.AUDITORS or not roles & auditors
+
+
+def test_recovery_grants_cases_and_groups_and_nothing_else():
+    """What the shares open, they may give; not months of the log, not what is private."""
+    recovery = [Scope("recovery", (), None)]
+    given = {kind for kind in ObjectKind if may_grant(recovery, kind, None)}
+    assert given == {ObjectKind.CASE, ObjectKind.GROUP}
