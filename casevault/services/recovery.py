@@ -18,7 +18,15 @@ from casevault.domain import approvals as rules
 from casevault.domain.access import Permission, Role, Subject
 from casevault.domain.approvals import ApprovedAct, RecoveryScope, Wish
 from casevault.domain.granting import PrincipalKind
-from casevault.errors import CaseVaultError, Conflict, FieldError, Invalid, NotFound, Refused
+from casevault.errors import (
+    CaseVaultError,
+    Conflict,
+    FieldError,
+    Invalid,
+    NotFound,
+    Refused,
+    Tampered,
+)
 from casevault.ids import new_id
 from casevault.store import approvals, cases, ledger, milestones, people, principals, recovering
 from casevault.store.caller import Caller, Gate
@@ -231,8 +239,14 @@ class Recovery:
         if scope in _WIDE:
             if object_id is not None:
                 raise _wrong_target()
-            (group,) = principals.groups(tx, _WIDE[scope])
-            return group.id, None
+            live = [
+                group.id
+                for group in principals.groups(tx, _WIDE[scope])
+                if not self._stores.trust.is_retired(tx, group.id)
+            ]
+            if len(live) != 1:
+                raise Tampered(code="principal")
+            return live[0], None
         if object_id is None:
             raise _wrong_target()
         if scope is RecoveryScope.TEAM:

@@ -73,7 +73,7 @@ class Resets:
         code, now = tokens.new_code(), stores.now()
 
         def take(tx: KeyringTransaction) -> None:
-            resetting.begin(tx, staff, now)
+            resetting.begin(tx, caller, staff, now)
             people.add_enrolment(tx, staff, code, now + _CODE_SECONDS)
 
         act = Act("staff.reset", caller.on_ledger, rule="permit:role", touched=touched)
@@ -172,8 +172,14 @@ class Resets:
             group for scope in scopes for group in teams.groups_for(tx, scope.roles, scope.team)
         ]
         member_of = grants.objects_of(tx, ObjectKind.GROUP, [staff])
-        groups = {group.id: group for group in belongs if group.id not in member_of}
         mine = caller.keys.group_ids(tx)
+        # A retired group is passed on by whoever still holds it; nobody has to.
+        groups = {
+            group.id: group
+            for group in belongs
+            if group.id not in member_of
+            and (group.id in mine or not trust.is_retired(tx, group.id))
+        }
         owed = resetting.owed(tx, trust, staff, grantee.public.key_id, now)
         in_teams = {scope.team for scope in scopes}
         cases = tuple(

@@ -13,8 +13,9 @@ from casevault.crypto import canonical
 from casevault.crypto.grants import Grant
 from casevault.domain.granting import ObjectKind
 from casevault.ids import new_id
-from casevault.store import factors, grants, people, principals
+from casevault.store import factors, grants, people, principals, rotating
 from casevault.store import keyring_tables as tables
+from casevault.store.caller import Caller
 from casevault.store.grants import Object
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.trust import Trust
@@ -22,17 +23,15 @@ from casevault.store.trust import Trust
 _OWED = "regrant"
 
 
-def begin(tx: KeyringTransaction, staff: UUID, now: int) -> None:
+def begin(tx: KeyringTransaction, caller: Caller, staff: UUID, now: int) -> None:
     """Take away by what a person signs in, what they are vouched for, and their groups.
 
     What only they could open (drafts, a feed) is lost with their old pair.
     """
     people.take_sign_in(tx, staff)
     factors.forget(tx, staff)
-    serials = [vouch.statement.serial for vouch in principals.vouches_for(tx, staff)]
-    for serial in set(serials) - principals.revocations(tx, serials).keys():
-        # What they signed within this second still counts: a case may have been opened in it.
-        principals.add_revocation(tx, serial, now + 1)
+    # What they signed within this second still counts: a case may have been opened in it.
+    rotating.revoke(tx, caller, staff, now + 1)
     grants.take_kinds(tx, (ObjectKind.GROUP, ObjectKind.DUTY, ObjectKind.PRIVATE), staff)
     if not is_owed(tx, staff):
         tx.add(tables.intent, canonical.encode(now), id=new_id(), kind=_OWED, object_id=staff)
