@@ -207,21 +207,21 @@ def test_killed_at_every_commit(plan, tmp_path, act):
 
 @pytest.mark.faults
 def test_a_departure_is_killed_and_goes_on(plan, tmp_path):
-    """Killed at its first commit, then at its second, and so on: each time the case opens."""
+    """Killed again and again until it is done: each time the case opens."""
     prepare(plan, "revoke")
     killed = 0
-    for number in range(1, 30):
-        for moment in ("before", "after"):
-            acknowledged, died = run(plan, "leave", number, moment)
-            killed += died
-            after = state(plan, tmp_path)
-            assert after["name"] == "First Testperson"
-            if acknowledged:
-                break
+    # A process first says that it writes, then what it gives, then gives it: after the third each
+    # run gets further. The runs before that get nowhere, and must do no harm either.
+    for turn in range(40):
+        number, moment = min(1 + turn, 3 + turn % 2), ("before", "after")[turn % 2]
+        acknowledged, died = run(plan, "leave", number, moment)
+        killed += died
+        after = state(plan, tmp_path)
+        assert after["name"] == "First Testperson"
         if acknowledged:
             break
     assert acknowledged, "it ends before the commits run out"
-    assert killed >= 10
+    assert killed >= 4
     assert not after["assigned"]
     assert {"staff.leave", "key.rotate", "case.revoke", "staff.left"} <= set(after["recorded"])
     left = left_of(plan)
