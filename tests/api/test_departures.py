@@ -175,6 +175,30 @@ def test_a_supervisor_leaves_and_the_team_gets_new_groups(office):
     assert office.assign(new, third, by=second).status_code == 204
 
 
+def test_duty_and_reasons_outlive_a_supervisor(office):
+    """Who is on call still opens a case at once; the reason stays readable for its readers."""
+    second = office.person(a_login("sana"), ("supervisor",), NORTH, "sue")
+    duty = f"/v1/teams/{office.team()}/duty"
+    assert office.post(duty, "sue", {"members": [office.staff["cara"]]}).status_code == 200
+    before = office.open("colin")
+    asked = {"case": before, "reason": "A made-up call at night."}
+    wish = office.post("/v1/break-glass", "stra", asked)
+    assert wish.status_code == 201
+    answer = leave(office, "sue", by=second)
+    assert answer.json().get("finished"), answer.text
+    decision = f"/v1/approvals/{wish.json()['id']}/decision"
+    assert office.post(decision, second, {"approve": True}).status_code == 200
+    items = office.get("/v1/break-glass", "dora").json()["items"]
+    assert [item["reason"] for item in items] == ["A made-up call at night."]
+    assert opens(office, before, "stra")
+    after = office.open("colin")
+    for case in (before, after):
+        opened = office.post("/v1/break-glass", "cara", {**asked, "case": case})
+        assert opened.status_code == 201, opened.text
+        assert opens(office, case, "cara")
+    assert office.post(duty, second, {"members": []}).status_code == 200
+
+
 def test_the_last_one_stays(office):
     """In a team, of DPOs, of auditors, of administrators: bring in a successor first."""
     assert leave(office, "sue", by="sue").json()["code"] == "departure.self"

@@ -15,13 +15,22 @@ import pytest
 from casevault.clock import SystemClock
 from casevault.crypto.principals import is_raw_signature
 from casevault.domain.casefile import DocumentKind
-from casevault.domain.granting import ObjectKind
+from casevault.domain.granting import TEAM_GROUPS, ObjectKind
 from casevault.ledger.verify import verify_export
 from casevault.services.assignments import Assignments
 from casevault.services.casework import Casework
-from casevault.store import grants, intents, keyring_tables, ledger_reading
+from casevault.store import (
+    departing,
+    grants,
+    intents,
+    keyring_tables,
+    ledger_reading,
+    principals,
+    teams,
+)
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints
+from casevault.store.grants import Grantee
 from casevault.store.ledger import pseudonym
 from casevault.store.tree import integrate_all
 from tests.builders import SUPERVISOR, a_vault
@@ -209,6 +218,7 @@ def test_killed_at_every_commit(plan, tmp_path, act):
 def test_a_departure_is_killed_and_goes_on(plan, tmp_path):
     """Killed again and again until it is done: each time the case opens."""
     prepare(plan, "revoke")
+    admit_to_groups(plan)
     killed = 0
     # A process first says that it writes, then what it gives, then gives it: after the third each
     # run gets further. The runs before that get nowhere, and must do no harm either.
@@ -228,6 +238,21 @@ def test_a_departure_is_killed_and_goes_on(plan, tmp_path):
     assert left == {"envelope": 0, "grant": 0, "intent": 0}
 
 
+def admit_to_groups(plan):
+    """Let the colleague into every group of the team, so that there is more to take away."""
+    stores, colleague = stores_of(plan), UUID(plan["colleague"]["id"])
+    caller = caller_of(plan, stores)
+    try:
+        with stores.keyring.writing() as tx:
+            member = Grantee(colleague, stores.trust.public_keys(tx, colleague))
+            for kind in TEAM_GROUPS:
+                (group,) = principals.groups(tx, kind, UUID(plan["team"]))
+                key = caller.keys.group_key(tx, group)
+                teams.admit(tx, caller.keys.granter, group, key, member, stores.now())
+    finally:
+        stores.close()
+
+
 def left_of(plan):
     """Return what the keyring still has of the colleague, and what is begun and not finished."""
     stores, colleague = stores_of(plan), UUID(plan["colleague"]["id"])
@@ -236,7 +261,7 @@ def left_of(plan):
             return {
                 "envelope": len(tx.lookups(keyring_tables.envelope, staff_id=colleague)),
                 "grant": len(tx.lookups(keyring_tables.grant, grantee_id=colleague)),
-                "intent": len(tx.lookups(keyring_tables.intent)),
+                "intent": len(tx.lookups(keyring_tables.intent, kind=departing.INTENT)),
             }
     finally:
         stores.close()
