@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -169,7 +170,7 @@ def test_faults_of_shares_are_said_without_a_word_of_them(sqlite_world, casevaul
     for sentence in ("33 words", "wrong or not in its place", "already", "another set"):
         assert sentence in result.stderr
     # Single words of the list are words of our sentences too; neighbours on a share are not.
-    for one, next_one in zip(words, words[1:], strict=False):
+    for one, next_one in pairwise(words):
         assert f"{one} {next_one}" not in result.output
 
 
