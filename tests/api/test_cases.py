@@ -104,7 +104,9 @@ def test_assigning_is_granting(world):
         "identity": "deny:no-grant",
         "narrative": "permit:own-grant",
     }
-    kinds = sorted(g["kind"] for g in world.get(f"/v1/cases/{case}/grants", "sue").json()["items"])
+    holders = world.get(f"/v1/cases/{case}/grants", "sue").json()["items"]
+    # Whether the team has anybody on call is another test's business.
+    kinds = sorted(one["kind"] for one in holders if one["kind"] != "duty")
     assert kinds == ["counting", "oversight", "recovery", "staff", "staff"]
 
 
