@@ -24,7 +24,7 @@ from casevault.clock import Clock, SystemClock
 from casevault.config import Settings
 from casevault.crypto import principals as crypto_principals
 from casevault.crypto.credentials import PROFILES, PassphraseKdf
-from casevault.crypto.roots import FileRoots, write_private
+from casevault.crypto.roots import create_roots, open_roots, write_private
 from casevault.domain.dictionary import Dictionary
 from casevault.errors import Misconfigured
 from casevault.services.accounts import Accounts
@@ -120,7 +120,7 @@ def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
     organisation, root = _named(settings)
     dictionary = Dictionary.of(settings.purposes)
     at = clock or SystemClock()
-    roots = FileRoots(settings.keys_dir)
+    roots = open_roots(settings.keys_dir)
     data, keyring_database = databases(settings)
     for database, branch in ((data, "data"), (keyring_database, "keyring")):
         migrate.require_head(database, branch)
@@ -251,7 +251,7 @@ def hold_ceremony(
     data, keyring = databases(settings)
     # Before there is any root material that would have to be thrown away again.
     identity.require_empty(data, keyring)
-    roots = FileRoots.create(settings.keys_dir, settings.unfinished or uuid4())
+    roots = create_roots(settings.keys_dir, settings.unfinished or uuid4())
     kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
     ceremony = Ceremony(data, keyring, roots, SystemClock())
     outcome = ceremony.hold(organisation, plan, kdf, progress, hand_out)

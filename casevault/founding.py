@@ -10,7 +10,7 @@ from uuid import UUID
 
 from casevault import bootstrap
 from casevault.config import Settings
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import discard_roots, open_roots
 from casevault.errors import Misconfigured
 from casevault.store import identity
 from casevault.store.keyring import Keyring
@@ -29,7 +29,7 @@ def resume_ceremony(settings: Settings) -> bool:
                 code="identity.in-use",
             )
         organisation, root = bootstrap.ids_of(settings)
-        roots = FileRoots(settings.keys_dir)
+        roots = open_roots(settings.keys_dir)
         if not identity.has_begun(data):
             identity.begin_data(data, organisation, roots.keyring_id)
         if not identity.has_entries(data):
@@ -53,4 +53,4 @@ def committed_keyring(settings: Settings) -> UUID | None:
 def abandon_ceremony(settings: Settings) -> None:
     """Remove the root material of a ceremony that left no vault."""
     if settings.unfinished is not None:
-        FileRoots.discard(settings.keys_dir, settings.unfinished)
+        discard_roots(settings.keys_dir, settings.unfinished)

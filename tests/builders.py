@@ -22,7 +22,7 @@ from casevault.clock import FixedClock
 from casevault.crypto import recovery
 from casevault.crypto.credentials import SMALL, PassphraseKdf
 from casevault.crypto.principals import PrincipalSecret
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import RootProvider, create_roots, open_roots
 from casevault.domain import access
 from casevault.domain.access import Role
 from casevault.domain.granting import PrincipalKind
@@ -219,7 +219,7 @@ class AVault:
         """Return stores over the same databases and key files, with nothing remembered."""
         data = Database(self.databases.data_url)
         keyring = Database(self.databases.keyring_url)
-        roots = FileRoots(self.keys_dir)
+        roots = open_roots(self.keys_dir)
         stores = _stores(data, keyring, roots, self.outcome, self.clock)
         self._others.append(stores)
         return stores
@@ -263,7 +263,7 @@ def a_vault(
     at = clock or a_clock()
     data, keyring = migrated(databases)
     keys_dir = tmp_path / "keys"
-    roots = FileRoots.create(keys_dir, new_id())
+    roots = create_roots(keys_dir, new_id())
     kdf = PassphraseKdf(SMALL, 4)
     outcome = Ceremony(data, keyring, roots, at).hold(new_id(), plan, kdf)
     stores = _stores(data, keyring, roots, outcome, at)
@@ -271,7 +271,7 @@ def a_vault(
 
 
 def _stores(
-    data: Database, database: Database, roots: FileRoots, outcome: Outcome, clock: FixedClock
+    data: Database, database: Database, roots: RootProvider, outcome: Outcome, clock: FixedClock
 ) -> Stores:
     keyring = Keyring(database, roots, outcome.organisation)
     trust = Trust(outcome.root_pin, clock)

@@ -14,7 +14,7 @@ from casevault.clock import Clock, unix_seconds
 from casevault.crypto import recovery
 from casevault.crypto.credentials import PassphraseKdf, check_strength
 from casevault.crypto.principals import PrincipalSecret, PublicKeys
-from casevault.crypto.roots import PRINCIPALS, FileRoots
+from casevault.crypto.roots import PRINCIPALS, RootProvider
 from casevault.crypto.sealing import Key
 from casevault.domain import organisation as organisations
 from casevault.domain.access import Role, check_roles
@@ -79,7 +79,9 @@ HandOut = Callable[[Outcome], None]
 class Ceremony:
     """Sets up an empty keyring and data store."""
 
-    def __init__(self, data: Database, keyring: Database, roots: FileRoots, clock: Clock) -> None:
+    def __init__(
+        self, data: Database, keyring: Database, roots: RootProvider, clock: Clock
+    ) -> None:
         self._data = data
         self._database = keyring
         self._roots = roots

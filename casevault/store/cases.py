@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from casevault.crypto import canonical
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import RootProvider
 from casevault.domain.casefile import CaseMetadata, Status, is_closed
 from casevault.errors import Conflict, Tampered
 from casevault.store import stamps, tables
@@ -33,7 +33,7 @@ _LOCK_CASE = _FIND_CASE.with_for_update()
 
 def insert_case(
     connection: Connection,
-    roots: FileRoots,
+    roots: RootProvider,
     case: CaseMetadata,
     compartments: Iterable[SealedCompartment],
 ) -> None:
@@ -42,7 +42,7 @@ def insert_case(
     insert_compartments(connection, case.id, compartments)
 
 
-def change_case(connection: Connection, roots: FileRoots, case: CaseMetadata) -> None:
+def change_case(connection: Connection, roots: RootProvider, case: CaseMetadata) -> None:
     """Write the next version of the plain row; a row that moved on meanwhile is a `Conflict`."""
     done = connection.execute(
         update(tables.case_file)
@@ -54,7 +54,7 @@ def change_case(connection: Connection, roots: FileRoots, case: CaseMetadata) ->
 
 
 def find_case(
-    connection: Connection, roots: FileRoots, case_id: UUID, *, lock: bool = False
+    connection: Connection, roots: RootProvider, case_id: UUID, *, lock: bool = False
 ) -> CaseMetadata | None:
     """Return the plain row of a case, its stamp checked; None if there is none."""
     query = _LOCK_CASE if lock else _FIND_CASE
@@ -63,7 +63,7 @@ def find_case(
 
 
 def find_cases(
-    connection: Connection, roots: FileRoots, ids: Sequence[UUID]
+    connection: Connection, roots: RootProvider, ids: Sequence[UUID]
 ) -> dict[UUID, CaseMetadata | None]:
     """Return those of these cases that exist; None stands for a row whose stamp does not hold."""
     case = tables.case_file
@@ -101,20 +101,20 @@ def ids_of_team(connection: Connection, ids: Sequence[UUID], team: UUID) -> set[
     return found
 
 
-def _columns(roots: FileRoots, case: CaseMetadata) -> dict[str, Any]:
+def _columns(roots: RootProvider, case: CaseMetadata) -> dict[str, Any]:
     columns = {_COLUMN.get(name, name): value for name, value in asdict(case).items()}
     columns["status"] = case.status.value
     return columns | {"mac": stamps.stamp(roots, _STAMP, _stamped(columns))}
 
 
-def _case(roots: FileRoots, row: dict[str, Any]) -> CaseMetadata:
+def _case(roots: RootProvider, row: dict[str, Any]) -> CaseMetadata:
     found = bytes(row.pop("mac"))
     stamps.check(roots, _STAMP, _stamped(row), found)
     fields = {_FIELD.get(name, name): value for name, value in row.items()}
     return CaseMetadata(**fields | {"status": Status(row["status"])})
 
 
-def _case_if_stamped(roots: FileRoots, row: dict[str, Any]) -> CaseMetadata | None:
+def _case_if_stamped(roots: RootProvider, row: dict[str, Any]) -> CaseMetadata | None:
     try:
         return _case(roots, row)
     except Tampered:

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, select
 
 from casevault.crypto.principals import is_raw_signature
-from casevault.crypto.roots import FileRoots, write_private
+from casevault.crypto.roots import RootProvider, write_private
 from casevault.errors import Tampered
 from casevault.ledger import signer
 from casevault.ledger.export import Stored, export_files
@@ -29,7 +29,7 @@ STATE_FILE = "ledger-signer.note"
 class Checkpoints:
     """The signer of one origin, on this host."""
 
-    def __init__(self, data: Database, roots: FileRoots, origin: str, folder: Path) -> None:
+    def __init__(self, data: Database, roots: RootProvider, origin: str, folder: Path) -> None:
         self._data = data
         self._origin = origin
         self._state = folder / STATE_FILE

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, insert, select
 
 from casevault.crypto import macs
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import RootProvider
 from casevault.errors import Conflict
 from casevault.store import tables
 
@@ -25,7 +25,7 @@ class Repeat:
     request: bytes = field(repr=False)
 
 
-def find(connection: Connection, roots: FileRoots, repeat: Repeat, now: int) -> UUID | None:
+def find(connection: Connection, roots: RootProvider, repeat: Repeat, now: int) -> UUID | None:
     """Return what the same request created before; another request under the key is refused."""
     table = tables.idempotency
     row = connection.execute(
@@ -42,7 +42,9 @@ def find(connection: Connection, roots: FileRoots, repeat: Repeat, now: int) -> 
     return found
 
 
-def keep(connection: Connection, roots: FileRoots, repeat: Repeat, created: UUID, now: int) -> None:
+def keep(
+    connection: Connection, roots: RootProvider, repeat: Repeat, created: UUID, now: int
+) -> None:
     """Remember what a request created; keys that have expired are forgotten on the way."""
     table = tables.idempotency
     connection.execute(delete(table).where(table.c.expires_at <= now))
@@ -56,11 +58,11 @@ def keep(connection: Connection, roots: FileRoots, repeat: Repeat, created: UUID
     )
 
 
-def _key(roots: FileRoots, repeat: Repeat) -> bytes:
+def _key(roots: RootProvider, repeat: Repeat) -> bytes:
     return macs.mac(roots.service(), "idempotency", repeat.staff, repeat.route, repeat.key)
 
 
-def _request(roots: FileRoots, repeat: Repeat) -> bytes:
+def _request(roots: RootProvider, repeat: Repeat) -> bytes:
     # Bound to its key: equal bodies under two keys must not look equal in a dump.
     purpose, key = "idempotency-request", _key(roots, repeat)
     return macs.mac(roots.service(), purpose, key, repeat.request)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import RootProvider
 from casevault.errors import Misconfigured
 from casevault.store import keyring_tables, tables, tree
 from casevault.store.database import Database
@@ -61,7 +61,7 @@ def begin_data(database: Database, organisation: UUID, keyring_id: UUID) -> None
         tree.begin(connection)
 
 
-def check(data: Database, keyring: Database, roots: FileRoots, organisation: UUID) -> None:
+def check(data: Database, keyring: Database, roots: RootProvider, organisation: UUID) -> None:
     """Refuse stores that do not belong together, and a keyring older than the data has seen."""
     with keyring.reading() as connection:
         own = connection.execute(select(keyring_tables.keyring_identity)).one_or_none()

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from casevault.crypto import canonical
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import RootProvider
 from casevault.store import stamps, tables
 
 _LINE, _BECAME = "import-line", "import-case"
@@ -38,14 +38,14 @@ class Line:
         return canonical.encode(self.organisation, self.team, self.source, self.number)
 
 
-def taken(connection: Connection, roots: FileRoots, lines: Sequence[Line]) -> set[Line]:
+def taken(connection: Connection, roots: RootProvider, lines: Sequence[Line]) -> set[Line]:
     """Return those of the lines that were taken."""
     known = {mark: line for line in lines for mark in stamps.stamps(roots, _LINE, line.encode())}
     rows = connection.execute(_FIND, {"lines": list(known)}).scalars()
     return {known[bytes(row)] for row in rows}
 
 
-def keep(connection: Connection, roots: FileRoots, became: Iterable[tuple[Line, UUID]]) -> None:
+def keep(connection: Connection, roots: RootProvider, became: Iterable[tuple[Line, UUID]]) -> None:
     """Remember lines with the cases they became; a line that was taken meanwhile is a conflict."""
     rows = [
         {
@@ -59,7 +59,7 @@ def keep(connection: Connection, roots: FileRoots, became: Iterable[tuple[Line, 
     connection.execute(_ADD, rows)
 
 
-def forget(connection: Connection, roots: FileRoots, case: UUID) -> None:
+def forget(connection: Connection, roots: RootProvider, case: UUID) -> None:
     """Forget the line that a case was, when the case is erased."""
     marks = stamps.stamps(roots, _BECAME, case.bytes)
     connection.execute(delete(_TABLE).where(_TABLE.c.became.in_(marks)))

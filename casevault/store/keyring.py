@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from casevault.crypto import macs
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import RootProvider
 from casevault.crypto.sealing import Place, seal, unseal
 from casevault.errors import Conflict, Misconfigured, Tampered
 from casevault.store import keyring_tables as tables
@@ -96,7 +96,7 @@ def _values(value: object) -> frozenset[Any]:
 class Keyring:
     """The keyring store of one organisation."""
 
-    def __init__(self, database: Database, roots: FileRoots, organisation: UUID) -> None:
+    def __init__(self, database: Database, roots: RootProvider, organisation: UUID) -> None:
         self.database = database
         self.roots = roots
         self.organisation = organisation

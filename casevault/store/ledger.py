@@ -18,7 +18,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from casevault.clock import Clock
 from casevault.crypto import macs
-from casevault.crypto.roots import FileRoots, host_id
+from casevault.crypto.roots import RootProvider, host_id
 from casevault.crypto.sealing import Place, seal
 from casevault.errors import CaseVaultError, Unrecorded
 from casevault.ids import EntryId, new_id
@@ -92,7 +92,9 @@ class _Waiting:
 class Ledger:
     """The log of one organisation, as one process writes it."""
 
-    def __init__(self, database: Database, months: Months, roots: FileRoots, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, months: Months, roots: RootProvider, clock: Clock
+    ) -> None:
         self._database = database
         self._months = months
         self._roots = roots

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, and_, select
 
 from casevault.crypto import macs
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import RootProvider
 from casevault.crypto.sealing import Place, unseal
 from casevault.errors import Tampered
 from casevault.ledger.entry import SALT_BYTES, Body, Leaf, check_body, parse_leaf
@@ -35,7 +35,7 @@ class Entry:
 
 def entries(
     connection: Connection,
-    roots: FileRoots,
+    roots: RootProvider,
     organisation: UUID,
     month: MonthKey,
     *,
@@ -78,7 +78,9 @@ def stored_leaves(connection: Connection, size: int) -> list[bytes]:
     return [bytes(row) for row in rows]
 
 
-def _open(roots: FileRoots, organisation: UUID, month: MonthKey, row: dict[str, object]) -> Entry:
+def _open(
+    roots: RootProvider, organisation: UUID, month: MonthKey, row: dict[str, object]
+) -> Entry:
     leaf_bytes, sealed = _bytes(row["leaf"]), _bytes(row["sealed"])
     tree.check_tag(roots, leaf_bytes, tree.digest_of(sealed), _bytes(row["tag"]))
     leaf = parse_leaf(leaf_bytes)

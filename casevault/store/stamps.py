@@ -11,24 +11,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from casevault.crypto import macs
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import RootProvider
 from casevault.errors import FieldError, Invalid, KeyUnavailable, Tampered
 
 STAMP_BYTES = 36
 
 
-def stamp(roots: FileRoots, purpose: str, message: bytes, version: int | None = None) -> bytes:
+def stamp(roots: RootProvider, purpose: str, message: bytes, version: int | None = None) -> bytes:
     """Return the 36-byte stamp of `message`, under the current service key by default."""
     key = roots.service(version)
     return key.version.to_bytes(4, "big") + macs.mac_bytes(key, purpose, message)
 
 
-def stamps(roots: FileRoots, purpose: str, message: bytes) -> list[bytes]:
+def stamps(roots: RootProvider, purpose: str, message: bytes) -> list[bytes]:
     """Return every stamp of `message` that may be stored: one for each service key there is."""
     return [stamp(roots, purpose, message, version) for version in roots.service_versions()]
 
 
-def check(roots: FileRoots, purpose: str, message: bytes, found: bytes) -> None:
+def check(roots: RootProvider, purpose: str, message: bytes, found: bytes) -> None:
     """Return if `found` stamps `message`, else `Tampered`."""
     try:
         key = roots.service(int.from_bytes(found[:4], "big"))
@@ -38,13 +38,13 @@ def check(roots: FileRoots, purpose: str, message: bytes, found: bytes) -> None:
         raise Tampered(code="stamp")
 
 
-def seal_cursor(roots: FileRoots, purpose: str, position: Sequence[str | int]) -> str:
+def seal_cursor(roots: RootProvider, purpose: str, position: Sequence[str | int]) -> str:
     """Return an opaque cursor for a list of one purpose."""
     text = json.dumps(list(position), separators=(",", ":")).encode()
     return macs.b64(stamp(roots, "cursor/" + purpose, text) + text)
 
 
-def open_cursor(roots: FileRoots, purpose: str, cursor: str) -> list[Any]:
+def open_cursor(roots: RootProvider, purpose: str, cursor: str) -> list[Any]:
     """Read a cursor of this purpose that we made; anything else is `Invalid`."""
     raw = macs.unb64(cursor) or b""
     try:

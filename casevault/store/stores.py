@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from casevault.clock import Clock, unix_seconds
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import RootProvider
 from casevault.domain.dictionary import Dictionary
 from casevault.store.database import Database
 from casevault.store.keyring import Keyring
@@ -25,7 +25,7 @@ class Stores:
     ledger: Ledger
     months: Months
     trust: Trust
-    roots: FileRoots
+    roots: RootProvider
     clock: Clock
     dictionary: Dictionary = field(default_factory=Dictionary)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from casevault.crypto import macs
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import RootProvider
 from casevault.errors import Tampered
 from casevault.ledger import tree
 from casevault.ledger.tiles import TILE_WIDTH, tile_reader
@@ -46,7 +46,7 @@ def append(connection: Connection, entries: Sequence[tuple[UUID, bytes]]) -> Non
     _append(connection, frontier, entries)
 
 
-def integrate(database: Database, roots: FileRoots) -> int:
+def integrate(database: Database, roots: RootProvider) -> int:
     """Move staged entries into the tree (PostgreSQL); return how many.
 
     0 also when another worker is at it. An entry whose tag does not fit stays staged and is
@@ -80,7 +80,7 @@ def integrate(database: Database, roots: FileRoots) -> int:
         return len(found)
 
 
-def integrate_all(database: Database, roots: FileRoots) -> int:
+def integrate_all(database: Database, roots: RootProvider) -> int:
     """Move everything that is staged into the tree; return how many entries moved."""
     moved = 0
     while not database.is_sqlite and (count := integrate(database, roots)):
@@ -94,7 +94,7 @@ def oldest_pending(connection: Connection) -> int | None:
     return None if oldest is None else int(oldest) // 1_000_000
 
 
-def check_tag(roots: FileRoots, leaf: bytes, body_digest: bytes, tag: bytes) -> None:
+def check_tag(roots: RootProvider, leaf: bytes, body_digest: bytes, tag: bytes) -> None:
     """Return if the service itself wrote this leaf for this sealed body, else `Tampered`."""
     stamps.check(roots, TAG_PURPOSE, leaf + body_digest, tag)
 

@@ -71,7 +71,7 @@ def killed(folder: Path, memory: Path, module, name: str) -> None:
 @pytest.mark.parametrize(
     ("module", "name", "founded"),
     [
-        (bootstrap.FileRoots, "create", False),
+        (bootstrap, "create_roots", False),
         (bootstrap, "PassphraseKdf", False),
         (ceremony, "_outcome", False),
         (bootstrap, "record_founding", True),

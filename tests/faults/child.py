@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from casevault.clock import SystemClock
 from casevault.crypto.principals import PrincipalSecret
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import open_roots
 from casevault.domain.access import Actor, Role
 from casevault.domain.casefile import DocumentKind
 from casevault.errors import Conflict
@@ -41,7 +41,7 @@ def stores_of(plan) -> Stores:
     """Open the vault that a plan describes."""
     clock, organisation = SystemClock(), UUID(plan["organisation"])
     data, database = Database(plan["data_url"]), Database(plan["keyring_url"])
-    roots = FileRoots(Path(plan["keys_dir"]))
+    roots = open_roots(Path(plan["keys_dir"]))
     keyring = Keyring(database, roots, organisation)
     trust = Trust(plan["root_pin"], clock)
     months = Months(keyring, trust, clock)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from casevault.crypto.credentials import SMALL, PassphraseKdf
-from casevault.crypto.roots import FileRoots
+from casevault.crypto.roots import create_roots
 from casevault.errors import Conflict, Misconfigured
 from casevault.ids import new_id
 from casevault.services.ceremony import Ceremony
@@ -89,7 +89,7 @@ def test_foreign_data_are_refused(vault):
 
 def test_foreign_root_material_is_refused(vault, tmp_path):
     """The folder of another vault's keys."""
-    roots = FileRoots.create(tmp_path / "other", new_id())
+    roots = create_roots(tmp_path / "other", new_id())
     assert code_of(vault, roots=roots) == "identity.foreign"
 
 
@@ -136,7 +136,7 @@ def test_a_second_ceremony_is_refused_and_changes_nothing(vault):
 def test_nothing_is_left_of_a_failed_ceremony(empty, tmp_path):
     """It can be held again."""
     data, keyring = empty
-    roots = FileRoots.create(tmp_path / "keys", new_id())
+    roots = create_roots(tmp_path / "keys", new_id())
     ceremony = Ceremony(data, keyring, roots, a_clock())
 
     def fail(_):

@@ -13,9 +13,18 @@ from uuid import UUID
 
 import pytest
 
-from casevault.crypto import roots as module
 from casevault.crypto.macs import unb64
-from casevault.crypto.roots import PRINCIPALS, FileRoots, host_id, write_private
+from casevault.crypto.roots import (
+    PRINCIPALS,
+    adopt_roots,
+    create_roots,
+    host_id,
+    open_roots,
+    write_private,
+)
+from casevault.crypto.roots import provider as provider_module
+from casevault.crypto.roots.material import decode
+from casevault.crypto.sealing import Key
 from casevault.errors import KeyUnavailable, Misconfigured, Tampered
 
 from .secrecy import assert_silent
@@ -24,7 +33,7 @@ KEYRING = UUID(int=5)
 
 
 def created(tmp_path):
-    return FileRoots.create(tmp_path / "keys", KEYRING)
+    return create_roots(tmp_path / "keys", KEYRING)
 
 
 def file_of(tmp_path):
@@ -53,7 +62,7 @@ def test_fresh_material_is_private_and_complete(tmp_path):
 
 def test_another_process_reads_the_same(tmp_path):
     """What one wrote, another opens."""
-    roots, again = created(tmp_path), FileRoots(tmp_path / "keys")
+    roots, again = created(tmp_path), open_roots(tmp_path / "keys")
     assert again.epoch(1) == roots.epoch(1)
     assert again.pepper(1) == roots.pepper()
     assert again.service(1) == roots.service()
@@ -66,7 +75,7 @@ def test_material_is_never_overwritten(tmp_path):
     created(tmp_path)
     before = file_of(tmp_path).read_bytes()
     with pytest.raises(Misconfigured) as caught:
-        FileRoots.create(tmp_path / "keys", UUID(int=6))
+        create_roots(tmp_path / "keys", UUID(int=6))
     assert caught.value.code == "roots.exist"
     assert file_of(tmp_path).read_bytes() == before
 
@@ -76,7 +85,7 @@ def test_a_file_that_others_can_read_is_refused(tmp_path, mode):
     """At the start and at every reload."""
     roots = created(tmp_path)
     file_of(tmp_path).chmod(mode)
-    for act in (lambda: FileRoots(tmp_path / "keys"), roots.reload, roots.new_epoch):
+    for act in (lambda: open_roots(tmp_path / "keys"), roots.reload, roots.new_epoch):
         with pytest.raises(Misconfigured) as caught:
             act()
         assert caught.value.code == "roots.mode"
@@ -85,7 +94,7 @@ def test_a_file_that_others_can_read_is_refused(tmp_path, mode):
 def test_a_missing_file_says_what_to_do(tmp_path):
     """No material is a misconfiguration, not an empty vault."""
     with pytest.raises(Misconfigured) as caught:
-        FileRoots(tmp_path)
+        open_roots(tmp_path)
     assert caught.value.code == "roots.missing"
 
 
@@ -94,7 +103,7 @@ def test_another_host_is_refused(tmp_path):
     created(tmp_path)
     rewrite(tmp_path, lambda raw: raw.update(host_id="another-machine"))
     with pytest.raises(Misconfigured) as caught:
-        FileRoots(tmp_path / "keys")
+        open_roots(tmp_path / "keys")
     assert caught.value.code == "roots.host"
 
 
@@ -122,7 +131,7 @@ def test_changed_material_is_tampered(tmp_path, change):
     created(tmp_path)
     rewrite(tmp_path, change)
     with pytest.raises(Tampered) as caught:
-        FileRoots(tmp_path / "keys")
+        open_roots(tmp_path / "keys")
     assert caught.value.code == "roots"
 
 
@@ -132,19 +141,19 @@ def test_a_torn_file_is_tampered(tmp_path, content):
     created(tmp_path)
     file_of(tmp_path).write_bytes(content)
     with pytest.raises(Tampered):
-        FileRoots(tmp_path / "keys")
+        open_roots(tmp_path / "keys")
 
 
 def test_a_folder_in_place_of_the_file_is_tampered(tmp_path):
     """An operating system's error is translated too."""
     (tmp_path / "root.json").mkdir(mode=0o700)
     with pytest.raises(Tampered):
-        FileRoots(tmp_path)
+        open_roots(tmp_path)
 
 
 def test_an_epoch_is_durable_before_it_is_used(tmp_path):
     """New epochs follow one another, are on disk at once, and are seen by another process."""
-    roots, other = created(tmp_path), FileRoots(tmp_path / "keys")
+    roots, other = created(tmp_path), open_roots(tmp_path / "keys")
     assert roots.new_epoch() == 2
     on_disk = json.loads(file_of(tmp_path).read_bytes())["epochs"]["2"]
     assert unb64(on_disk) == roots.epoch(2).material
@@ -156,7 +165,7 @@ def test_an_epoch_is_durable_before_it_is_used(tmp_path):
 
 def test_a_destroyed_epoch_is_gone(tmp_path):
     """From the file, from this process, and from any that reads the file again."""
-    roots, other = created(tmp_path), FileRoots(tmp_path / "keys")
+    roots, other = created(tmp_path), open_roots(tmp_path / "keys")
     material = file_of(tmp_path).read_bytes()
     first = json.loads(material)["epochs"]["1"].encode()
     roots.new_epoch()
@@ -164,7 +173,7 @@ def test_a_destroyed_epoch_is_gone(tmp_path):
     assert roots.destroy_epochs_before(3) == (1, 2)
     assert roots.epochs() == (3,)
     other.reload()
-    for provider in (roots, other, FileRoots(tmp_path / "keys")):
+    for provider in (roots, other, open_roots(tmp_path / "keys")):
         for number in (1, 2):
             with pytest.raises(KeyUnavailable):
                 provider.epoch(number)
@@ -177,11 +186,11 @@ def test_a_destroyed_epoch_is_gone(tmp_path):
 
 def test_destroying_reaches_epochs_that_another_process_made(tmp_path):
     """What the certificate says is destroyed is destroyed."""
-    worker, command = created(tmp_path), FileRoots(tmp_path / "keys")
+    worker, command = created(tmp_path), open_roots(tmp_path / "keys")
     worker.new_epoch()
     worker.new_epoch()
     command.destroy_epochs_before(3)
-    assert FileRoots(tmp_path / "keys").epochs() == (3,)
+    assert open_roots(tmp_path / "keys").epochs() == (3,)
 
 
 def test_the_newest_epoch_is_never_destroyed(tmp_path):
@@ -189,7 +198,7 @@ def test_the_newest_epoch_is_never_destroyed(tmp_path):
     roots = created(tmp_path)
     with pytest.raises(ValueError, match=r"."):
         roots.destroy_epochs_before(99)
-    assert FileRoots(tmp_path / "keys").epochs() == (1,)
+    assert open_roots(tmp_path / "keys").epochs() == (1,)
 
 
 def test_two_processes_that_roll_at_once_lose_no_epoch(tmp_path):
@@ -199,7 +208,7 @@ def test_two_processes_that_roll_at_once_lose_no_epoch(tmp_path):
 
     def roll():
         # An own object each: what two processes have in common is the file alone.
-        provider = FileRoots(tmp_path / "keys")
+        provider = open_roots(tmp_path / "keys")
         start.wait()
         for _ in range(10):
             number = provider.new_epoch()
@@ -210,7 +219,7 @@ def test_two_processes_that_roll_at_once_lose_no_epoch(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    kept = FileRoots(tmp_path / "keys")
+    kept = open_roots(tmp_path / "keys")
     assert len(given_out) == 40
     assert {(n, kept.epoch(n).id) for n in kept.epochs() if n > 1} == set(given_out)
 
@@ -230,6 +239,63 @@ def test_the_highest_version_is_current(tmp_path):
     first.reload()
     assert first.service().version == 2
     assert first.service(1).version == 1
+
+
+def test_what_another_process_changed_is_seen_without_asking(tmp_path, monkeypatch):
+    """A worker that serves uses a rotated key, and forgets a destroyed one, within a moment."""
+    monkeypatch.setattr(provider_module, "_FRESH_SECONDS", 0)
+    worker, command = created(tmp_path), open_roots(tmp_path / "keys")
+
+    def rotate(material):
+        material.services[2] = Key.random(2)
+
+    command.change(rotate)
+    assert worker.service() == command.service(2)
+    command.destroy_epochs_before(command.new_epoch())
+    assert worker.epochs() == (2,)
+    with pytest.raises(KeyUnavailable):
+        worker.epoch(1)
+
+
+def test_a_file_that_vanishes_does_not_stop_who_has_read_it(tmp_path, monkeypatch):
+    """A mistake with `rm` must not lose the keys that a running service still holds."""
+    monkeypatch.setattr(provider_module, "_FRESH_SECONDS", 0)
+    worker = created(tmp_path)
+    before = worker.service()
+    file_of(tmp_path).unlink()
+    assert worker.service() == before
+
+
+def test_a_change_that_fails_changes_nothing(tmp_path):
+    """Neither the file nor what this process holds."""
+    roots = created(tmp_path)
+    before = file_of(tmp_path).read_bytes()
+
+    def fail(material):
+        material.epochs.clear()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        roots.change(fail)
+    assert file_of(tmp_path).read_bytes() == before
+    assert roots.epochs() == (1,)
+
+
+def test_exported_material_is_put_back_on_another_machine(tmp_path):
+    """What a capsule holds makes the same provider again, named for the machine it is on now."""
+    roots = created(tmp_path)
+    exported = roots.export().replace(host_id().encode(), b"the-dead-machine")
+    again = adopt_roots(tmp_path / "new", exported)
+    assert again.keyring_id == KEYRING
+    assert again.epoch(1) == roots.epoch(1)
+    with pytest.raises(Misconfigured) as caught:
+        adopt_roots(tmp_path / "new", exported)
+    assert caught.value.code == "roots.exist"
+
+
+def test_a_file_promises_no_more_than_it_can(tmp_path):
+    """Certificates say how surely a destroyed epoch is gone."""
+    assert created(tmp_path).shredding == "best effort"
 
 
 def test_a_write_is_whole_or_nothing(tmp_path, monkeypatch):
@@ -261,13 +327,13 @@ def test_a_process_that_dies_while_writing_leaves_the_file_before(tmp_path):
     """Killed between writing and renaming, the material is still the old one."""
     roots = created(tmp_path)
     script = (
-        "import os, sys; from pathlib import Path; from casevault.crypto.roots import FileRoots\n"
+        "import os, sys; from pathlib import Path; from casevault.crypto.roots import open_roots\n"
         "os.fsync = lambda _: os._exit(9)\n"
-        "FileRoots(Path(sys.argv[1])).new_epoch()\n"
+        "open_roots(Path(sys.argv[1])).new_epoch()\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "keys")], check=False)
     assert done.returncode == 9
-    again = FileRoots(tmp_path / "keys")
+    again = open_roots(tmp_path / "keys")
     assert again.epochs() == (1,)
     assert again.epoch(1) == roots.epoch(1)
 
@@ -292,7 +358,7 @@ def test_a_machine_is_named_by_its_id_or_its_name(monkeypatch):
 def test_nothing_prints_its_secret(tmp_path):
     """Neither the provider nor its material."""
     roots = created(tmp_path)
-    material = module._read(file_of(tmp_path))
+    material = decode(file_of(tmp_path).read_bytes())
     keys = (material.epochs[1], material.peppers[1], material.services[1])
     secrets = [key.material for key in keys]
     secrets += material.principals.values()

@@ -1,0 +1,22 @@
+"""Root material: epoch keys, pepper, service keys and the principals that belong to no person.
+
+It lies in `keys/` of one host, and must never be in a backup or a machine snapshot. `RootProvider`
+is what the rest of the program works with, whatever vessel the material lies in.
+"""
+
+from casevault.crypto.roots.files import host_id, write_private
+from casevault.crypto.roots.material import PRINCIPALS, RootMaterial
+from casevault.crypto.roots.opening import adopt_roots, create_roots, discard_roots, open_roots
+from casevault.crypto.roots.provider import RootProvider
+
+__all__ = [
+    "PRINCIPALS",
+    "RootMaterial",
+    "RootProvider",
+    "adopt_roots",
+    "create_roots",
+    "discard_roots",
+    "host_id",
+    "open_roots",
+    "write_private",
+]

@@ -1,0 +1,150 @@
+"""The root provider: hands out the keys under which everything else lies, and changes them.
+
+One class for every vessel (a plain file, a seal, a token). Decides which version is current, that
+every change is durable before it is used, and that a process forgets what another one destroyed.
+Nothing here knows what the keys are used for.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+from uuid import UUID
+
+from casevault.crypto.principals import PrincipalSecret
+from casevault.crypto.roots.material import RootMaterial, encode
+from casevault.crypto.roots.vessels import Shredding, Stamp, Vessel
+from casevault.crypto.sealing import Key
+from casevault.errors import KeyUnavailable
+
+T = TypeVar("T")
+
+# How long a process may go on with what another process of this host has changed.
+_FRESH_SECONDS = 0.05
+
+
+class RootProvider:
+    """Root material in one vessel."""
+
+    def __init__(self, vessel: Vessel) -> None:
+        self._vessel = vessel
+        self._lock = threading.Lock()
+        self._stamp: Stamp = None
+        self._fresh_until = 0.0
+        self.reload()
+
+    @property
+    def keyring_id(self) -> UUID:
+        """The keyring for which this material was made."""
+        return self._held().keyring_id
+
+    @property
+    def shredding(self) -> Shredding:
+        """How surely a destroyed epoch is gone, in the words of a certificate."""
+        return self._vessel.shredding
+
+    def epoch(self, number: int) -> Key:
+        """Return the key of an epoch, or `KeyUnavailable` once it is destroyed."""
+        key = self._held().epochs.get(number)
+        if key is None:
+            # Another process of this host may have rolled a moment ago.
+            key = self.reload().epochs.get(number)
+        if key is None:
+            raise KeyUnavailable(code="epoch.destroyed")
+        return key
+
+    def epochs(self) -> tuple[int, ...]:
+        """Return the numbers of the epochs that can still be opened, oldest first."""
+        return tuple(sorted(self._held().epochs))
+
+    def new_epoch(self) -> int:
+        """Make the next epoch key, durable before it is used; return its number."""
+
+        def add(material: RootMaterial) -> int:
+            number = max(material.epochs) + 1
+            material.epochs[number] = Key.random(number)
+            return number
+
+        return self.change(add)
+
+    def destroy_epochs_before(self, number: int) -> tuple[int, ...]:
+        """Destroy the keys of all epochs below `number`, never the newest; return which."""
+
+        def drop(material: RootMaterial) -> tuple[int, ...]:
+            if number > max(material.epochs):
+                raise ValueError("the newest epoch is in use")
+            gone = tuple(sorted(n for n in material.epochs if n < number))
+            for old in gone:
+                del material.epochs[old]
+            return gone
+
+        return self.change(drop)
+
+    def pepper(self, version: int | None = None) -> Key:
+        """Return the pepper (the current one by default)."""
+        return self._versioned(lambda held: held.peppers, version)
+
+    def service(self, version: int | None = None) -> Key:
+        """Return the service key (the current one by default)."""
+        return self._versioned(lambda held: held.services, version)
+
+    def service_versions(self) -> tuple[int, ...]:
+        """Return the versions of the service key, newest first."""
+        return tuple(sorted(self._held().services, reverse=True))
+
+    def principal(self, name: str) -> PrincipalSecret:
+        """Return one of `PRINCIPALS`. `counting` opens facts: for `services.reporting` only."""
+        return PrincipalSecret(self._held().principals[name])
+
+    def export(self) -> bytes:
+        """Return everything that is held, for the capsule: as secret as the keys themselves."""
+        return encode(self._held())
+
+    def reload(self) -> RootMaterial:
+        """Read the vessel again."""
+        with self._lock:
+            return self._read()
+
+    def change(self, act: Callable[[RootMaterial], T]) -> T:
+        """Let `act` change the newest material in place; durable when this returns.
+
+        When `act` raises, nothing is changed. No other process changes it meanwhile.
+        """
+        with self._lock, self._vessel.locked():
+            material = self._vessel.read()
+            outcome = act(material)
+            self._vessel.write(material)
+            self._material = material
+            self._note()
+            return outcome
+
+    def _held(self) -> RootMaterial:
+        if time.monotonic() < self._fresh_until:
+            return self._material
+        stamp = self._vessel.stamp()
+        if stamp is not None and stamp != self._stamp:
+            return self.reload()
+        self._fresh_until = time.monotonic() + _FRESH_SECONDS
+        return self._material
+
+    def _read(self) -> RootMaterial:
+        # The stamp first: a write between the two is then noticed, not missed.
+        stamp = self._vessel.stamp()
+        self._material = self._vessel.read()
+        self._stamp = stamp
+        self._fresh_until = time.monotonic() + _FRESH_SECONDS
+        return self._material
+
+    def _note(self) -> None:
+        self._stamp = self._vessel.stamp()
+        self._fresh_until = time.monotonic() + _FRESH_SECONDS
+
+    def _versioned(self, of: Callable[[RootMaterial], dict[int, Key]], version: int | None) -> Key:
+        keys = of(self._held())
+        number = max(keys) if version is None else version
+        found = keys.get(number) or of(self.reload()).get(number)
+        if found is None:
+            raise KeyUnavailable(code="roots.version")
+        return found
