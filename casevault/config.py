@@ -35,10 +35,11 @@ FILE_ONLY = frozenset(
         "ledger_origin",
         "break_glass_closed",
         "notify_command",
+        "second_medium",
     }
 )
 _URL_FIELDS = ("data_url", "keyring_url", "data_migrator_url", "keyring_migrator_url")
-_PATH_FIELDS = ("keys_dir", "runtime_dir")
+_PATH_FIELDS = ("keys_dir", "runtime_dir", "second_medium")
 _LISTS = frozenset({"trusted_hosts", "purposes"})
 _SQLITE = "sqlite:///"
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -103,6 +104,8 @@ class Settings(BaseModel):
     keyring_migrator_url: str | None = Field(default=None, repr=False)
     keys_dir: Path = Path("keys")
     runtime_dir: Path = Field(default_factory=_runtime_dir)
+    # A folder on another disk: every roll puts the capsule and the keyring backup there.
+    second_medium: Path | None = None
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
@@ -274,7 +277,7 @@ def _unsafe(settings: Settings) -> list[str]:
         )
     if not _ORIGIN.fullmatch(settings.ledger_origin):
         found.append("ledger_origin looks like example.org/casevault/2026a.")
-    return found + _mixed_folders(settings)
+    return found + _mixed_folders(settings) + _mixed_medium(settings)
 
 
 def _mixed_folders(settings: Settings) -> list[str]:
@@ -294,6 +297,18 @@ def _mixed_folders(settings: Settings) -> list[str]:
             "data and keyring lie in one folder: an old backup would hold both. Use two folders."
         )
     return found
+
+
+def _mixed_medium(settings: Settings) -> list[str]:
+    if settings.second_medium is None:
+        return []
+    medium = settings.second_medium.resolve()
+    files = [sqlite_path(settings.data_url), sqlite_path(settings.keyring_url)]
+    folders = [file.resolve().parent for file in files if file is not None]
+    lived_in = [*folders, settings.keys_dir.resolve()]
+    if any(_within(medium, one) or _within(one, medium) for one in lived_in):
+        return ["second_medium lies in a folder of the vault. Choose a folder on another disk."]
+    return []
 
 
 def _within(inner: Path, outer: Path) -> bool:

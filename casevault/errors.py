@@ -110,3 +110,9 @@ class Misconfigured(CaseVaultError):
     """The installation refuses to run like this; the detail says what to do."""
 
     slug, title = "misconfigured", "The configuration is not safe to run"
+
+
+class MediumFault(Misconfigured):
+    """The second medium did not take a copy, so nothing that needs it was destroyed."""
+
+    slug, title = "medium", "The copies on the second medium are not made"

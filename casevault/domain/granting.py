@@ -42,6 +42,8 @@ class PrincipalKind(StrEnum):
     SERVICE = "service"
     ORGANISATION = "organisation"
     LEDGER = "ledger"
+    # Backups are sealed to it. Its secret opens for recovery alone.
+    BACKUP = "backup"
 
 
 TEAM_GROUPS = (PrincipalKind.OVERSIGHT, PrincipalKind.DIRECTORY, PrincipalKind.INTAKE)

@@ -18,7 +18,7 @@ _DAY = 86_400
 
 _TEAM_GROUPS = frozenset({"oversight", "duty", "directory", "intake"})
 _ROOT_KINDS = frozenset(
-    {"auditors", "dpo", "counting", "recovery", "service", "organisation", "ledger"}
+    {"auditors", "dpo", "counting", "recovery", "service", "organisation", "ledger", "backup"}
 )
 _ROOT_ROLES = frozenset({"dpo", "supervisor", "auditor"})
 _DPO_ROLES = frozenset({"auditor", "reporter", "administrator", "referrer"})

@@ -215,10 +215,15 @@ class _Room:
         for name in PRINCIPALS:
             self._add_vouched(new_id(), PrincipalKind(name), tx.roots.principal(name).public)
         for role, kind in _WIDE_GROUPS.items():
-            group, key = principals.add_group(tx, new_id(), kind, None)
-            self._vouch(root, group.id, group.public, kind)
-            teams.admit(tx, root, group, key, self._recovery, self._now)
-            self._wide[role] = (group, key)
+            self._wide[role] = self._add_wide(kind)
+        # Backups are sealed to it; nobody is let in but recovery, so nothing online opens one.
+        self._add_wide(PrincipalKind.BACKUP)
+
+    def _add_wide(self, kind: PrincipalKind) -> tuple[Principal, Key]:
+        group, key = principals.add_group(self._tx, new_id(), kind, None)
+        self._vouch(self._root, group.id, group.public, kind)
+        teams.admit(self._tx, self._root, group, key, self._recovery, self._now)
+        return group, key
 
     def admit_people(self, first: tuple[FirstPerson, ...]) -> None:
         own = {person.login: self._keep(person) for person in first}

@@ -38,6 +38,7 @@ from casevault.store import keyring_tables as tables
 from casevault.store.database import Database
 
 Lookup = dict[str, Any]
+_GENERATION = select(tables.keyring_identity.c.generation)
 _TRUST_VERSION = select(tables.keyring_trust.c.version)
 
 
@@ -210,6 +211,10 @@ class KeyringTransaction:
         """Return the plain columns of such rows without opening anything."""
         found = self._connection.execute(_statement(table, "lookups", *_shape(where)), _at(where))
         return [dict(row) for row in found.mappings()]
+
+    def generation(self) -> int:
+        """Return how new the keyring is: the number rises at every start and at every roll."""
+        return int(self._connection.execute(_GENERATION).scalar_one())
 
     def trust_version(self) -> int:
         """Return the number that rises whenever somebody's keys or vouches change."""

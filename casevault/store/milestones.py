@@ -8,15 +8,21 @@ from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction
 
 DRILL = "drill"
+# When the copies on the second medium were last replaced; the lowest epoch of the capsule there.
+CAPSULE, KEYRING_BACKUP, CAPSULE_FLOOR = "capsule", "keyring-backup", "capsule-floor"
+# The epoch to which the last roll that came to its end has rolled.
+ROLLED = "rolled"
+# When the data store was last put back from a backup: keys from before may belong to lost rows.
+RESTORED = "restored"
 
 
 def note(tx: KeyringTransaction, kind: str, at: int) -> None:
-    """Remember when (Unix seconds) something happened, instead of the time before."""
+    """Remember when (Unix seconds) something happened, or up to which number, instead of before."""
     tx.remove(tables.milestone, kind=kind)
     tx.add(tables.milestone, canonical.encode(at), kind=kind)
 
 
 def last(tx: KeyringTransaction, kind: str) -> int | None:
-    """Return when something last happened (Unix seconds), or None."""
+    """Return when something last happened (Unix seconds), or which number was noted, or None."""
     row = tx.one(tables.milestone, kind=kind)
     return None if row is None else Reader.of(row.content).number()

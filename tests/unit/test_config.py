@@ -42,6 +42,7 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "keyring_migrator_url": (("postgresql+psycopg://m@h/keyring",), ("", "http://m@h/keyring")),
     "keys_dir": (("roots", "/srv/roots"), ("var", "keyring", "var/keys", ".", "x/../var/keys")),
     "runtime_dir": (("/run/casevault", "run"), ()),
+    "second_medium": (("/media/usb/casevault", "medium"), ("var", "keyring/x", "keys", ".")),
     "host": (("127.0.0.1", "::1", "localhost"), (EVERYWHERE, "::", "192.0.2.1", "example.org", "")),
     "port": ((1, 65_535), (0, 65_536, "http")),
     "workers": ((1, 64), (0, 65)),
@@ -63,6 +64,7 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "purposes": (([], ["disability"]), ("disability", [7])),
     "log_level": (("debug", "info", "warning", "error"), ("trace", "INFO", "")),
 }
+PATHS = {"keys_dir", "runtime_dir", "second_medium"}
 GOOD = [(name, value) for name, (good, _) in TAKEN.items() for value in good]
 BAD = [(name, value) for name, (_, bad) in TAKEN.items() for value in bad]
 
@@ -103,7 +105,7 @@ def test_a_value_at_its_bounds_is_taken(tmp_path, name, value):
     """The last good value on each side works, from a file."""
     settings = load_settings(written(tmp_path, **{name: value}), {})
     shown = getattr(settings, name)
-    if name in ("keys_dir", "runtime_dir"):
+    if name in PATHS:
         assert shown == tmp_path / str(value)
     elif str(value).startswith("sqlite:///"):
         assert shown == f"sqlite:///{tmp_path}/{str(value).removeprefix('sqlite:///')}"
@@ -120,7 +122,7 @@ def test_a_value_past_its_bounds_is_refused_by_name(tmp_path, name, value):
     assert re.search(r"[Cc]hoose|Give|List|Use|Put|must begin|looks like|lists", sentence), found
 
 
-@pytest.mark.parametrize("name", sorted(set(TAKEN) - {"keys_dir", "runtime_dir"}))
+@pytest.mark.parametrize("name", sorted(set(TAKEN) - PATHS))
 def test_a_refusal_does_not_echo_the_value(tmp_path, name):
     """What was mistaken for another setting could be a password."""
     spoilt = f"{MARKER} " * 20

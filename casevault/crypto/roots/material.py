@@ -25,14 +25,17 @@ PRINCIPALS = ("service", "organisation", "ledger", "counting")
 
 @dataclass(frozen=True, slots=True)
 class RootMaterial:
-    """Everything the provider holds; versioned keys by number, the highest is current."""
+    """Everything the provider holds: keys by the number of their version, the highest is current.
+
+    A principal's version is the number of its pair; the keyring's principal keeps its id.
+    """
 
     keyring_id: UUID
     host_id: str
     epochs: dict[int, Key] = field(repr=False)
     peppers: dict[int, Key] = field(repr=False)
     services: dict[int, Key] = field(repr=False)
-    principals: dict[str, bytes] = field(repr=False)
+    principals: dict[str, dict[int, bytes]] = field(repr=False)
 
     @classmethod
     def fresh(cls, keyring_id: UUID, host_id: str) -> RootMaterial:
@@ -43,7 +46,7 @@ class RootMaterial:
             epochs={1: Key.random()},
             peppers={1: Key.random()},
             services={1: Key.random()},
-            principals={name: secrets.token_bytes(SECRET_BYTES) for name in PRINCIPALS},
+            principals={name: {1: secrets.token_bytes(SECRET_BYTES)} for name in PRINCIPALS},
         )
 
 
@@ -56,7 +59,10 @@ def encode(material: RootMaterial) -> bytes:
         "epochs": encode_keys(material.epochs),
         "peppers": encode_keys(material.peppers),
         "services": encode_keys(material.services),
-        "principals": {name: b64(seed) for name, seed in material.principals.items()},
+        "principals": {
+            name: {str(number): b64(seed) for number, seed in seeds.items()}
+            for name, seeds in material.principals.items()
+        },
     }
     return json.dumps(raw, indent=1).encode()
 
@@ -73,7 +79,7 @@ def decode(data: bytes) -> RootMaterial:
             epochs=decode_keys(raw["epochs"]),
             peppers=decode_keys(raw["peppers"]),
             services=decode_keys(raw["services"]),
-            principals={n: _secret(raw["principals"][n], SECRET_BYTES) for n in PRINCIPALS},
+            principals={name: _seeds(raw["principals"][name]) for name in PRINCIPALS},
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Tampered(code="roots") from None
@@ -90,6 +96,13 @@ def decode_keys(raw: dict[str, str]) -> dict[int, Key]:
     if not keys:
         raise Tampered(code="roots")
     return keys
+
+
+def _seeds(raw: dict[str, str]) -> dict[int, bytes]:
+    seeds = {int(number): _secret(text, SECRET_BYTES) for number, text in raw.items()}
+    if not seeds:
+        raise Tampered(code="roots")
+    return seeds
 
 
 def _secret(text: str, length: int) -> bytes:

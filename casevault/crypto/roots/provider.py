@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -94,13 +95,27 @@ class RootProvider:
         """Return the versions of the service key, newest first."""
         return tuple(sorted(self._held().services, reverse=True))
 
-    def principal(self, name: str) -> PrincipalSecret:
-        """Return one of `PRINCIPALS`. `counting` opens facts: for `services.reporting` only."""
-        return PrincipalSecret(self._held().principals[name])
+    def principal(self, name: str, version: int | None = None) -> PrincipalSecret:
+        """Return one of `PRINCIPALS` (its current pair by default).
 
-    def export(self) -> bytes:
-        """Return everything that is held, for the capsule: as secret as the keys themselves."""
-        return encode(self._held())
+        `counting` opens facts: for `services.reporting` only.
+        """
+        return PrincipalSecret(self._versioned(lambda held: held.principals[name], version))
+
+    def principal_versions(self, name: str) -> tuple[int, ...]:
+        """Return the versions of a principal's pair, newest first."""
+        return tuple(sorted(self._held().principals[name], reverse=True))
+
+    def export(self, epochs_from: int = 0) -> bytes:
+        """Return everything that is held, for the capsule: as secret as the keys themselves.
+
+        Of the epochs only those from a number on: what is about to be destroyed leaves no copy.
+        """
+        held = self._held()
+        epochs = {number: key for number, key in held.epochs.items() if number >= epochs_from}
+        if not epochs:
+            raise ValueError("a copy without an epoch opens nothing")
+        return encode(replace(held, epochs=epochs))
 
     def reload(self) -> RootMaterial:
         """Read the vessel again."""
@@ -141,7 +156,7 @@ class RootProvider:
         self._stamp = self._vessel.stamp()
         self._fresh_until = time.monotonic() + _FRESH_SECONDS
 
-    def _versioned(self, of: Callable[[RootMaterial], dict[int, Key]], version: int | None) -> Key:
+    def _versioned(self, of: Callable[[RootMaterial], dict[int, T]], version: int | None) -> T:
         keys = of(self._held())
         number = max(keys) if version is None else version
         found = keys.get(number) or of(self.reload()).get(number)

@@ -24,7 +24,7 @@ NOT_HTTP = (
     "ledger",
     "vouching.py",
 )
-OPERATORS = {"Misconfigured"}
+OPERATORS = {"Misconfigured", "MediumFault"}
 CLASSES = {
     name
     for name, kind in vars(errors).items()
