@@ -28,7 +28,7 @@ from casevault.errors import Busy, FieldError, Invalid, Tampered
 MIN_CHARACTERS = 15
 MAX_CHARACTERS = 256
 _ARGON2_BYTES = 64
-_SALT_BYTES = 16
+SALT_BYTES = 16
 _WAIT_SECONDS = 10.0
 # How many may wait or be at work for each that is at work.
 _PLACES_PER_SLOT = 3
@@ -115,7 +115,7 @@ class PassphraseKdf:
         self, organisation: UUID, staff: UUID, secret: PrincipalSecret, passphrase: str, pepper: Key
     ) -> Envelope:
         """Seal a person's secret under a new passphrase."""
-        salt = secrets.token_bytes(_SALT_BYTES)
+        salt = fresh_salt()
         key = self._kek(self.profile, passphrase, salt, staff, pepper)
         place = _place(organisation, staff, self.profile, pepper.version)
         return Envelope(self.profile, salt, pepper.version, seal(key, place, secret.seed))
@@ -128,7 +128,7 @@ class PassphraseKdf:
         if (
             not envelope.profile.is_acceptable()
             or envelope.pepper_version != pepper.version
-            or len(envelope.salt) != _SALT_BYTES
+            or len(envelope.salt) != SALT_BYTES
         ):
             raise Tampered(code="envelope")
         key = self._kek(envelope.profile, passphrase, envelope.salt, staff, pepper)
@@ -137,7 +137,7 @@ class PassphraseKdf:
 
     def waste(self, passphrase: str, pepper: Key) -> None:
         """Spend what `open` spends, for a name that does not exist."""
-        self._kek(self.profile, passphrase, bytes(_SALT_BYTES), UUID(int=0), pepper)
+        self._kek(self.profile, passphrase, bytes(SALT_BYTES), UUID(int=0), pepper)
 
     def _kek(
         self, profile: KdfProfile, passphrase: str, salt: bytes, staff: UUID, pepper: Key
@@ -145,20 +145,30 @@ class PassphraseKdf:
         if not self._slots.acquire(timeout=_WAIT_SECONDS):
             raise _busy()
         try:
-            raw = hash_secret_raw(
-                # A lone surrogate is no text; it is as wrong as any other wrong passphrase.
-                normalise(passphrase).encode(errors="replace"),
-                salt,
-                time_cost=profile.passes,
-                memory_cost=profile.memory,
-                parallelism=profile.lanes,
-                hash_len=_ARGON2_BYTES,
-                type=Type.ID,
-            )
+            raw = stretch(profile, passphrase, salt)
         finally:
             self._slots.release()
         info = canonical.encode("casevault/1/kek", staff, pepper.version)
         return Key(HKDF(SHA256(), 32, pepper.material, info).derive(raw))
+
+
+def stretch(profile: KdfProfile, passphrase: str, salt: bytes) -> bytes:
+    """Return the 64 bytes that Argon2id makes of a passphrase."""
+    return hash_secret_raw(
+        # A lone surrogate is no text; it is as wrong as any other wrong passphrase.
+        normalise(passphrase).encode(errors="replace"),
+        salt,
+        time_cost=profile.passes,
+        memory_cost=profile.memory,
+        parallelism=profile.lanes,
+        hash_len=_ARGON2_BYTES,
+        type=Type.ID,
+    )
+
+
+def fresh_salt() -> bytes:
+    """Return a random salt for `stretch`."""
+    return secrets.token_bytes(SALT_BYTES)
 
 
 def normalise(passphrase: str) -> str:

@@ -15,10 +15,11 @@ from typing import TypeVar
 from uuid import UUID
 
 from casevault.crypto.principals import PrincipalSecret
+from casevault.crypto.roots.files import host_id
 from casevault.crypto.roots.material import RootMaterial, encode
 from casevault.crypto.roots.vessels import Shredding, Stamp, Vessel
 from casevault.crypto.sealing import Key
-from casevault.errors import KeyUnavailable
+from casevault.errors import Busy, KeyUnavailable, Tampered
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ class RootProvider:
     def __init__(self, vessel: Vessel) -> None:
         self._vessel = vessel
         self._lock = threading.Lock()
+        self._material: RootMaterial | None = None
         self._stamp: Stamp = None
         self._fresh_until = 0.0
         self.reload()
@@ -131,30 +133,53 @@ class RootProvider:
             material = self._vessel.read()
             outcome = act(material)
             self._vessel.write(material)
-            self._material = material
-            self._note()
+            self._keep(material)
             return outcome
 
+    def move(self, into: Callable[[RootMaterial], Vessel]) -> Vessel:
+        """Put the material into another vessel of this machine; return the one it was in.
+
+        What the new one gives back is compared before anything relies on it.
+        """
+        with self._lock, self._vessel.locked():
+            old = self._vessel
+            held = replace(old.read(), host_id=host_id())
+            new = into(held)
+            if encode(new.read()) != encode(held):
+                raise Tampered(code="roots")
+            self._vessel = new
+            self._keep(held)
+            return old
+
     def _held(self) -> RootMaterial:
-        if time.monotonic() < self._fresh_until:
-            return self._material
-        stamp = self._vessel.stamp()
-        if stamp is not None and stamp != self._stamp:
+        held = self._material
+        if held is not None and time.monotonic() < self._fresh_until:
+            return held
+        stamp = self._reached(self._vessel.stamp)
+        if held is None or (stamp is not None and stamp != self._stamp):
             return self.reload()
         self._fresh_until = time.monotonic() + _FRESH_SECONDS
-        return self._material
+        return held
 
     def _read(self) -> RootMaterial:
         # The stamp first: a write between the two is then noticed, not missed.
-        stamp = self._vessel.stamp()
-        self._material = self._vessel.read()
-        self._stamp = stamp
-        self._fresh_until = time.monotonic() + _FRESH_SECONDS
-        return self._material
+        stamp = self._reached(self._vessel.stamp)
+        held = self._reached(self._vessel.read)
+        self._keep(held, stamp)
+        return held
 
-    def _note(self) -> None:
-        self._stamp = self._vessel.stamp()
+    def _keep(self, held: RootMaterial, stamp: Stamp = None) -> None:
+        self._material = held
+        self._stamp = stamp or self._vessel.stamp()
         self._fresh_until = time.monotonic() + _FRESH_SECONDS
+
+    def _reached(self, ask: Callable[[], T]) -> T:
+        # What is in memory is not used while its vessel is out of reach, and not kept either.
+        try:
+            return ask()
+        except Busy:
+            self._material = None
+            raise
 
     def _versioned(self, of: Callable[[RootMaterial], dict[int, T]], version: int | None) -> T:
         keys = of(self._held())

@@ -7,16 +7,43 @@ changes is `RootProvider`'s. So nothing above ever asks which vessel there is.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
+from uuid import UUID
 
 from casevault.crypto.roots import files, material
 from casevault.crypto.roots.material import RootMaterial
 
 Shredding = Literal["best effort", "destroyed in hardware"]
+Asks = Literal["passphrase", "pin"]
 Stamp = tuple[int, int] | None
 
 ROOT_FILE = "root.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RootsKey:
+    """What opens a vessel without asking anybody: handed from the service to its workers."""
+
+    secret: bytes = field(repr=False)
+
+
+NO_KEY = RootsKey(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class RootsPlace:
+    """Where root material is: its folder and, if one is used, the token with its library."""
+
+    folder: Path
+    module: Path | None = None
+    token: str = ""
+
+    @property
+    def file(self) -> Path:
+        """The file of the material, whatever vessel it is in."""
+        return self.folder / ROOT_FILE
 
 
 class Vessel(Protocol):
@@ -32,7 +59,7 @@ class Vessel(Protocol):
         ...
 
     def read(self) -> RootMaterial:
-        """Return the material as it is now."""
+        """Return the material as it is now; `Busy` while the vessel is out of reach."""
         ...
 
     def write(self, held: RootMaterial) -> None:
@@ -40,7 +67,14 @@ class Vessel(Protocol):
         ...
 
     def stamp(self) -> Stamp:
-        """Return what differs after another process wrote; None while nothing can be said."""
+        """Return what differs after another process wrote, None while there is no file.
+
+        `Busy` while the vessel is out of reach: then nobody may go on with what was read earlier.
+        """
+        ...
+
+    def abandon(self, keyring: UUID) -> None:
+        """Remove what this vessel keeps outside its file, after the material went elsewhere."""
         ...
 
 
@@ -49,8 +83,8 @@ class PlainVessel:
 
     shredding: Shredding = "best effort"
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / ROOT_FILE
+    def __init__(self, place: RootsPlace) -> None:
+        self._path = place.file
 
     def locked(self) -> AbstractContextManager[None]:
         """Keep other processes from changing the file meanwhile."""
@@ -69,6 +103,9 @@ class PlainVessel:
     def stamp(self) -> Stamp:
         """Return the file's identity: every write makes a new one."""
         return file_stamp(self._path)
+
+    def abandon(self, keyring: UUID) -> None:
+        """There is nothing besides the file."""
 
 
 def file_stamp(path: Path) -> Stamp:
