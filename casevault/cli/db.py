@@ -1,4 +1,4 @@
-"""``casevault db``: migrations of both stores."""
+"""``casevault db``: migrations of both stores, backups of the data store."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 import typer
 
 from casevault import bootstrap
+from casevault.cli import settling
 from casevault.cli.output import ConfigOption, say, settings_from
 from casevault.store import migrate
 from casevault.store.database import Database
 
 app = typer.Typer(help="Example: casevault db upgrade", no_args_is_help=True)
+app.command()(settling.settle)
 BRANCHES = ("data", "keyring")
 
 

@@ -54,9 +54,15 @@ class Person:
 
 @contextmanager
 def signed_in(
-    config: Path | None, login: str | None = None, passphrase_fd: int | None = None
+    config: Path | None,
+    login: str | None = None,
+    passphrase_fd: int | None = None,
+    *,
+    unsettled: bool = False,
 ) -> Iterator[Person]:
     """Open the vault and sign a person in; sign out and close it whatever happens inside.
+
+    `unsettled`: also where the data store came from a backup and is to be settled.
 
     :raises Unauthenticated: login and passphrase do not open an envelope, or the code is wrong.
     """
@@ -65,7 +71,7 @@ def signed_in(
     bootstrap.harden_process()
     name = login if login is not None else typer.prompt("Login", err=True)
     passphrase, code = _secrets(passphrase_fd)
-    vault = bootstrap.open_vault(settings, secrets.token_bytes(_BOOT_BYTES))
+    vault = bootstrap.open_vault(settings, secrets.token_bytes(_BOOT_BYTES), unsettled=unsettled)
     try:
         begun = vault.sessions.sign_in(name, passphrase, code)
         person = Person(vault, begun.token)

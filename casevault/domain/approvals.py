@@ -26,6 +26,7 @@ class ApprovedAct(StrEnum):
     CASE_CLOSE = "case.close"
     KEYS_RECOVER = "keys.recover"
     BREAK_GLASS = "break_glass"
+    DATA_SETTLE = "data.settle"
 
 
 class Decision(StrEnum):
@@ -74,6 +75,10 @@ POLICIES: Mapping[ApprovedAct, Policy] = MappingProxyType(
         ApprovedAct.CASE_CLOSE: Policy(frozenset({Role.SUPERVISOR}), 365 * _DAY, own_team=True),
         # Custodians have to come together; a week, because a month-old yes is nobody's any more.
         ApprovedAct.KEYS_RECOVER: Policy(
+            frozenset({Role.DPO, Role.SUPERVISOR, Role.AUDITOR}), 7 * _DAY
+        ),
+        # That what a backup did not hold is lost is said by two who would miss different things.
+        ApprovedAct.DATA_SETTLE: Policy(
             frozenset({Role.DPO, Role.SUPERVISOR, Role.AUDITOR}), 7 * _DAY
         ),
         # An emergency that can wait for longer is not one.

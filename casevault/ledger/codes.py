@@ -136,6 +136,10 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "system.start": "system",
         "system.crash": "system",
         "system.restore": "system",
+        "data.backup": "system",
+        "data.settle": "system",
+        "data.settle_failed": "system",
+        "case.erase_again": "system",
         "system.tamper": "system",
     }
 )

@@ -131,6 +131,23 @@ def of_case(
     return {name: Versions(tx.organisation, rows) for name, rows in found.items()}
 
 
+def cases(tx: KeyringTransaction) -> set[UUID]:
+    """Return every case of which a key is named."""
+    return {row["case_id"] for row in tx.lookups(tables.case_key)}
+
+
+def of_cases(tx: KeyringTransaction, ids: list[UUID]) -> dict[UUID, dict[str, Versions]]:
+    """Return what `of_case` returns, of several cases."""
+    found: dict[UUID, dict[str, dict[int, CaseKeyRow]]] = {}
+    for row in (_row(raw) for raw in tx.find(tables.case_key, case_id=ids)):
+        versions = found.setdefault(row.case, {}).setdefault(row.compartment, {})
+        versions[row.version] = row
+    return {
+        case: {name: Versions(tx.organisation, rows) for name, rows in names.items()}
+        for case, names in found.items()
+    }
+
+
 def prefetch(tx: KeyringTransaction, cases: list[UUID]) -> None:
     """Read at once what `of_case` will ask for about each of these cases."""
     tx.prefetch(tables.case_key, case_id=cases)
@@ -153,6 +170,17 @@ def raise_anchor(tx: KeyringTransaction, row: CaseKeyRow, manifest: Manifest) ->
     if manifest.revision > present.anchor.revision:
         anchored = replace(present, anchor=Anchor(manifest.revision, manifest.commitment))
         tx.replace(tables.case_key, anchored.encode(), **_lookup(row))
+
+
+def set_anchor(
+    tx: KeyringTransaction, case: UUID, compartment: str, version: int, anchor: Anchor
+) -> None:
+    """Remember another state, older ones too: only for what two people have signed."""
+    raw = tx.one(tables.case_key, lock=True, case_id=case, compartment=compartment, version=version)
+    if raw is None:
+        raise Conflict(code="case-key.gone")
+    row = replace(_row(raw), anchor=anchor)
+    tx.replace(tables.case_key, row.encode(), **_lookup(row))
 
 
 def _add(tx: KeyringTransaction, rows: list[CaseKeyRow]) -> None:

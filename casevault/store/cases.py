@@ -101,16 +101,29 @@ def ids_of_team(connection: Connection, ids: Sequence[UUID], team: UUID) -> set[
     return found
 
 
+def check_stamp(roots: RootProvider, row: dict[str, Any]) -> None:
+    """Return if the service wrote exactly this row of `case_file`, else `Tampered`."""
+    columns = dict(row)
+    found = bytes(columns.pop("mac"))
+    stamps.check(roots, _STAMP, _stamped(columns), found)
+
+
 def _columns(roots: RootProvider, case: CaseMetadata) -> dict[str, Any]:
     columns = {_COLUMN.get(name, name): value for name, value in asdict(case).items()}
     columns["status"] = case.status.value
     return columns | {"mac": stamps.stamp(roots, _STAMP, _stamped(columns))}
 
 
+<<<<<<< HEAD
 def _case(roots: RootProvider, row: dict[str, Any]) -> CaseMetadata:
     found = bytes(row.pop("mac"))
     stamps.check(roots, _STAMP, _stamped(row), found)
     fields = {_FIELD.get(name, name): value for name, value in row.items()}
+=======
+def _case(roots: RootProvider, row: dict[str, Any]) -> CaseMetadata:
+    check_stamp(roots, row)
+    fields = {_FIELD.get(name, name): value for name, value in row.items() if name != "mac"}
+>>>>>>> 227482d (Data store: a copy in a file, looking through one, settling what was restored)
     return CaseMetadata(**fields | {"status": Status(row["status"])})
 
 

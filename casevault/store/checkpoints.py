@@ -89,3 +89,12 @@ class Checkpoints:
             yield
         finally:
             os.close(descriptor)
+
+
+def remembered(folder: Path, origin: str, roots: RootProvider) -> Checkpoint | None:
+    """Return what the signer of this host signed last, None if it has no memory."""
+    try:
+        note = (folder / STATE_FILE).read_bytes()
+    except FileNotFoundError:
+        return None
+    return open_note(note, origin, roots.principal("ledger").public.sign, is_raw_signature)

@@ -14,12 +14,22 @@ CAPSULE, KEYRING_BACKUP, CAPSULE_FLOOR = "capsule", "keyring-backup", "capsule-f
 ROLLED = "rolled"
 # When the data store was last put back from a backup: keys from before may belong to lost rows.
 RESTORED = "restored"
+# A backup of the data store was made, and restored for a trial.
+BACKUP = "backup"
+# The data store was replaced by a backup, and nobody has settled it yet.
+UNSETTLED = "unsettled"
+SETTLED = "settled"
 
 
 def note(tx: KeyringTransaction, kind: str, at: int) -> None:
     """Remember when (Unix seconds) something happened, or up to which number, instead of before."""
     tx.remove(tables.milestone, kind=kind)
     tx.add(tables.milestone, canonical.encode(at), kind=kind)
+
+
+def forget(tx: KeyringTransaction, kind: str) -> None:
+    """Remember no longer that something happened."""
+    tx.remove(tables.milestone, kind=kind)
 
 
 def last(tx: KeyringTransaction, kind: str) -> int | None:

@@ -115,6 +115,15 @@ import_line = Table(
     sqlite_with_rowid=False,
 )
 
+# Cases whose data is there and whose keys are not, without a tombstone: kept, opened by nobody.
+quarantine = Table(
+    "quarantine",
+    data,
+    Column("case_id", Uuid, ForeignKey("case_file.id"), primary_key=True),
+    Column("since", String(7), nullable=False),
+    sqlite_with_rowid=False,
+)
+
 ledger_entry = Table(
     "ledger_entry",
     data,

@@ -1,0 +1,56 @@
+"""The data half of an erasure: the rows of cases whose keys are gone, and every trace beside them.
+
+Which rows belong to a case is read from the tables themselves: whatever has a `case_id`. So a table
+that is added tomorrow is erased from without being named here. Needs no key. Must only ever be
+called for what the keyring has a tombstone of: nothing is removed because a key is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, Table, delete, select
+
+from casevault.crypto.roots import RootProvider
+from casevault.store import import_lines, tables
+
+# Names of the columns by which a row belongs to a case, and to one compartment of it.
+CASE, COMPARTMENT = "case_id", "compartment"
+
+
+def tables_of_cases() -> tuple[Table, ...]:
+    """Return every table whose rows belong to a case, those that refer to others first."""
+    return tuple(table for table in reversed(tables.data.sorted_tables) if CASE in table.c)
+
+
+def present(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of these cases of which any row is left."""
+    found: set[UUID] = set()
+    for table in tables_of_cases():
+        found |= set(
+            connection.execute(select(table.c[CASE]).where(table.c[CASE].in_(ids))).scalars()
+        )
+    case = tables.case_file
+    return found | set(connection.execute(select(case.c.id).where(case.c.id.in_(ids))).scalars())
+
+
+def remove_cases(connection: Connection, roots: RootProvider, ids: Sequence[UUID]) -> None:
+    """Delete everything of these cases."""
+    for table in tables_of_cases():
+        connection.execute(delete(table).where(table.c[CASE].in_(ids)))
+    for case_id in ids:
+        import_lines.forget(connection, roots, case_id)
+    connection.execute(delete(tables.case_file).where(tables.case_file.c.id.in_(ids)))
+
+
+def remove_compartments(connection: Connection, case_id: UUID, names: Iterable[str]) -> int:
+    """Delete what lies in some compartments of a case; return how many rows there were."""
+    chosen = list(names)
+    return sum(
+        connection.execute(
+            delete(table).where(table.c[CASE] == case_id, table.c[COMPARTMENT].in_(chosen))
+        ).rowcount
+        for table in tables_of_cases()
+        if COMPARTMENT in table.c
+    )

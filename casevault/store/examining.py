@@ -1,0 +1,152 @@
+"""Looking through a whole data store: is it one that a vault can be run on.
+
+Everything that can be checked without a key of a case: the schema, the access log (every leaf, tag
+and digest of a sealed body, up to the head), the stamp of every case, the headers of all that is
+sealed. Changes nothing. Must never say that something is well which it did not look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, text
+
+from casevault.crypto import macs
+from casevault.crypto.roots import RootProvider
+from casevault.crypto.sealing import header
+from casevault.errors import Misconfigured, Tampered
+from casevault.ledger.tree import Frontier, leaf_hash
+from casevault.store import cases, migrate, tables, tree
+from casevault.store.database import Database
+
+_AT_ONCE = 1000
+# Tables whose rows are sealed objects: nothing of theirs opens without a key, but their form shows.
+_SEALED = (tables.document, tables.manifest, tables.private_object, tables.ledger_body)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a data store is and holds; numbers only."""
+
+    organisation: UUID
+    keyring_id: UUID
+    generation: int
+    schema: str
+    ledger_size: int
+    ledger_root: bytes
+    rows: dict[str, int]
+
+
+def examine(database: Database, roots: RootProvider) -> Examined:
+    """Look through a data store, in one moment of it.
+
+    :raises Tampered: something in it is not what this vault wrote.
+    :raises Misconfigured: it is not a data store of this version.
+    """
+    schema = migrate.current(database, "data")
+    if schema is None or schema != migrate.head("data"):
+        raise Misconfigured(
+            "This data store has the schema of another version. Use the version of CaseVault that"
+            " made it, or bring it up with `casevault db upgrade`.",
+            code="store.schema",
+        )
+    with database.reading() as connection:
+        if database.is_sqlite:
+            _check_pages(connection)
+        identity = connection.execute(select(tables.store_identity)).one_or_none()
+        if identity is None:
+            raise Misconfigured("This data store is empty.", code="identity.empty")
+        head = check_ledger(connection, roots)
+        check_cases(connection, roots)
+        for table in _SEALED:
+            _check_headers(connection, table)
+        return Examined(
+            identity.organisation_id,
+            identity.keyring_id,
+            int(identity.generation),
+            schema,
+            head.size,
+            head.root(),
+            _counts(connection),
+        )
+
+
+def check_ledger(connection: Connection, roots: RootProvider) -> Frontier:
+    """Return the head of the log if every entry below it, and every staged one, holds."""
+    found, wanted = Frontier(), tree.head(connection)
+    for batch in _entries(connection):
+        for position, row in enumerate(batch, start=found.size):
+            _check_entry(roots, row, position)
+        found = found.extend([bytes(row.hash) for row in batch])
+    if (found.size, found.encode()) != (wanted.size, wanted.encode()):
+        raise Tampered(code="ledger.head")
+    _check_staged(connection, roots)
+    return found
+
+
+def check_cases(connection: Connection, roots: RootProvider) -> int:
+    """Return how many cases there are, if the stamp of each holds."""
+    count = 0
+    for rows in _batches(connection, select(tables.case_file).order_by(tables.case_file.c.id)):
+        for row in rows:
+            cases.check_stamp(roots, dict(row._mapping))
+            count += 1
+    return count
+
+
+def _check_pages(connection: Connection) -> None:
+    if connection.execute(text("PRAGMA integrity_check")).scalars().all() != ["ok"]:
+        raise Tampered(code="store.pages")
+    if connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
+        raise Tampered(code="store.rows")
+
+
+def _entries(connection: Connection) -> Iterator[Any]:
+    entry, leaf, body = tables.ledger_entry, tables.ledger_leaf, tables.ledger_body
+    return _batches(
+        connection,
+        select(leaf.c.position, leaf.c.hash, entry, body.c.sealed)
+        .join(entry, entry.c.id == leaf.c.entry_id)
+        .outerjoin(body, body.c.entry_id == entry.c.id)
+        .order_by(leaf.c.position),
+    )
+
+
+def _check_entry(roots: RootProvider, row: Any, position: int) -> None:  # noqa: ANN401 - a Row
+    leaf, digest = bytes(row.leaf), bytes(row.body_digest)
+    tree.check_tag(roots, leaf, digest, bytes(row.tag))
+    if row.position != position or leaf_hash(leaf) != bytes(row.hash):
+        raise Tampered(code="ledger.entry")
+    # A body may be gone: its time was over. One that is there is the one that was written.
+    if row.sealed is not None and not macs.same(tree.digest_of(bytes(row.sealed)), digest):
+        raise Tampered(code="ledger.body")
+
+
+def _check_staged(connection: Connection, roots: RootProvider) -> None:
+    entry, pending = tables.ledger_entry, tables.ledger_pending
+    query = select(entry).join(pending, pending.c.entry_id == entry.c.id).order_by(entry.c.id)
+    for rows in _batches(connection, query):
+        for row in rows:
+            tree.check_tag(roots, bytes(row.leaf), bytes(row.body_digest), bytes(row.tag))
+
+
+def _check_headers(connection: Connection, table: Any) -> None:  # noqa: ANN401 - a Table
+    query = select(table.c.sealed).order_by(*table.primary_key.columns)
+    for rows in _batches(connection, query):
+        for row in rows:
+            header(bytes(row.sealed))
+
+
+def _counts(connection: Connection) -> dict[str, int]:
+    return {
+        table.name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+        for table in tables.data.sorted_tables
+    }
+
+
+def _batches(connection: Connection, query: Any) -> Iterator[Any]:  # noqa: ANN401 - a Select
+    found = connection.execution_options(yield_per=_AT_ONCE).execute(query)
+    yield from found.partitions(_AT_ONCE)
