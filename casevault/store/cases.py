@@ -114,16 +114,9 @@ def _columns(roots: RootProvider, case: CaseMetadata) -> dict[str, Any]:
     return columns | {"mac": stamps.stamp(roots, _STAMP, _stamped(columns))}
 
 
-<<<<<<< HEAD
-def _case(roots: RootProvider, row: dict[str, Any]) -> CaseMetadata:
-    found = bytes(row.pop("mac"))
-    stamps.check(roots, _STAMP, _stamped(row), found)
-    fields = {_FIELD.get(name, name): value for name, value in row.items()}
-=======
 def _case(roots: RootProvider, row: dict[str, Any]) -> CaseMetadata:
     check_stamp(roots, row)
     fields = {_FIELD.get(name, name): value for name, value in row.items() if name != "mac"}
->>>>>>> 227482d (Data store: a copy in a file, looking through one, settling what was restored)
     return CaseMetadata(**fields | {"status": Status(row["status"])})
 
 
