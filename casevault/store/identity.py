@@ -13,8 +13,9 @@ from sqlalchemy import insert, select, update
 
 from casevault.crypto.roots import RootProvider
 from casevault.errors import Misconfigured
-from casevault.store import keyring_tables, tables, tree
+from casevault.store import keyring_tables, milestones, tables, tree
 from casevault.store.database import Database
+from casevault.store.keyring import KeyringTransaction
 
 
 def require_empty(data: Database, keyring: Database) -> None:
@@ -87,6 +88,16 @@ def check(data: Database, keyring: Database, roots: RootProvider, organisation: 
             "This keyring is older than the data has seen: keys destroyed since would come back."
             " Restore the newest keyring backup.",
             code="identity.older",
+        )
+
+
+def require_settled(tx: KeyringTransaction) -> None:
+    """Refuse a data store that came from a backup and was not settled."""
+    if milestones.last(tx, milestones.RESTORED) is not None:
+        raise Misconfigured(
+            "The data store was restored from a backup and is not settled yet: what was erased"
+            " since could be in it. Run `casevault db settle`.",
+            code="identity.unsettled",
         )
 
 
