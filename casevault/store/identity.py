@@ -93,7 +93,7 @@ def check(data: Database, keyring: Database, roots: RootProvider, organisation: 
 
 def require_settled(tx: KeyringTransaction) -> None:
     """Refuse a data store that came from a backup and was not settled."""
-    if milestones.last(tx, milestones.RESTORED) is not None:
+    if milestones.last(tx, milestones.UNSETTLED) is not None:
         raise Misconfigured(
             "The data store was restored from a backup and is not settled yet: what was erased"
             " since could be in it. Run `casevault db settle`.",

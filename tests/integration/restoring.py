@@ -49,7 +49,7 @@ class Copies:
         self._clear()
         if marked:
             with stores.keyring.writing() as tx:
-                milestones.note(tx, milestones.RESTORED, stores.now())
+                milestones.note(tx, milestones.UNSETTLED, stores.now())
         dumps.load(copy, dumps.form_of(self.url), self.url, self._programs)
         stores.keyring.database.close()
         self.reopen()

@@ -344,7 +344,7 @@ def test_quarantine_and_milestones_are_left_as_they_should(copies):
     copies.put_back(copies.take())
     copies.settle_with_two()
     with copies.keyring() as tx:
-        assert milestones.last(tx, milestones.RESTORED) is None
+        assert milestones.last(tx, milestones.UNSETTLED) is None
         assert milestones.last(tx, milestones.SETTLED) == copies.vault.now
     with copies.vault.stores.data.reading() as connection:
         assert quarantine.all_(connection) == set()
