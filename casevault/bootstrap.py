@@ -55,6 +55,7 @@ from casevault.services.readiness import Readiness
 from casevault.services.records import Records
 from casevault.services.recovery import Recovery
 from casevault.services.resets import Resets
+from casevault.services.rolls import Rolls
 from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
 from casevault.services.transitions import Transitions
@@ -65,6 +66,7 @@ from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
 from casevault.store.keyring import Keyring
 from casevault.store.ledger import SERVICE, Act, Ledger
+from casevault.store.media import Medium
 from casevault.store.months import Months
 from casevault.store.open_sessions import Limits, OpenSessions
 from casevault.store.stores import Stores
@@ -191,6 +193,12 @@ def open_vault(
 def checkpoints(settings: Settings, stores: Stores) -> Checkpoints:
     """Return the signer of the configured origin."""
     return Checkpoints(stores.data, stores.roots, settings.ledger_origin, settings.keys_dir)
+
+
+def rolls(settings: Settings, stores: Stores) -> Rolls:
+    """Return what rolls the keyring, with the configured second medium."""
+    medium = Medium(settings.second_medium, stores.roots.keyring_id)
+    return Rolls(stores, medium, settings.epochs_kept)
 
 
 def databases(settings: Settings, *, migrator: bool = False) -> tuple[Database, Database]:

@@ -11,11 +11,21 @@ import typer
 from casevault import bootstrap
 from casevault.bootstrap import harden_process
 from casevault.cli import shares
-from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from, table
+from casevault.cli.output import (
+    EXIT_PARTIAL,
+    ConfigOption,
+    JsonOption,
+    emit,
+    fail,
+    say,
+    settings_from,
+    table,
+)
 from casevault.cli.personal import LoginOption, PassphraseFdOption, signed_in
 from casevault.domain import approvals as rules
 from casevault.domain.access import SECOND_FACTOR
 from casevault.domain.approvals import RecoveryScope, Wish
+from casevault.errors import MediumFault
 from casevault.services.recovery import Recovery
 from casevault.store import sweeping
 from casevault.store.caller import Gate
@@ -40,6 +50,43 @@ def status(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> No
         emit([{"table": name, "epoch": int(e), "rows": int(c)} for name, e, c in rows])
     else:
         table("Keyring rows", ("table", "epoch", "rows"), rows)
+
+
+@app.command()
+def roll(
+    erase_now: bool = typer.Option(
+        False, "--erase-now", help="Keep no older epoch: what was deleted is gone for good."
+    ),
+    new_medium: bool = typer.Option(
+        False, "--new-medium", help="The second medium is a new one; the last is destroyed."
+    ),
+    config: Path | None = ConfigOption,
+    as_json: bool = JsonOption,
+) -> None:
+    """Example: casevault keys roll
+
+    Move the keyring to a new epoch and replace the copies on the second medium; nightly. (operator)
+
+    Everybody goes on working meanwhile. A roll that was cut off is gone on with. When the copies
+    cannot be made no epoch is destroyed, and the exit code is 3.
+    """
+    harden_process()
+    settings = settings_from(config)
+    stores = bootstrap.open_stores(settings)
+    try:
+        rolls = bootstrap.rolls(settings, stores)
+        done = rolls.roll(erase_now=erase_now, new_medium=new_medium)
+    except MediumFault as fault:
+        fail(fault)
+        say("No epoch was destroyed: what was deleted since the last roll could still be opened.")
+        raise typer.Exit(EXIT_PARTIAL) from None
+    finally:
+        stores.close()
+    if as_json:
+        emit({"epoch": done.epoch, "moved": done.moved, "destroyed": done.destroyed})
+    else:
+        gone = ", ".join(map(str, done.destroyed)) or "none"
+        print(f"Epoch {done.epoch}: {done.moved} rows moved; epochs destroyed: {gone}.")
 
 
 @app.command()

@@ -22,6 +22,7 @@ ConfigOption = typer.Option(
     help="Configuration file (default: $CASEVAULT_CONFIG, else ./casevault.toml).",
 )
 JsonOption = typer.Option(False, "--json", help="Print data as JSON.")
+EXIT_PARTIAL = 3
 messages = Console(stderr=True, highlight=False)
 
 

@@ -17,14 +17,13 @@ import typer
 
 from casevault import bootstrap, founding
 from casevault.cli import sheets
-from casevault.cli.output import say
+from casevault.cli.output import EXIT_PARTIAL, say
 from casevault.config import Settings, load_settings
 from casevault.crypto import recovery
 from casevault.crypto.roots import write_private
 from casevault.errors import Invalid, Misconfigured
 
 EXISTS = "There is a configuration file already, or it cannot be made. Choose another --config."
-EXIT_PARTIAL = 3
 _PAGE = "shares.html"
 _WORDS_ASKED = 2
 _MARK = "unfinished = "

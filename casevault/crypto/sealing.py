@@ -111,7 +111,10 @@ class Opened:
 
 def seal(key: Key, place: Place, content: bytes, revision: int = 1) -> bytes:
     """Return sealed bytes of `content` for `place`: 100 bytes plus a power-of-two bucket."""
-    plain = _pad(content)
+    return _sealed(key, place, _pad(content), revision)
+
+
+def _sealed(key: Key, place: Place, plain: bytes, revision: int) -> bytes:
     salt = secrets.token_bytes(24)
     message_key, commitment = _derive(key, place.kind, salt)
     head = (
@@ -131,20 +134,37 @@ def unseal(key: Key, place: Place, sealed: bytes, revision: int | None = None) -
     Every other outcome, whatever its cause, is `Tampered` without further detail.
     """
     try:
-        head = header(sealed)
-        if not hmac.compare_digest(head.key_id, key.id) or head.version != key.version:
-            raise Tampered(code="sealed")
+        head, plain = _decrypted(key, place, sealed)
         if revision is not None and head.revision != revision:
             raise Tampered(code="sealed")
-        message_key, commitment = _derive(key, place.kind, head.salt)
-        # AES-GCM does not commit to its key; without this comparison one ciphertext could be
-        # made to open to two different contents under two keys.
-        if not hmac.compare_digest(commitment, head.commitment):
-            raise Tampered(code="sealed")
-        plain = AESGCM(message_key).decrypt(
-            _NONCE, sealed[HEADER_BYTES:], _aad(sealed[:HEADER_BYTES], place)
-        )
-        return Opened(_unpad(plain), head.revision, commitment)
+        return Opened(_unpad(plain), head.revision, head.commitment)
+    except (InvalidTag, TypeError, ValueError, OverflowError):
+        raise Tampered(code="sealed") from None
+
+
+def _decrypted(key: Key, place: Place, sealed: bytes) -> tuple[Header, bytes]:
+    head = header(sealed)
+    if not hmac.compare_digest(head.key_id, key.id) or head.version != key.version:
+        raise Tampered(code="sealed")
+    message_key, commitment = _derive(key, place.kind, head.salt)
+    # AES-GCM does not commit to its key; without this comparison one ciphertext could be made to
+    # open to two different contents under two keys.
+    if not hmac.compare_digest(commitment, head.commitment):
+        raise Tampered(code="sealed")
+    plain = AESGCM(message_key).decrypt(
+        _NONCE, sealed[HEADER_BYTES:], _aad(sealed[:HEADER_BYTES], place)
+    )
+    return head, plain
+
+
+def reseal(old: Key, new: Key, place: Place, sealed: bytes) -> bytes:
+    """Return the same content, padded as it was, in the same place and revision under another key.
+
+    What does not open under `old` there is `Tampered`, as in `unseal`.
+    """
+    try:
+        head, plain = _decrypted(old, place, sealed)
+        return _sealed(new, place, plain, head.revision)
     except (InvalidTag, TypeError, ValueError, OverflowError):
         raise Tampered(code="sealed") from None
 

@@ -99,7 +99,7 @@ def recipients(stores: Stores, tx: KeyringTransaction) -> Recipients:
             code="backup.key",
         )
     key = _backup_key(tx, found[0].id, recovery)
-    return Recipients(stores.roots.keyring_id, tx.generation(), recovery, found[0], key)
+    return Recipients(stores.roots.keyring_id, tx.identity().generation, recovery, found[0], key)
 
 
 def write_capsule(stores: Stores, medium: Medium, to: Recipients, epochs_from: int) -> Written:

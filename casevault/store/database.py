@@ -8,11 +8,12 @@ statements and parameters, and parameters are what people wrote.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from casevault.errors import Busy, CaseVaultError, Conflict, Misconfigured
 
 _WAIT_SECONDS = 2
 _STATEMENT_MS = 10_000
+_EXCLUSIVE_TRIES = 20
 _PRAGMAS = (
     "journal_mode=WAL",
     # NORMAL can lose acknowledged commits on power loss.
@@ -76,6 +78,44 @@ class Database:
         """As `writing`, but the caller commits; what is not committed is rolled back."""
         with _translated(), self._locked(), self.engine.connect() as plain:
             yield plain.execution_options(casevault_write=True)
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Let one process at a time do what bears this name; `Busy` for the others.
+
+        Ends with the process that holds it. Keeps nobody from reading or writing.
+        """
+        with ExitStack() as stack:
+            for _ in range(_EXCLUSIVE_TRIES):
+                with ExitStack() as attempt:
+                    if self._take_exclusive(name, attempt):
+                        stack.push(attempt.pop_all())
+                        break
+                # A process that was killed may hold it for a moment more.
+                time.sleep(_WAIT_SECONDS / _EXCLUSIVE_TRIES)
+            else:
+                raise Busy("The same work is being done already.", code="store.exclusive")
+            yield
+
+    def _take_exclusive(self, name: str, held: ExitStack) -> bool:
+        if self.is_sqlite:
+            path = f"{self._url.database}.{name}"
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            held.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+        held.enter_context(_translated())
+        connection = held.enter_context(self.engine.connect())
+        # Not back to the pool, which would keep the lock with the connection.
+        held.callback(connection.invalidate)
+        # Outside of transactions, which the server ends when they are idle.
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})
+        return bool(taken.scalar_one())
 
     def check_durability(self) -> None:
         """Refuse a database that could lose what it has acknowledged."""

@@ -106,7 +106,14 @@ def advance(data: Database, keyring: Database) -> int:
     table = keyring_tables.keyring_identity
     with keyring.writing() as connection:
         connection.execute(update(table).values(generation=table.c.generation + 1))
-        generation = int(connection.execute(select(table.c.generation)).scalar_one())
+    return remember(data, keyring)
+
+
+def remember(data: Database, keyring: Database) -> int:
+    """Let the data store remember the keyring's generation; return it."""
+    with keyring.reading() as connection:
+        own = select(keyring_tables.keyring_identity.c.generation)
+        generation = int(connection.execute(own).scalar_one())
     with data.writing() as connection:
         seen = tables.store_identity
         connection.execute(

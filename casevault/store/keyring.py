@@ -8,7 +8,7 @@ takes it exclusively) sees every row. Must never hand out content of a row that 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -38,7 +38,7 @@ from casevault.store import keyring_tables as tables
 from casevault.store.database import Database
 
 Lookup = dict[str, Any]
-_GENERATION = select(tables.keyring_identity.c.generation)
+_IDENTITY = select(tables.keyring_identity)
 _TRUST_VERSION = select(tables.keyring_trust.c.version)
 
 
@@ -59,6 +59,15 @@ class Row:
 
     def __repr__(self) -> str:
         return "Row(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The keyring's only plain row. The generation rises at every start and at every roll."""
+
+    keyring_id: UUID
+    generation: int
+    epoch: int
 
 
 class _Shelf:
@@ -212,9 +221,10 @@ class KeyringTransaction:
         found = self._connection.execute(_statement(table, "lookups", *_shape(where)), _at(where))
         return [dict(row) for row in found.mappings()]
 
-    def generation(self) -> int:
-        """Return how new the keyring is: the number rises at every start and at every roll."""
-        return int(self._connection.execute(_GENERATION).scalar_one())
+    def identity(self) -> Identity:
+        """Return which keyring this is, how new it is, and the epoch of its writers."""
+        row = self._connection.execute(_IDENTITY).one()
+        return Identity(row.keyring_id, int(row.generation), int(row.epoch))
 
     def trust_version(self) -> int:
         """Return the number that rises whenever somebody's keys or vouches change."""
@@ -251,13 +261,15 @@ class KeyringTransaction:
         return Row(lookup, unseal(key, self._place(table, lookup), bytes(row["sealed"])).content)
 
     def _place(self, table: Table, lookup: Lookup) -> Place:
-        names = _lookup_names(table)
-        if set(names) != set(lookup):
+        if set(_lookup_names(table)) != set(lookup):
             raise ValueError("a row is named by all its lookup columns")
-        digest = macs.digest(table.name, *(lookup[name] for name in names))
-        return Place(
-            self.organisation, "keyring/" + table.name, UUID(bytes=digest[:16]), None, digest.hex()
-        )
+        return place_of(self.organisation, table, lookup)
+
+
+def place_of(organisation: UUID, table: Table, row: Mapping[str, Any]) -> Place:
+    """Return where a row's content belongs: its table, and every plain column of it."""
+    digest = macs.digest(table.name, *(row[name] for name in _lookup_names(table)))
+    return Place(organisation, "keyring/" + table.name, UUID(bytes=digest[:16]), None, digest.hex())
 
 
 def sealed_tables() -> tuple[Table, ...]:

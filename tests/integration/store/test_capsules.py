@@ -85,7 +85,7 @@ def test_shares_capsule_and_keyring_backup_give_the_keyring_back(vault, sqlite_d
     assert everything(keyring) == before
     assert sum(map(len, before.values())) > 20
     with keyring.reading() as tx:
-        assert tx.generation() == 1
+        assert tx.identity().generation == 1
         vault.stores.trust.check_root(tx)
     keyring.database.close()
 
