@@ -114,8 +114,10 @@ class Database:
         # Outside of transactions, which the server ends when they are idle.
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-        taken = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})
-        return bool(taken.scalar_one())
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar():
+            return False
+        held.callback(connection.execute, text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+        return True
 
     def check_durability(self) -> None:
         """Refuse a database that could lose what it has acknowledged."""
