@@ -23,6 +23,8 @@ from casevault.store.ledger import Act
 from casevault.store.records import Kept, kept
 from casevault.store.stores import Stores
 
+# Enough for the whole caseload of one caseworker, so that overdue first holds over all of it.
+CASES = 200
 _NARRATIVE = Compartment.NARRATIVE.value
 _TASK, _TRANSITION = DocumentKind.TASK.value, DocumentKind.TRANSITION.value
 
@@ -52,7 +54,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Worklist:
-    """What waits in 25 cases, overdue first; `cursor` asks for the next 25."""
+    """What waits in up to `CASES` cases, overdue first; `cursor` asks for those behind them."""
 
     items: tuple[Item, ...]
     cursor: str | None
@@ -98,7 +100,7 @@ class Worklists:
         self._gate = gate
 
     def read(self, caller: Caller, cursor: str | None = None) -> Worklist:
-        """Return what waits in the next 25 cases of the caller's caseload."""
+        """Return what waits in the next `CASES` cases of the caller's caseload."""
         stores = self._stores
         self._gate.require(caller, Permission.WORKLIST_READ, Subject("worklist"))
         purpose, after = "worklist/" + caller.staff.hex, None
@@ -125,6 +127,7 @@ class Worklists:
             reads={_NARRATIVE: [_TASK, _TRANSITION]},
             only=True,
             after=after,
+            limit=CASES,
         )
         items = sorted((item for seen in page.items for item in _of(seen)), key=_urgency)
         stores.ledger.record(

@@ -30,10 +30,9 @@ class Vault:
     def __init__(self, url, language="en"):
         self.url, self.language, self.token = url.rstrip("/"), language, None
 
-    def sign_in(self, login, passphrase, code):
+    def sign_in(self, **login):
         """Begin a session; it ends after 15 minutes without a request."""
-        body = {"login": login, "passphrase": passphrase, "code": code}
-        self.token = self.post("/v1/auth/sessions", body)[0]["token"]
+        self.token = self.post("/v1/auth/sessions", login)[0]["token"]
 
     def sign_out(self):
         """End the session at once."""
@@ -42,6 +41,13 @@ class Vault:
     def get(self, path):
         """Return what is there, and its entity tag for a later change."""
         return self.call("GET", path)
+
+    def pages(self, path):
+        """Give every item of a list; a page may be empty and not the last."""
+        found = self.get(path)[0]
+        yield from found["items"]
+        if found["cursor"]:
+            yield from self.pages(path.partition("?")[0] + "?cursor=" + found["cursor"])
 
     def post(self, path, body):
         """Add something; a key of our own makes it safe to send the same request again."""
@@ -54,9 +60,7 @@ class Vault:
     def call(self, method, path, body=None, headers=None):
         """Send one request; return (JSON, entity tag) or raise `Refused`."""
         sent = {"Accept-Language": self.language, "Content-Type": "application/json"}
-        sent |= headers or {}
-        if self.token:
-            sent["Authorization"] = f"Bearer {self.token}"
+        sent |= (headers or {}) | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, sent, method=method)  # noqa: S310
         try:
@@ -70,14 +74,11 @@ class Vault:
 
 def day(vault):
     """Do what a caseworker does in a day; return the id of the case."""
-    identity = {"name_to_use": "Ondine Obvious-Madeup", "phones": ["+15550100123"]}
-    case = vault.post("/v1/cases", {"identity": identity})[0]
+    case = vault.post("/v1/cases", {"identity": {"name_to_use": "Ondine Obvious-Madeup"}})[0]
     path = f"/v1/cases/{case['id']}"
     print("recorded", case["reference"])
-
     known, tag = vault.get(path + "/identity")
     vault.put(path + "/identity", {**known, "languages": ["fr"]}, tag)
-
     note = {"type": "visit", "date": "2026-11-20", "text": "Made up: feels safe for now."}
     vault.post(path + "/notes", {"content": note})
     task = {"type": "hearing", "due": "2026-12-01", "text": "Made up: a hearing."}
@@ -85,15 +86,15 @@ def day(vault):
     service = {"type": "safehouse", "outcome": "provided", "date": "2026-11-20"}
     vault.post(path + "/services", {"content": service})
 
-    for item in vault.get("/v1/worklist")[0]["items"]:
+    for item in vault.pages("/v1/worklist"):
         print("waits:", item["type"], item["due"], item["reference"])
     return case["id"]
 
 
 if __name__ == "__main__":
-    mine = Vault(sys.argv[1])
-    mine.sign_in(sys.argv[2], getpass.getpass("Passphrase: "), input("Code: "))
+    me = Vault(sys.argv[1])
+    me.sign_in(login=sys.argv[2], passphrase=getpass.getpass("Passphrase: "), code=input("Code: "))
     try:
-        day(mine)
+        day(me)
     finally:
-        mine.sign_out()
+        me.sign_out()

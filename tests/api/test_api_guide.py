@@ -30,10 +30,9 @@ def blocks(text):
     return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
 
 
-def run(served, text, login="cara"):
+def run(served, text, login):
     """Run all shell blocks in one shell, as somebody who reads from top to bottom."""
     script = "set -euo pipefail\n" + "\n".join(blocks(text))
-    served.token(login)
     environment = {
         **os.environ,
         "URL": str(served.client.base_url),
@@ -60,18 +59,19 @@ def test_the_guide_runs_from_top_to_bottom(served):
     """Every block succeeds, and one that does not is noticed."""
     text = GUIDE.read_text()
     assert len(blocks(text)) >= 8
-    done = run(served, text)
+    login = served.person()
+    done = run(served, text, login)
     assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
     broken = text.replace('"type": "hearing"', '"type": "heering"')
-    assert run(served, broken).returncode != 0
+    assert run(served, broken, login).returncode != 0
 
 
 def test_the_client_works_a_day(served, capsys):
     """What it wrote is there for the person who wrote it; a refusal carries its code."""
     module = client_module()
     vault = module.Vault(str(served.client.base_url))
-    served.token("cara")
-    vault.sign_in("cara", served.passphrases["cara"], served.code("cara"))
+    login = served.person()
+    vault.sign_in(login=login, passphrase=served.passphrases[login], code=served.code(login))
     case = module.day(vault)
     known, _ = vault.get(f"/v1/cases/{case}/identity")
     assert known["languages"] == ["fr"]

@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, select, update
 
 from casevault.domain import casefile
 from casevault.domain.granting import PrincipalKind
+from casevault.services import worklist
 from casevault.store import cases, keyring_tables, principals, tables
 from tests.api.world import SOUTH, an_identity
 
@@ -140,12 +141,23 @@ def test_closings_wait_for_a_supervisor_who_did_not_ask(world):
     assert asked not in {one["record_id"] for one in items(world, "sue")}
 
 
-def test_the_worklist_goes_through_the_caseload_by_pages(world):
-    """25 cases at a time, each task once; a cursor serves only its list and its owner."""
+def test_a_caseload_of_ordinary_size_waits_on_one_page(world):
+    """More cases than a list shows, and the most urgent task of all of them comes first."""
     me = world.person()
     new = [{"identity": an_identity(f"Person {n} Madeup")} for n in range(27)]
     opened = world.post("/v1/cases/batch", me, {"cases": new}).json()["items"]
-    made = {task(world, opened[n]["id"], me, day(n)) for n in (0, 13, 26)}
+    made = [task(world, opened[n]["id"], me, day(-n)) for n in (0, 13, 26)]
+    answer = world.get("/v1/worklist", me).json()
+    assert answer["cursor"] is None
+    assert [one["record_id"] for one in answer["items"]] == made[::-1]
+
+
+def test_the_worklist_goes_through_the_caseload_by_pages(world, monkeypatch):
+    """So many cases at a time, each task once; a cursor serves only its list and its owner."""
+    monkeypatch.setattr(worklist, "CASES", 2)
+    me = world.person()
+    opened = [world.open(me) for _ in range(5)]
+    made = {task(world, opened[n], me, day(n)) for n in (0, 2, 4)}
     first = world.get("/v1/worklist", me).json()
     assert first["cursor"] is not None
     assert {one["record_id"] for one in items(world, me)} == made

@@ -15,7 +15,7 @@ router = APIRouter(prefix="/v1", tags=["worklist"])
     "/worklist", operation_id="read_worklist", openapi_extra=needs(Permission.WORKLIST_READ)
 )
 def read_worklist(vault: VaultDep, caller: CallerDep, cursor: Cursor = None) -> Worklist:
-    """Your tasks, reviews and decisions that wait, from 25 cases at a time, overdue first."""
+    """Your tasks, reviews and decisions that wait, from 200 cases at a time, overdue first."""
     return Worklist.of(vault.worklists.read(caller, cursor))
 
 

@@ -50,7 +50,7 @@ class WorkItem(Shape):
 
 
 class Worklist(Shape):
-    """What waits in 25 of your cases, overdue first; a page may be empty and not the last."""
+    """What waits in 200 of your cases, overdue first; a page may be empty and not the last."""
 
     items: list[WorkItem]
     cursor: str | None
