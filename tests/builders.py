@@ -1,7 +1,8 @@
 """Builders: a vault after its ceremony, on either database, with the people who were in the room.
 
 Everything is real (migrations, ceremony, key files, both stores); only the clock is ours, and the
-passphrases are derived with the SMALL profile so that a vault costs well under a second.
+passphrases are derived with the SMALL profile. One ceremony serves a whole test process (see
+tests/snapshots.py), so that a vault costs some hundredths of a second.
 
     vault = a_vault(database, tmp_path)
     worker = vault.enrolled("amal", {"caseworker"}, vault.team)
@@ -43,6 +44,7 @@ from casevault.store.principals import Principal
 from casevault.store.stores import Stores
 from casevault.store.trust import Trust
 from tests.conftest import Databases
+from tests.snapshots import Snapshot, taken
 
 NOON = datetime(2026, 11, 15, 12, tzinfo=UTC)
 ORIGIN = "example.org/casevault/test"
@@ -60,6 +62,8 @@ FIRST_PEOPLE: tuple[FirstPerson, ...] = (
     FirstPerson("Adam A.", ADMINISTRATOR, frozenset({Role.ADMINISTRATOR}), None, PASSPHRASE),
 )
 PLAN = Plan(FIRST_PEOPLE, threshold=2, shares=3)
+KDF = PassphraseKdf(SMALL, 4)
+_snapshots: dict[str, Snapshot] = {}
 
 
 def a_clock(at: datetime = NOON) -> FixedClock:
@@ -259,15 +263,38 @@ class AVault:
 def a_vault(
     databases: Databases, tmp_path: Path, clock: FixedClock | None = None, plan: Plan = PLAN
 ) -> AVault:
-    """Return a vault whose ceremony was just held. The caller closes it."""
-    at = clock or a_clock()
-    data, keyring = migrated(databases)
+    """Return a vault after its ceremony. The caller closes it.
+
+    With clock and plan of its own it is a stranger to every other vault; otherwise a copy of the
+    one whose ceremony was held first.
+    """
+    if clock is not None or plan is not PLAN:
+        return _founded(databases, tmp_path, clock or a_clock(), plan)
     keys_dir = tmp_path / "keys"
+    if databases.kind in _snapshots:
+        outcome = _snapshots[databases.kind].copied_to(databases, keys_dir)
+    else:
+        first = _founded(databases, tmp_path, a_clock(), plan)
+        first.close()
+        outcome = first.outcome
+        _snapshots[databases.kind] = taken(databases, keys_dir, outcome)
+    return _opened(databases, keys_dir, a_clock(), outcome)
+
+
+def _founded(databases: Databases, tmp_path: Path, clock: FixedClock, plan: Plan) -> AVault:
+    keys_dir = tmp_path / "keys"
+    stores = migrated(databases)
     roots = create_roots(keys_dir, new_id())
-    kdf = PassphraseKdf(SMALL, 4)
-    outcome = Ceremony(data, keyring, roots, at).hold(new_id(), plan, kdf)
-    stores = _stores(data, keyring, roots, outcome, at)
-    return AVault(databases, keys_dir, at, outcome, stores, kdf)
+    outcome = Ceremony(*stores, roots, clock).hold(new_id(), plan, KDF)
+    for store in stores:
+        store.close()
+    return _opened(databases, keys_dir, clock, outcome)
+
+
+def _opened(databases: Databases, keys_dir: Path, clock: FixedClock, outcome: Outcome) -> AVault:
+    data, keyring = Database(databases.data_url), Database(databases.keyring_url)
+    stores = _stores(data, keyring, open_roots(keys_dir), outcome, clock)
+    return AVault(databases, keys_dir, clock, outcome, stores, KDF)
 
 
 def _stores(

@@ -1,0 +1,98 @@
+"""A ceremony is held once per process and kind of database; every other vault is a copy of it.
+
+The copy is exact: both databases as they lay when all connections were closed (a template on
+PostgreSQL, the files on SQLite) and the key files. Copies are of one organisation and have the
+same keyring: a test that needs two vaults which are strangers holds a ceremony of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+from casevault.services.ceremony import Outcome
+from tests.conftest import Databases, libpq_url
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Where the copies come from: two templates or two files, a folder, and what was said."""
+
+    stores: tuple[str, str]
+    keys_dir: Path
+    outcome: Outcome
+
+    def copied_to(self, databases: Databases, keys_dir: Path) -> Outcome:
+        """Make `databases` (two empty ones) and a new folder a copy; return its own outcome."""
+        for source, url in zip(self.stores, _urls(databases), strict=True):
+            _copy(databases.kind, source, url)
+        shutil.copytree(self.keys_dir, keys_dir)
+        found = self.outcome
+        return replace(found, staff=dict(found.staff), teams=dict(found.teams))
+
+
+def taken(databases: Databases, keys_dir: Path, outcome: Outcome) -> Snapshot:
+    """Keep a vault to which nobody is connected."""
+    folder = _folder() / secrets.token_hex(8)
+    folder.mkdir()
+    shutil.copytree(keys_dir, folder / "keys")
+    sources = []
+    for name, url in zip(("data", "keyring"), _urls(databases), strict=True):
+        if databases.kind == "sqlite":
+            sources.append(str(folder / name))
+            _copy_file(_name(url), sources[-1])
+        else:
+            sources.append(f"cv_template_{name}_{secrets.token_hex(8)}")
+            with _server(url) as connection:
+                _create(connection, sources[-1], _name(url))
+    return Snapshot((sources[0], sources[1]), folder / "keys", outcome)
+
+
+def _copy(kind: str, source: str, url: str) -> None:
+    if kind == "sqlite":
+        _copy_file(source, _name(url))
+        return
+    name = _name(url)
+    with _server(url) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        _create(connection, name, source)
+
+
+def _copy_file(source: str, target: str) -> None:
+    assert not Path(source + "-wal").exists(), "somebody is connected"
+    shutil.copyfile(source, target)
+    Path(target).chmod(0o600)
+
+
+def _create(connection: psycopg.Connection[object], name: str, template: str) -> None:
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def _server(url: str) -> psycopg.Connection[object]:
+    at = make_url(url).set(database="postgres").render_as_string(hide_password=False)
+    return psycopg.connect(libpq_url(at), autocommit=True)
+
+
+def _urls(databases: Databases) -> tuple[str, str]:
+    return databases.data_url, databases.keyring_url
+
+
+def _name(url: str) -> str:
+    return str(make_url(url).database)
+
+
+@cache
+def _folder() -> Path:
+    made = Path(tempfile.mkdtemp(prefix="casevault-snapshots-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
