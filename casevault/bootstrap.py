@@ -48,6 +48,7 @@ from casevault.services.emergencies import Emergencies
 from casevault.services.feeds import Feeds
 from casevault.services.field_use import FieldUse
 from casevault.services.importing import Importing
+from casevault.services.ledger_exports import LedgerExports
 from casevault.services.links import Links
 from casevault.services.notifying import Notifier
 from casevault.services.oversight import Oversight
@@ -106,6 +107,7 @@ class Vault:
     field_use: FieldUse
     feeds: Feeds
     oversight: Oversight
+    ledger_exports: LedgerExports
     readiness: Readiness
     checkpoints: Checkpoints
     caretaker: Caretaker
@@ -184,6 +186,7 @@ def open_vault(
         field_use=FieldUse(stores, gate),
         feeds=Feeds(stores, gate),
         oversight=Oversight(stores, gate),
+        ledger_exports=LedgerExports(stores, gate, signer.sign, settings.ledger_origin),
         readiness=Readiness(stores),
         checkpoints=signer,
         caretaker=Caretaker(stores, signer, Notifier(settings.notify_command).tell),

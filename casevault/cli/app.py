@@ -11,7 +11,19 @@ import sys
 import typer
 
 from casevault import __version__
-from casevault.cli import config, db, demo, dictionary, imports, init, keys, ledger, serve, staff
+from casevault.cli import (
+    auditing,
+    config,
+    db,
+    demo,
+    dictionary,
+    imports,
+    init,
+    keys,
+    ledger,
+    serve,
+    staff,
+)
 from casevault.cli.output import fail, say
 from casevault.errors import CaseVaultError, Tampered
 
@@ -40,6 +52,8 @@ app.add_typer(db.app, name="db")
 app.add_typer(imports.app, name="import")
 app.add_typer(keys.app, name="keys")
 app.add_typer(dictionary.app, name="dictionary")
+# Without a name: its commands stand beside the operator's.
+ledger.app.add_typer(auditing.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(staff.app, name="staff")
 

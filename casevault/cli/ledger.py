@@ -66,7 +66,7 @@ def verify(
 
     Re-hash every stored byte of an export; exit code 4 if anything was changed. (offline)
     """
-    verifier = _key(key)
+    verifier = verifier_key(key)
     before = None if older is None else older.read_bytes()
     with typer.progressbar(
         length=100, label="hashing", file=typer.get_text_stream("stderr")
@@ -95,7 +95,8 @@ def verify(
         say(f"writer {gap.writer}: entries {gap.first} to {gap.last} are not in the log")
 
 
-def _key(text: str) -> VerifierKey:
+def verifier_key(text: str) -> VerifierKey:
+    """Read a verifier key as people give it; a mistyped one is a mistake in usage."""
     try:
         return VerifierKey.parse(text)
     except Tampered:

@@ -85,6 +85,7 @@ class Permission(StrEnum):
     FEED_READ = "feed:read"
     FEED_WRITE = "feed:write"
     LEDGER_QUERY = "ledger:query"
+    LEDGER_EXPORT = "ledger:export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,7 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.FEED_READ: Rule(public=True),
         Permission.FEED_WRITE: Rule(_TEAM, writes=True),
         Permission.LEDGER_QUERY: Rule(frozenset({Role.AUDITOR})),
+        Permission.LEDGER_EXPORT: Rule(frozenset({Role.AUDITOR}), writes=True, step_up=True),
     }
 )
 

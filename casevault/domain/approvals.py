@@ -27,6 +27,7 @@ class ApprovedAct(StrEnum):
     KEYS_RECOVER = "keys.recover"
     BREAK_GLASS = "break_glass"
     DATA_SETTLE = "data.settle"
+    LEDGER_VIOLATION = "ledger.violation"
 
 
 class Decision(StrEnum):
@@ -83,6 +84,8 @@ POLICIES: Mapping[ApprovedAct, Policy] = MappingProxyType(
         ),
         # An emergency that can wait for longer is not one.
         ApprovedAct.BREAK_GLASS: Policy(frozenset({Role.SUPERVISOR}), _HOUR, own_team=True),
+        # Where there is one auditor only, the DPO is the second person.
+        ApprovedAct.LEDGER_VIOLATION: Policy(frozenset({Role.AUDITOR, Role.DPO}), 14 * _DAY),
     }
 )
 

@@ -24,6 +24,10 @@ class ObjectKind(StrEnum):
     DUTY = "duty"
     # Why somebody broke the glass, and what the DPO said about it.
     BREAK_GLASS = "break-glass"
+    # What the watch found and auditors noted about it: sealed to their group.
+    AUDIT = "audit"
+    # What an auditor lets somebody else know about looks at a case or of a colleague.
+    EXTRACT = "extract"
 
 
 class PrincipalKind(StrEnum):
@@ -83,6 +87,8 @@ def _covers(
     if object_kind is ObjectKind.MONTH:
         # The service seals each month to the auditors; an auditor lets a colleague in.
         return scope.kind == PrincipalKind.SERVICE or "auditor" in scope.roles
+    if object_kind is ObjectKind.AUDIT:
+        return scope.kind == PrincipalKind.SERVICE or "auditor" in scope.roles
     if scope.kind != PrincipalKind.STAFF:
         return False
     if object_kind is ObjectKind.PRIVATE:
@@ -90,6 +96,10 @@ def _covers(
         return team is None
     if object_kind is ObjectKind.CASE:
         return scope.team == team and bool({"caseworker", "supervisor"} & set(scope.roles))
+    if object_kind is ObjectKind.EXTRACT:
+        # An auditor makes it; a supervisor moves it to their group's successor.
+        in_team = scope.team == team and "supervisor" in scope.roles
+        return in_team or "auditor" in scope.roles
     if object_kind is ObjectKind.BREAK_GLASS:
         # A colleague of the team gives a reason, the DPO a note.
         in_team = scope.team == team and bool({"caseworker", "supervisor"} & set(scope.roles))

@@ -24,13 +24,15 @@ from casevault.store.months import MonthKey
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One opened entry. `position` is its place in the tree."""
+    """One opened entry. `position` is its place in the tree; salt and body are the exact bytes."""
 
     id: UUID
     position: int
     leaf: Leaf
     leaf_bytes: bytes = field(repr=False)
     body: Body = field(repr=False)
+    salt: bytes = field(repr=False)
+    body_bytes: bytes = field(repr=False)
 
 
 def entries(
@@ -41,13 +43,19 @@ def entries(
     *,
     pseudonyms: Iterable[str] = (),
     before: int | None = None,
+    first: int = 0,
     limit: int = 100,
 ) -> list[Entry]:
-    """Return entries of a month in which all these pseudonyms appear, newest first."""
+    """Return entries of a month in which all these pseudonyms appear, newest first.
+
+    Only from position `first` on, and below `before`.
+    """
     entry, leaf, body = tables.ledger_entry, tables.ledger_leaf, tables.ledger_body
     conditions: list[ColumnElement[bool]] = [entry.c.month == month.month]
     if before is not None:
         conditions.append(leaf.c.position < before)
+    if first:
+        conditions.append(leaf.c.position >= first)
     for value in pseudonyms:
         subject = tables.ledger_subject.alias()
         conditions.append(
@@ -94,8 +102,9 @@ def _open(
     if not same or not isinstance(entry_id, UUID) or not isinstance(position, int):
         raise Tampered(code="ledger.entry")
     content = unseal(month.body, Place(organisation, "ledger-body", entry_id), sealed).content
-    body = check_body(leaf, content[:SALT_BYTES], content[SALT_BYTES:])
-    return Entry(entry_id, position, leaf, leaf_bytes, body)
+    salt, body_bytes = content[:SALT_BYTES], content[SALT_BYTES:]
+    body = check_body(leaf, salt, body_bytes)
+    return Entry(entry_id, position, leaf, leaf_bytes, body, salt, body_bytes)
 
 
 def _bytes(value: object) -> bytes:

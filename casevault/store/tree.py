@@ -6,7 +6,7 @@ any worker integrates them, one at a time, under the head row's lock.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -107,6 +107,12 @@ def consistency(connection: Connection, old: int, new: int) -> tuple[bytes, ...]
 def inclusion(connection: Connection, position: int, size: int) -> tuple[bytes, ...]:
     """Return the proof that the leaf at `position` is under the root of `size` leaves."""
     return tree.inclusion_proof(position, size, tile_reader(_Tiles(connection, size)))
+
+
+def prover(connection: Connection, size: int) -> Callable[[int], tuple[bytes, ...]]:
+    """Return what gives the proofs of many leaves under one root, and reads each tile once."""
+    reader = tile_reader(_Tiles(connection, size))
+    return lambda position: tree.inclusion_proof(position, size, reader)
 
 
 class _Tiles:

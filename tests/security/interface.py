@@ -379,6 +379,21 @@ def _query_ledger(stage):
     return Ask(query={"case": stage.case})
 
 
+@valid("list_ledger_months")
+def _list_ledger_months(_stage):
+    return Ask()
+
+
+@valid("look_up_pseudonym")
+def _look_up_pseudonym(stage):
+    return Ask(query={"id": stage.case})
+
+
+@valid("export_ledger")
+def _export_ledger(stage):
+    return Ask(body={"format": "csv", "case": stage.case})
+
+
 @valid("open_case")
 def _open_case(_stage):
     return Ask(body={"identity": an_identity(), "profile": {"presenting_situation": "Made up."}})

@@ -170,7 +170,7 @@ def break_addresses(run, stage):
             run.refused("GET", path, "cara")
         run.refused("GET", f"/v1/cases?cursor={bird}", "cara")
         run.refused("GET", f"{stage.at}/timeline?cursor={bird}", "cara")
-        for name in ("month", "case", "actor", "code", "outcome", "cursor"):
+        for name in ("month", "case", "actor", "code", "outcome", "session", "since", "cursor"):
             run.refused("GET", f"/v1/ledger/entries?{name}={bird}", "ada")
         run.refused("PATCH", f"{stage.at}?{bird}={bird}", "cara")
     for name in ("User-Agent", "Referer", "Cookie", "X-Request-Id", "X-Forwarded-For", "Origin"):

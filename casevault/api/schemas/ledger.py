@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
 
+from pydantic import AwareDatetime, Field
+
 from casevault.api.schemas.common import Shape
-from casevault.services.oversight import Found
+from casevault.services.ledger_exports import Format
+from casevault.services.oversight import Found, Names
+from casevault.store.ledger_query import Query
 
 
 class Touched(Shape):
@@ -73,3 +77,47 @@ class LedgerPage(Shape):
 
     items: list[LedgerEntry]
     cursor: str | None
+
+
+class LedgerMonths(Shape):
+    """Months such as 2026-11, newest first."""
+
+    items: list[str]
+
+
+class LedgerNames(Shape):
+    """What one id is called in a month: as a record, as an actor, as a session."""
+
+    month: str
+    subject: str
+    actor: str
+    session: str
+
+    @classmethod
+    def of(cls, names: Names) -> Self:
+        """Return the shape of what an id is called."""
+        return cls(
+            month=names.month, subject=names.subject, actor=names.actor, session=names.session
+        )
+
+
+class LedgerExport(Shape):
+    """What is exported, and how: the conditions of a question, within one month."""
+
+    format: Annotated[Format, Field(strict=False)] = Format.JSONL
+    month: str | None = Field(default=None, pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")
+    case: UUID | None = Field(default=None, strict=False)
+    subject: UUID | None = Field(default=None, strict=False)
+    actor: UUID | None = Field(default=None, strict=False)
+    session: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{16,64}$")
+    record: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{16,64}$")
+    code: str | None = Field(default=None, pattern=r"^[a-z_.]{3,40}$")
+    outcome: int | None = Field(default=None, ge=0, le=12)
+    since: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    until: Annotated[AwareDatetime, Field(strict=False)] | None = None
+
+    @property
+    def query(self) -> Query:
+        """The conditions as a question."""
+        found = self.model_dump(exclude={"format"})
+        return Query(**found)

@@ -1,0 +1,141 @@
+"""Entries that leave the house: as JSON lines, CSV or FHIR, each with its proof of inclusion.
+
+An export is on the ledger itself: its start before the first byte, its end with the number of
+entries and the digest of all bytes. One that has no end was cut off, and that is an alarm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from uuid import UUID
+
+from casevault.domain.access import Permission, Subject
+from casevault.ids import StaffId, new_id
+from casevault.ledger import evidence, fhir
+from casevault.ledger.evidence import Evidence
+from casevault.ledger.note import unverified_checkpoint
+from casevault.ledger.proof import Proof, encode_proof
+from casevault.store import audit_months, ledger_query, ledger_search, tree
+from casevault.store.caller import Caller, Gate
+from casevault.store.ledger import Act, Touched
+from casevault.store.ledger_query import Query
+from casevault.store.ledger_reading import Entry
+from casevault.store.months import MonthKey
+from casevault.store.stores import Stores
+
+
+class Format(StrEnum):
+    """How entries are written."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    FHIR = "fhir"
+
+
+MEDIA_TYPES: Mapping[Format, str] = {
+    Format.JSONL: "application/jsonl",
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.FHIR: fhir.MEDIA_TYPE,
+}
+Write = Callable[[Evidence, bool], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One export under way."""
+
+    id: UUID
+    caller: Caller
+    query: Query
+    form: Format
+    month: MonthKey
+    actors: Mapping[str, StaffId]
+    note: bytes
+
+
+class LedgerExports:
+    """Exports of entries; `sign` returns a checkpoint over the present tree."""
+
+    def __init__(self, stores: Stores, gate: Gate, sign: Callable[[], bytes], origin: str) -> None:
+        self._stores = stores
+        self._gate = gate
+        self._sign = sign
+        self._origin = origin
+
+    def export(self, caller: Caller, query: Query, form: Format) -> Iterator[bytes]:
+        """Return the bytes of an export in pieces; its start is durable before this returns."""
+        stores = self._stores
+        self._gate.require(caller, Permission.LEDGER_EXPORT, Subject("ledger"), query.touched)
+        name = ledger_query.month_of(stores, query)
+        with stores.keyring.reading() as tx:
+            month = audit_months.opened(tx, caller, name)
+            actors = audit_months.actors(tx, month)
+        export_id = new_id()
+        stores.ledger.record(self._act("audit.export_start", export_id, caller, query, form))
+        tree.integrate_all(stores.data, stores.roots)
+        return self._pieces(_Job(export_id, caller, query, form, month, actors, self._sign()))
+
+    def _pieces(self, job: _Job) -> Iterator[bytes]:
+        digest, count = hashlib.sha256(), 0
+        begin, write, end = self._form(job.form)
+        digest.update(begin)
+        yield begin
+        for portion in self._portions(job):
+            piece = b"".join(write(one, count + n == 0) for n, one in enumerate(portion))
+            count += len(portion)
+            digest.update(piece)
+            yield piece
+        digest.update(end)
+        yield end
+        # Whoever went away before the last byte leaves no end.
+        links = (("digest", digest.hexdigest()),)
+        act = self._act("audit.export_end", job.id, job.caller, job.query, job.form)
+        self._stores.ledger.record(replace(act, count=count, links=links))
+        tree.integrate_all(self._stores.data, self._stores.roots)
+        self._sign()
+
+    def _portions(self, job: _Job) -> Iterator[list[Evidence]]:
+        stores, size = self._stores, unverified_checkpoint(job.note).size
+        where = ledger_query.where(job.query, job.month)
+        for entries in ledger_search.every(stores, job.month, where, size):
+            with stores.data.reading() as connection:
+                prove = tree.prover(connection, size)
+                proofs = [Proof(one.position, prove(one.position), job.note) for one in entries]
+            yield [
+                _evidence(entry, job.actors.get(entry.body.actor or ""), proof)
+                for entry, proof in zip(entries, proofs, strict=True)
+            ]
+
+    def _form(self, form: Format) -> tuple[bytes, Write, bytes]:
+        if form is Format.JSONL:
+            return b"", lambda one, _first: evidence.json_line(one), b""
+        if form is Format.CSV:
+            return evidence.csv_head(), lambda one, _first: evidence.csv_line(one), b""
+        begin = fhir.head(f"{self._stores.clock.now():%Y-%m-%dT%H:%M:%SZ}")
+        return begin, lambda one, first: fhir.entry(one, self._origin, first=first), fhir.TAIL
+
+    @staticmethod
+    def _act(code: str, export: UUID, caller: Caller, query: Query, form: Format) -> Act:
+        return Act(
+            code,
+            caller.on_ledger,
+            rule="permit:role",
+            touched=(Touched("export", export), *query.touched),
+            filters=("format:" + form.value, *query.given),
+        )
+
+
+def _evidence(entry: Entry, actor: UUID | None, proof: Proof) -> Evidence:
+    return Evidence(
+        entry_id=entry.id,
+        position=entry.position,
+        leaf=entry.leaf_bytes,
+        salt=entry.salt,
+        body_bytes=entry.body_bytes,
+        body=entry.body,
+        actor_id=actor,
+        proof=encode_proof(proof),
+    )
