@@ -13,7 +13,6 @@ import gc
 import os
 import resource
 import secrets
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
 from casevault.services.transitions import Transitions
 from casevault.services.worklist import Worklists
-from casevault.store import identity, intents, migrate, people, tree
+from casevault.store import identity, intents, migrate, people, runtime_folder, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
@@ -380,31 +379,5 @@ def _runtime_folder(settings: Settings) -> Path:
 def open_runtime_folder(settings: Settings) -> Path:
     """Return this vault's private folder in memory, or refuse one that is not."""
     folder = _runtime_folder(settings)
-    if not _is_memory_backed(folder.resolve()):
-        raise Misconfigured(
-            "runtime_dir lies on a disk, where a stolen machine would keep the boot secret. Choose"
-            " a folder in memory, such as one below /dev/shm or /run.",
-            code="boot.disk",
-        )
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for place in (settings.runtime_dir, folder):
-        found = place.lstat()
-        ours = found.st_uid == os.getuid() and stat.S_ISDIR(found.st_mode)
-        if not ours or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise Misconfigured(
-                "runtime_dir belongs to another account or can be written by others, who could"
-                " plant a boot secret. Choose a folder that only this account can write.",
-                code="boot.owner",
-            )
-    folder.chmod(0o700)
+    runtime_folder.prepare(settings.runtime_dir, folder)
     return folder
-
-
-def _is_memory_backed(folder: Path) -> bool:
-    best, kind = Path("/"), ""
-    for line in Path("/proc/mounts").read_text().splitlines():
-        _, mounted, found, *_ = line.split(" ")
-        point = Path(mounted.replace("\\040", " "))
-        if (folder == point or point in folder.parents) and len(point.parts) >= len(best.parts):
-            best, kind = point, found
-    return kind in ("tmpfs", "ramfs")
