@@ -6,7 +6,7 @@ yours give the same answer. Must never answer from anything but unsealed, checke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -19,9 +19,10 @@ from casevault.domain.dictionary import Dictionary
 from casevault.domain.records import Record
 from casevault.errors import Conflict, FieldError, Invalid, NotFound
 from casevault.ids import CaseId, TeamId, new_id, new_reference
-from casevault.store import caseload, idempotency, stamps
+from casevault.store import cards, caseload, idempotency, listing, stamps
 from casevault.store.births import Birth, bear
 from casevault.store.caller import Caller, Gate
+from casevault.store.cards import Fresh
 from casevault.store.caseload import Glance
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
@@ -66,6 +67,10 @@ class Opened:
 
     content: Mapping[str, Any] = field(repr=False)
     version: int
+
+
+class _ToBeListed(Exception):
+    """A case is unlisted no longer; nothing was written yet."""
 
 
 class Casework:
@@ -191,18 +196,63 @@ class Casework:
         version: int,
     ) -> int:
         """Replace a document whose version is still `version`; return the new version."""
-        compartment = casefile.compartment_of(kind).value
-        words = self._stores.dictionary
+        own = casefile.compartment_of(kind).value
+        try:
+            return self._amend(caller, case_id, kind, content, version, [own])
+        except _ToBeListed:
+            # A card is made from the identity, which this writer must hold then.
+            return self._amend(caller, case_id, kind, content, version, [own, _IDENTITY])
+
+    def _amend(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        kind: DocumentKind,
+        content: Mapping[str, Any],
+        version: int,
+        wanted: Sequence[str],
+    ) -> int:
+        words, fresh = self._stores.dictionary, list[Fresh]()
 
         def work(change: Change) -> tuple[int, Done]:
-            document = change.document(compartment, kind.value)
+            document = change.document(wanted[0], kind.value)
             amended = words.amended(kind, document.content, content)
-            change.amend(compartment, document.row, amended, version)
+            change.amend(wanted[0], document.row, amended, version)
+            fresh.extend(self._listed(caller, change, kind, document.content, amended, wanted))
             # Past the dictionary, so these are names of fields and nothing that somebody typed.
             fields = tuple(f"{kind.value}.{name}" for name in sorted(content))
             return version + 1, Done("case.amend", fields)
 
-        return self._desk.change(caller, case_id, Permission.CASE_AMEND, [compartment], work)
+        done = self._desk.change(caller, case_id, Permission.CASE_AMEND, wanted, work)
+        for one in fresh:
+            cards.settle(self._stores, one)
+        return done
+
+    def _listed(
+        self,
+        caller: Caller,
+        change: Change,
+        kind: DocumentKind,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        held: Sequence[str],
+    ) -> Iterable[Fresh]:
+        """Keep the search card in step with what was just changed; yield the key it got."""
+        stores, opened = self._stores, int(change.case.opened_month[:4])
+        if kind is DocumentKind.IDENTITY:
+            if any(before.get(name) != after.get(name) for name in listing.ON_CARDS):
+                aged = before.get("age") != after.get("age")
+                year = stores.clock.now().year if aged else opened
+                made = listing.refresh(stores, caller, change, after, year)
+                yield from () if made is None else (made,)
+        elif kind is DocumentKind.PROFILE:
+            if after.get("unlisted") and not before.get("unlisted"):
+                listing.delist(stores, change)
+            elif before.get("unlisted") and not after.get("unlisted"):
+                if _IDENTITY not in held:
+                    raise _ToBeListed()
+                identity = change.document(_IDENTITY, DocumentKind.IDENTITY.value).content
+                yield listing.enlist(stores, caller, change, identity, opened)
 
     def review(self, caller: Caller, case_id: UUID) -> CaseMetadata:
         """Note that the caller has looked through the case: the next review is set anew."""

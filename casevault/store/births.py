@@ -2,7 +2,7 @@
 
 Who creates gives keys first: until the data is committed, they open nothing. A case is granted
 to its creator, the team's oversight and recovery, and to its duty group if it has one; its facts
-also to counting.
+also to counting. Unless it is unlisted, its search card goes into the team's directory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from casevault.domain import casefile
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.errors import Tampered
-from casevault.store import case_keys, cases, documents, grants, idempotency, import_lines
+from casevault.store import (
+    cards,
+    case_keys,
+    cases,
+    documents,
+    grants,
+    idempotency,
+    import_lines,
+    listing,
+)
 from casevault.store.caller import Caller
 from casevault.store.grants import Grantee, Object
 from casevault.store.idempotency import Repeat
@@ -55,8 +64,16 @@ def bear(
 
     A repeated request, and a line that was taken meanwhile, is a `Conflict`.
     """
+    listed = {
+        one.case: one
+        for birth in births
+        if (one := listing.of_birth(stores.search, birth.case, birth.contents)) is not None
+    }
     with stores.keyring.writing() as tx:
         groups = _groups(stores, tx, births[0].case.team)
+        # Looked up even if nobody is listed: whether a case has a card costs nothing that shows.
+        directory = cards.directory_of(tx, stores.trust, caller, births[0].case.team)
+        fresh = cards.renew(tx, directory, listed, stores.now())
         for birth in births:
             case_keys.add(tx, birth.case.id, birth.keys)
             grants.give(
@@ -70,9 +87,15 @@ def bear(
             )
     # Sealed before the write lock is taken: the lock is everybody's.
     sealed = [(birth, _sealed(stores.organisation, birth)) for birth in births]
+    made = [
+        (fresh[case], cards.seal_card(stores.organisation, fresh[case], one.text))
+        for case, one in listed.items()
+    ]
     with unit_of_work(stores.data, stores.ledger) as uow:
         for birth, compartments in sealed:
             cases.insert_case(uow.connection, stores.roots, birth.case, compartments)
+        for key, card in made:
+            cards.put(uow.connection, stores.roots, key, card)
         if repeat is not None:
             first = births[0].case.id
             idempotency.keep(uow.connection, stores.roots, repeat, first, stores.now())

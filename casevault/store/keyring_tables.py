@@ -212,6 +212,25 @@ grant_key = Table(
     **_NO_ROWIDS,
 )
 
+# Keys of search cards, by the first byte of a card's id, each wrapped under the directory's key.
+card_keys = Table(
+    "card_keys",
+    keyring,
+    Column("directory_id", Uuid, primary_key=True),
+    Column("page", Integer, primary_key=True, autoincrement=False),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
+# How often somebody searched this hour, on all workers together.
+search_count = Table(
+    "search_count",
+    keyring,
+    Column("staff_id", Uuid, primary_key=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 month_key = Table(
     "month_key",
     keyring,

@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from casevault.crypto import vouches as crypto_vouches
-from casevault.domain.granting import ObjectKind
-from casevault.errors import Refused
+from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.errors import Refused, Tampered
 from casevault.ids import new_id
-from casevault.store import grants, principals, teams
+from casevault.store import cards, grants, principals, teams
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller
+from casevault.store.cards import Directory
 from casevault.store.grants import Grantee, Object
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.principals import Principal
@@ -72,7 +73,19 @@ def rotate(
     for member in _members(stores, tx, old):
         if member.id != without:
             teams.admit(tx, granter, new, key, member, now)
+    if old.kind is PrincipalKind.DIRECTORY:
+        cards.move(
+            tx,
+            Directory(old.id, _team_of(old), caller.keys.group_key(tx, old)),
+            Directory(new.id, _team_of(new), key),
+        )
     revoke(tx, caller, old.id, now)
+
+
+def _team_of(group: Principal) -> UUID:
+    if group.team is None:
+        raise Tampered(code="principal")
+    return group.team
 
 
 def revoke(tx: KeyringTransaction, caller: Caller, subject: UUID, now: int) -> int:
@@ -124,6 +137,9 @@ def drop(stores: Stores, tx: KeyringTransaction, caller: Caller, olds: Iterable[
     for old in olds:
         if any(grants.objects_of(tx, kind, [old.id]) for kind in ObjectKind):
             continue
+        if cards.holds_keys(tx, old.id):
+            # A card that was written at the very moment of the rotation.
+            _move_late_cards(stores, tx, caller, old)
         members = _members(stores, tx, old)
         for new in stores.trust.groups(tx, old.kind, old.team):
             row = principals.principal(tx, new.id)
@@ -135,6 +151,13 @@ def drop(stores: Stores, tx: KeyringTransaction, caller: Caller, olds: Iterable[
                     teams.admit(tx, granter, row, key, member, now)
         grants.take_object(tx, ObjectKind.GROUP, [old.id])
         principals.remove_principal(tx, old.id)
+
+
+def _move_late_cards(
+    stores: Stores, tx: KeyringTransaction, caller: Caller, old: Principal
+) -> None:
+    before = Directory(old.id, _team_of(old), caller.keys.group_key(tx, old))
+    cards.move(tx, before, cards.directory_of(tx, stores.trust, caller, _team_of(old)))
 
 
 def _members(stores: Stores, tx: KeyringTransaction, group: Principal) -> list[Grantee]:

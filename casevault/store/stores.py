@@ -12,6 +12,7 @@ from casevault.store.database import Database
 from casevault.store.keyring import Keyring
 from casevault.store.ledger import Ledger
 from casevault.store.months import Months
+from casevault.store.search_options import SearchOptions
 from casevault.store.trust import Trust
 
 
@@ -28,6 +29,7 @@ class Stores:
     roots: RootProvider
     clock: Clock
     dictionary: Dictionary = field(default_factory=Dictionary)
+    search: SearchOptions = field(default_factory=SearchOptions)
 
     def now(self) -> int:
         """Return the present moment in Unix seconds."""

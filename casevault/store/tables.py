@@ -82,6 +82,17 @@ manifest = Table(
     sqlite_with_rowid=False,
 )
 
+# What a team's members find people by. Which case a card belongs to stands inside it; its id is an
+# HMAC of the service key, so a dump does not tell which cases have none.
+search_card = Table(
+    "search_card",
+    data,
+    Column("team_id", Uuid, primary_key=True),
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # What only its author may open. Whose it is stands nowhere here: the keyring knows.
 private_object = Table(
     "private_object",

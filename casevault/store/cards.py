@@ -1,0 +1,259 @@
+"""Search cards: one sealed row per listed case, its key wrapped under the team's directory key.
+
+A card's row is named by an HMAC of the service key over team and case, so that a dump does not
+say which case it belongs to or which case has none, while a job without any key of the case can
+find and delete it. Keys lie in 256 pages per directory. Every change of a card gives it a new
+key: what an older backup holds of the person's former names opens no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from casevault.crypto import cards, macs
+from casevault.crypto.roots import RootProvider
+from casevault.crypto.sealing import Key, header, seal
+from casevault.domain.granting import PrincipalKind
+from casevault.errors import Refused, Tampered
+from casevault.store import keyring_tables, principals, tables
+from casevault.store.caller import Caller
+from casevault.store.keyring import KeyringTransaction
+from casevault.store.stores import Stores
+from casevault.store.trust import Trust
+
+PAGES = 256
+_KEYS = keyring_tables.card_keys
+_CARD = tables.search_card
+_ORPHAN_SECONDS = 24 * 3600
+_ADD = insert(_CARD)
+_REMOVE = delete(_CARD).where(
+    _CARD.c.team_id == bindparam("team"), _CARD.c.id.in_(bindparam("ids", expanding=True))
+)
+_FIND = select(_CARD.c.sealed).where(
+    _CARD.c.team_id == bindparam("team"), _CARD.c.id == bindparam("card")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A team's directory as a member opens it."""
+
+    group: UUID
+    team: UUID
+    key: Key = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A new key for a case's card, already in the keyring; it opens nothing yet."""
+
+    directory: Directory
+    case: UUID
+    card: bytes
+    key: Key = field(repr=False)
+
+
+def directory_of(tx: KeyringTransaction, trust: Trust, caller: Caller, team: UUID) -> Directory:
+    """Return the directory in which a team's new cards go, locked until the transaction ends.
+
+    :raises Refused: the caller is no member of it.
+    """
+    for row in principals.groups(tx, PrincipalKind.DIRECTORY, team):
+        if trust.is_retired(tx, row.id):
+            continue
+        try:
+            return Directory(row.id, team, caller.keys.group_key(tx, row))
+        except Refused:
+            raise Refused(
+                "You are not in your team's directory, so the people you write down could not be"
+                " found again.",
+                code="search.directory",
+                hint="Ask your supervisor to vouch for you again.",
+            ) from None
+    raise Tampered(code="principal.missing")
+
+
+def renew(
+    tx: KeyringTransaction, directory: Directory, cases: Iterable[UUID], now: int
+) -> dict[UUID, Fresh]:
+    """Add a new key for the card of each of these cases, beside the one in use."""
+    lock(tx, directory.group)
+    wrapping = cards.wrapping_key(directory.key)
+    made: dict[UUID, Fresh] = {}
+    entries: list[bytes] = []
+    for case in cases:
+        card, key = card_of(tx.roots, directory.team, case), Key.random()
+        made[case] = Fresh(directory, case, card, key)
+        entries.append(cards.wrap(wrapping, directory.group, card, key, now))
+    _add_entries(tx, directory.group, entries)
+    return made
+
+
+def seal_card(organisation: UUID, fresh: Fresh, text: bytes) -> bytes:
+    """Return a case's card, sealed under its new key."""
+    place = cards.place(organisation, fresh.card)
+    return seal(fresh.key, place, fresh.case.bytes + text)
+
+
+def put(connection: Connection, roots: RootProvider, fresh: Fresh, sealed: bytes) -> None:
+    """Write a case's card in place of the one before."""
+    remove(connection, roots, fresh.directory.team, [fresh.case])
+    connection.execute(_ADD, {"team_id": fresh.directory.team, "id": fresh.card, "sealed": sealed})
+
+
+def remove(connection: Connection, roots: RootProvider, team: UUID, cases: Iterable[UUID]) -> int:
+    """Delete the cards of these cases, without any key; return how many there were."""
+    ids = [card for case in cases for card in cards_of(roots, team, case)]
+    return connection.execute(_REMOVE, {"team": team, "ids": ids}).rowcount if ids else 0
+
+
+def has_card(connection: Connection, roots: RootProvider, team: UUID, case: UUID) -> bool:
+    """Say whether a case has a card, without opening it."""
+    return bool(_key_ids(connection, roots, team, case))
+
+
+def settle(stores: Stores, fresh: Fresh) -> None:
+    """Drop every key of a case's card but the one under which it lies now."""
+    team, case = fresh.directory.team, fresh.case
+    with stores.data.reading() as connection:
+        used = _key_ids(connection, stores.roots, team, case)
+    with stores.keyring.writing() as tx:
+        _drop(tx, [fresh.directory.group], cards_of(tx.roots, team, case), keep=used)
+
+
+def forget(tx: KeyringTransaction, team: UUID, cases: Iterable[UUID]) -> int:
+    """Delete the keys of these cases' cards: the keyring's half of an erasure, without any key.
+
+    `remove` is the data store's half. Returns how many keys there were.
+    """
+    ids = {card for case in cases for card in cards_of(tx.roots, team, case)}
+    groups = [row.id for row in principals.groups(tx, PrincipalKind.DIRECTORY, team)]
+    for group in groups:
+        lock(tx, group)
+    return _drop(tx, groups, ids)
+
+
+def move(tx: KeyringTransaction, old: Directory, new: Directory) -> int:
+    """Wrap every key of a directory under the key of the one that takes its place; count them."""
+    lock(tx, old.group)
+    lock(tx, new.group)
+    before, after = cards.wrapping_key(old.key), cards.wrapping_key(new.key)
+    moved = 0
+    for entries in pages(tx, old.group, 0, PAGES).values():
+        again = [
+            cards.wrap(
+                after,
+                new.group,
+                cards.card_id(one),
+                cards.unwrap(before, old.group, one),
+                cards.made_at(one),
+            )
+            for one in entries
+        ]
+        _add_entries(tx, new.group, again)
+        moved += len(again)
+    tx.remove(_KEYS, directory_id=old.group)
+    return moved
+
+
+def holds_keys(tx: KeyringTransaction, group: UUID) -> bool:
+    """Say whether a directory still has keys of cards."""
+    return bool(tx.lookups(_KEYS, directory_id=group))
+
+
+def drop_orphans(stores: Stores, team: UUID, cases: Iterable[UUID]) -> int:
+    """Delete keys and rows of cards that are none of these cases', a day after they were made."""
+    known = {card for case in cases for card in cards_of(stores.roots, team, case)}
+    before = stores.now() - _ORPHAN_SECONDS
+    with stores.keyring.writing() as tx:
+        groups = [row.id for row in principals.groups(tx, PrincipalKind.DIRECTORY, team)]
+        for group in groups:
+            lock(tx, group)
+        gone = {
+            cards.card_id(entry)
+            for group in groups
+            for entries in pages(tx, group, 0, PAGES).values()
+            for entry in entries
+            if cards.card_id(entry) not in known and cards.made_at(entry) < before
+        }
+        return _drop(tx, groups, gone)
+
+
+def pages(tx: KeyringTransaction, group: UUID, first: int, end: int) -> dict[int, list[bytes]]:
+    """Return the entries of a directory's pages from `first` up to `end`."""
+    found = tx.find(_KEYS, directory_id=group, page=list(range(first, end)))
+    return {row.lookup["page"]: list(_entries(row.content)) for row in found}
+
+
+def lock(tx: KeyringTransaction, group: UUID) -> None:
+    """Keep others from writing cards of a directory until this transaction ends."""
+    tx.find(keyring_tables.principal, lock=True, id=group)
+
+
+def card_of(roots: RootProvider, team: UUID, case: UUID, version: int | None = None) -> bytes:
+    """Return the name of a case's card, under the current service key by default."""
+    return macs.mac(roots.service(version), "search-card", team, case)[: cards.ID_BYTES]
+
+
+def cards_of(roots: RootProvider, team: UUID, case: UUID) -> set[bytes]:
+    """Return every name that a case's card may have: one for each service key there is."""
+    return {card_of(roots, team, case, version) for version in roots.service_versions()}
+
+
+def _key_ids(connection: Connection, roots: RootProvider, team: UUID, case: UUID) -> set[bytes]:
+    found: set[bytes] = set()
+    for card in cards_of(roots, team, case):
+        sealed = connection.execute(_FIND, {"team": team, "card": card}).scalar_one_or_none()
+        if sealed is not None:
+            found.add(header(bytes(sealed)).key_id)
+    return found
+
+
+def _add_entries(tx: KeyringTransaction, group: UUID, entries: Sequence[bytes]) -> None:
+    for page, added in _by_page(entries).items():
+        row = tx.one(_KEYS, directory_id=group, page=page)
+        if row is None:
+            tx.add(_KEYS, b"".join(added), directory_id=group, page=page)
+        else:
+            tx.replace(_KEYS, row.content + b"".join(added), directory_id=group, page=page)
+
+
+def _drop(
+    tx: KeyringTransaction,
+    groups: Iterable[UUID],
+    ids: Collection[bytes],
+    keep: Collection[bytes] = (),
+) -> int:
+    wanted = sorted({one[0] for one in ids})
+    gone = 0
+    for group in groups if wanted else ():
+        for row in tx.find(_KEYS, lock=True, directory_id=group, page=wanted):
+            entries = list(_entries(row.content))
+            left = [
+                one for one in entries if cards.card_id(one) not in ids or cards.key_id(one) in keep
+            ]
+            gone += len(entries) - len(left)
+            if not left:
+                tx.remove(_KEYS, **row.lookup)
+            elif len(left) < len(entries):
+                tx.replace(_KEYS, b"".join(left), **row.lookup)
+    return gone
+
+
+def _by_page(entries: Sequence[bytes]) -> Mapping[int, list[bytes]]:
+    found: dict[int, list[bytes]] = {}
+    for entry in entries:
+        found.setdefault(entry[0], []).append(entry)
+    return found
+
+
+def _entries(content: bytes) -> Iterator[bytes]:
+    if len(content) % cards.ENTRY_BYTES:
+        raise Tampered(code="card")
+    return (
+        content[at : at + cards.ENTRY_BYTES] for at in range(0, len(content), cards.ENTRY_BYTES)
+    )
