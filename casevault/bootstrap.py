@@ -6,26 +6,16 @@ newest keyring, the pinned root. Nothing else constructs stores or services.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import fcntl
-import gc
-import os
-import resource
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import UUID, uuid4
 
 from casevault.clock import Clock, SystemClock
 from casevault.config import Settings
 from casevault.crypto import principals as crypto_principals
 from casevault.crypto.credentials import PROFILES, PassphraseKdf
-from casevault.crypto.roots import create_roots, open_roots, write_private
+from casevault.crypto.roots import NO_KEY, RootsKey, RootsPlace, create_roots, open_roots
 from casevault.domain.dictionary import Dictionary
-from casevault.errors import Misconfigured
+from casevault.host import named, new_boot_secret
 from casevault.services.accounts import Accounts
 from casevault.services.approvals import Approvals
 from casevault.services.assignments import Assignments
@@ -60,7 +50,7 @@ from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
 from casevault.services.transitions import Transitions
 from casevault.services.worklist import Worklists
-from casevault.store import identity, intents, migrate, people, runtime_folder, tree
+from casevault.store import identity, intents, migrate, people, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
@@ -72,11 +62,6 @@ from casevault.store.open_sessions import Limits, OpenSessions
 from casevault.store.stores import Stores
 from casevault.store.trust import Trust
 from casevault.store.unit_of_work import unit_of_work
-
-BOOT_SECRET = "boot-secret"  # noqa: S105 - the name of a file
-_BOOT_BYTES = 32
-_PR_SET_DUMPABLE = 4
-_M_ARENA_MAX = -8
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +102,29 @@ class Vault:
         self.stores.close()
 
 
+def roots_place(settings: Settings) -> RootsPlace:
+    """Return where the root material of these settings is."""
+    return RootsPlace(settings.keys_dir, settings.pkcs11_module, settings.pkcs11_label)
+
+
 def open_stores(
-    settings: Settings, clock: Clock | None = None, *, unsettled: bool = False
+    settings: Settings,
+    clock: Clock | None = None,
+    *,
+    key: RootsKey = NO_KEY,
+    unsettled: bool = False,
 ) -> Stores:
     """Open both stores after every check that start-up owes.
 
     `unsettled`: a data store that came from a backup is not refused, since it is to be settled.
+
+    :raises Locked: the root material is sealed, and `key` does not open it.
     """
     crypto_principals.self_test()
-    organisation, root = _named(settings)
+    organisation, root = named(settings)
     dictionary = Dictionary.of(settings.purposes)
     at = clock or SystemClock()
-    roots = open_roots(settings.keys_dir)
+    roots = open_roots(roots_place(settings), key)
     data, keyring_database = databases(settings)
     for database, branch in ((data, "data"), (keyring_database, "keyring")):
         migrate.require_head(database, branch)
@@ -150,10 +146,11 @@ def open_vault(
     boot_secret: bytes,
     clock: Clock | None = None,
     *,
+    key: RootsKey = NO_KEY,
     unsettled: bool = False,
 ) -> Vault:
     """Open a vault for one process. The caller closes it, and starts the caretaker if it serves."""
-    stores = open_stores(settings, clock, unsettled=unsettled)
+    stores = open_stores(settings, clock, key=key, unsettled=unsettled)
     gate = Gate(stores, settings.minimum_assurance)
     kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
     limits = Limits(settings.idle_minutes * 60, settings.absolute_hours * 3600)
@@ -212,54 +209,6 @@ def databases(settings: Settings, *, migrator: bool = False) -> tuple[Database, 
     return Database(data, settings.threads), Database(keyring, settings.threads)
 
 
-@contextmanager
-def sole_service(settings: Settings) -> Iterator[None]:
-    """Hold the right to serve this vault on this host: a second service would end all sessions."""
-    _named(settings)
-    folder = open_runtime_folder(settings)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Misconfigured(
-                "This vault is being served on this host already. Stop that service first.",
-                code="boot.running",
-            ) from None
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def new_boot_secret(settings: Settings) -> bytes:
-    """Make the secret without which no session of this host opens; memory-backed, mode 0600."""
-    secret = secrets.token_bytes(_BOOT_BYTES)
-    write_private(open_runtime_folder(settings) / BOOT_SECRET, secret)
-    return secret
-
-
-def drop_boot_secret(settings: Settings) -> None:
-    """Remove the boot secret: every session of this host is over."""
-    folder = _runtime_folder(settings)
-    (folder / BOOT_SECRET).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-
-
-def read_boot_secret(settings: Settings) -> bytes:
-    """Return the boot secret that the service's parent process made."""
-    try:
-        secret = (_runtime_folder(settings) / BOOT_SECRET).read_bytes()
-    except OSError:
-        secret = b""
-    if len(secret) != _BOOT_BYTES:
-        raise Misconfigured(
-            "The service's boot secret is missing. Start it with `casevault serve`.",
-            code="boot.secret",
-        )
-    return secret
-
-
 def hold_ceremony(
     settings: Settings,
     organisation: UUID,
@@ -308,9 +257,9 @@ def record_founding(keyring: Keyring, data: Database, root: str) -> None:
     ledger.close()
 
 
-def begin_service(settings: Settings) -> None:
+def begin_service(settings: Settings, key: RootsKey = NO_KEY) -> None:
     """Do once per start what every worker relies on: generation, boot secret, ended writers."""
-    stores = open_stores(settings)
+    stores = open_stores(settings, key=key)
     try:
         identity.advance(stores.data, stores.keyring.database)
         new_boot_secret(settings)
@@ -330,54 +279,3 @@ def begin_service(settings: Settings) -> None:
 def settle(stores: Stores) -> None:
     """Bring every staged entry into the tree."""
     tree.integrate_all(stores.data, stores.roots)
-
-
-def harden_process() -> None:
-    """No core dumps, and no other process of this account may read our memory."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-def settle_memory() -> None:
-    """Keep the collector away from what lives as long as the process; share freed memory.
-
-    By default every thread keeps a heap of its own, and with it what others could use again.
-    """
-    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
-    gc.collect()
-    gc.freeze()
-    # A request makes some thousand short-lived objects; the default looks at them every 700.
-    gc.set_threshold(20_000, 20, 50)
-
-
-def _named(settings: Settings) -> tuple[UUID, str]:
-    if settings.unfinished is not None:
-        raise Misconfigured(
-            "The set-up is not finished: nobody has confirmed that the recovery shares are on"
-            " paper. Run `casevault init` again with this configuration file.",
-            code="config.unfinished",
-        )
-    return ids_of(settings)
-
-
-def ids_of(settings: Settings) -> tuple[UUID, str]:
-    """Return organisation and root, of an unfinished vault too."""
-    if settings.organisation_id is None or settings.root_fingerprint is None:
-        raise Misconfigured(
-            "The configuration names no organisation and no root. Run `casevault init` first.",
-            code="config.uninitialised",
-        )
-    return settings.organisation_id, settings.root_fingerprint
-
-
-def _runtime_folder(settings: Settings) -> Path:
-    # Two vaults of one account must not end each other's sessions.
-    return settings.runtime_dir / str(settings.organisation_id)
-
-
-def open_runtime_folder(settings: Settings) -> Path:
-    """Return this vault's private folder in memory, or refuse one that is not."""
-    folder = _runtime_folder(settings)
-    runtime_folder.prepare(settings.runtime_dir, folder)
-    return folder

@@ -36,10 +36,14 @@ FILE_ONLY = frozenset(
         "break_glass_closed",
         "notify_command",
         "second_medium",
+        # A library that is loaded into the process, and where its secret is taken from.
+        "pkcs11_module",
+        "pkcs11_label",
+        "unlock_file",
     }
 )
 _URL_FIELDS = ("data_url", "keyring_url", "data_migrator_url", "keyring_migrator_url")
-_PATH_FIELDS = ("keys_dir", "runtime_dir", "second_medium")
+_PATH_FIELDS = ("keys_dir", "runtime_dir", "second_medium", "pkcs11_module", "unlock_file")
 _LISTS = frozenset({"trusted_hosts", "purposes"})
 _SQLITE = "sqlite:///"
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -74,6 +78,7 @@ _WHAT_TO_DO = {
     "data_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
     "keyring_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
     "log_level": "Choose 'debug', 'info', 'warning' or 'error'.",
+    "pkcs11_label": "Give the token's label, up to 32 characters.",
     "purposes": 'Give a list of purposes, such as purposes = ["disability"].',
 }
 
@@ -106,6 +111,11 @@ class Settings(BaseModel):
     runtime_dir: Path = Field(default_factory=_runtime_dir)
     # A folder on another disk: every roll puts the capsule and the keyring backup there.
     second_medium: Path | None = None
+    # A hardware token that holds the root keys: the library that its maker ships, and its label.
+    pkcs11_module: Path | None = None
+    pkcs11_label: str = Field(default="", max_length=32)
+    # A file in memory, or on a medium that is taken away, with the passphrase or PIN of the roots.
+    unlock_file: Path | None = None
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
@@ -277,7 +287,7 @@ def _unsafe(settings: Settings) -> list[str]:
         )
     if not _ORIGIN.fullmatch(settings.ledger_origin):
         found.append("ledger_origin looks like example.org/casevault/2026a.")
-    return found + _mixed_folders(settings) + _mixed_medium(settings)
+    return found + _mixed_folders(settings) + _mixed_medium(settings) + _key_under_mat(settings)
 
 
 def _mixed_folders(settings: Settings) -> list[str]:
@@ -303,12 +313,28 @@ def _mixed_medium(settings: Settings) -> list[str]:
     if settings.second_medium is None:
         return []
     medium = settings.second_medium.resolve()
-    files = [sqlite_path(settings.data_url), sqlite_path(settings.keyring_url)]
-    folders = [file.resolve().parent for file in files if file is not None]
-    lived_in = [*folders, settings.keys_dir.resolve()]
-    if any(_within(medium, one) or _within(one, medium) for one in lived_in):
+    if any(_within(medium, one) or _within(one, medium) for one in _lived_in(settings)):
         return ["second_medium lies in a folder of the vault. Choose a folder on another disk."]
     return []
+
+
+def _key_under_mat(settings: Settings) -> list[str]:
+    if settings.unlock_file is None:
+        return []
+    file = settings.unlock_file.resolve()
+    medium = [] if settings.second_medium is None else [settings.second_medium.resolve()]
+    if any(_within(file, one) for one in [*_lived_in(settings), *medium]):
+        return [
+            "unlock_file lies in a folder of the vault, beside what it opens. Choose a place in"
+            " memory or on a medium that is taken away."
+        ]
+    return []
+
+
+def _lived_in(settings: Settings) -> list[Path]:
+    files = [sqlite_path(settings.data_url), sqlite_path(settings.keyring_url)]
+    folders = [file.resolve().parent for file in files if file is not None]
+    return [*folders, settings.keys_dir.resolve()]
 
 
 def _within(inner: Path, outer: Path) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from casevault import bootstrap
+from casevault import bootstrap, host
 from casevault.config import Settings
 from casevault.crypto.roots import discard_roots, open_roots
 from casevault.errors import Misconfigured
@@ -28,7 +28,7 @@ def resume_ceremony(settings: Settings) -> bool:
                 "These stores hold a vault that is not the one of this configuration file.",
                 code="identity.in-use",
             )
-        organisation, root = bootstrap.ids_of(settings)
+        organisation, root = host.ids_of(settings)
         roots = open_roots(settings.keys_dir)
         if not identity.has_begun(data):
             identity.begin_data(data, organisation, roots.keyring_id)

@@ -95,9 +95,10 @@ def allow_listed(
 ) -> Mapping[str, Any]:
     """Keep what is on the list and looks harmless; count the rest."""
     kept = {key: _safe(value) for key, value in event_dict.items() if key in ALLOWED}
-    event = kept.get("event")
-    if not isinstance(event, str) or not _EVENT.fullmatch(event):
-        kept["event"] = _REDACTED
+    # Our events are constants of several words; a value of several words is a sentence.
+    event = event_dict.get("event")
+    fits = isinstance(event, str) and _EVENT.fullmatch(event)
+    kept["event"] = event if fits else _REDACTED
     dropped = len(event_dict) - len(kept)
     return kept | ({"dropped": dropped} if dropped else {})
 

@@ -30,13 +30,12 @@ from casevault.api.routes import (
 )
 from casevault.bootstrap import (
     Vault,
-    harden_process,
     open_vault,
-    read_boot_secret,
-    settle_memory,
 )
 from casevault.config import load_settings
+from casevault.crypto.roots import RootsKey
 from casevault.domain.access import Permission
+from casevault.host import harden_process, read_boot_secret, settle_memory
 
 DESCRIPTION = (
     "Case management in which the key is the permission. Errors are problem documents (RFC 9457);"
@@ -93,13 +92,13 @@ def create_app(vault: Vault) -> FastAPI:
     return app
 
 
-def from_environment() -> FastAPI:
-    """Return the application of one worker process (what the server's factory calls)."""
+def of_worker(key: RootsKey) -> FastAPI:
+    """Return the application of one worker process; `key` is what the service handed to it."""
     settings = load_settings()
     logs.configure(settings.log_level)
     logs.silence_crashes()
     harden_process()
-    app = create_app(open_vault(settings, read_boot_secret(settings)))
+    app = create_app(open_vault(settings, read_boot_secret(settings), key=key))
     settle_memory()
     return app
 

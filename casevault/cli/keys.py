@@ -9,8 +9,7 @@ from uuid import UUID
 import typer
 
 from casevault import bootstrap
-from casevault.bootstrap import harden_process
-from casevault.cli import shares
+from casevault.cli import sealing, shares, unlocking
 from casevault.cli.output import (
     EXIT_PARTIAL,
     ConfigOption,
@@ -26,11 +25,14 @@ from casevault.domain import approvals as rules
 from casevault.domain.access import SECOND_FACTOR
 from casevault.domain.approvals import RecoveryScope, Wish
 from casevault.errors import MediumFault
+from casevault.host import harden_process
 from casevault.services.recovery import Recovery
 from casevault.store import sweeping
 from casevault.store.caller import Gate
 
 app = typer.Typer(help="Example: casevault keys status", no_args_is_help=True)
+app.command(name="seal")(sealing.seal)
+app.command(name="unseal")(sealing.unseal)
 
 
 @app.command()
@@ -39,7 +41,7 @@ def status(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> No
 
     Rows of the keyring by table and epoch; opens no content. (operator)
     """
-    stores = bootstrap.open_stores(settings_from(config))
+    stores = unlocking.open_stores(settings_from(config))
     try:
         with stores.keyring.reading() as tx:
             counts = tx.rows_by_epoch()
@@ -72,7 +74,7 @@ def roll(
     """
     harden_process()
     settings = settings_from(config)
-    stores = bootstrap.open_stores(settings)
+    stores = unlocking.open_stores(settings)
     try:
         rolls = bootstrap.rolls(settings, stores)
         done = rolls.roll(erase_now=erase_now, new_medium=new_medium)
@@ -97,7 +99,7 @@ def sweep(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> Non
 
     Expired grants open nothing even before this; the running service sweeps every minute.
     """
-    stores = bootstrap.open_stores(settings_from(config))
+    stores = unlocking.open_stores(settings_from(config))
     try:
         removed, marked = sweeping.sweep(stores)
     finally:
@@ -150,7 +152,7 @@ def drill(config: Path | None = ConfigOption) -> None:
     Prove that the recovery shares fit, without opening anything; once a year. (operator)
     """
     harden_process()
-    stores = bootstrap.open_stores(settings_from(config))
+    stores = unlocking.open_stores(settings_from(config))
     try:
         given = shares.prompted()
         at = Recovery(stores, Gate(stores, SECOND_FACTOR)).drill(given)

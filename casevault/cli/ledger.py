@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from casevault import bootstrap
+from casevault.cli import unlocking
 from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from
 from casevault.crypto.principals import is_raw_signature
 from casevault.errors import Invalid, Tampered
@@ -32,7 +33,7 @@ def export(folder: Path, config: Path | None = ConfigOption) -> None:
         raise Invalid(
             "There is something in that place already. Name a new folder.", code="export.folder"
         )
-    stores = bootstrap.open_stores(settings)
+    stores = unlocking.open_stores(settings)
     try:
         stores.ledger.record(Act("ledger.export", SERVICE, rule="permit:operator"))
         bootstrap.settle(stores)
@@ -114,7 +115,7 @@ def print_line(config: Path | None = ConfigOption) -> None:
     One line for the minutes book: origin, size, root, date. (operator)
     """
     settings = settings_from(config)
-    stores = bootstrap.open_stores(settings)
+    stores = unlocking.open_stores(settings)
     try:
         bootstrap.settle(stores)
         head = unverified_checkpoint(bootstrap.checkpoints(settings, stores).sign())

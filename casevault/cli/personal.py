@@ -18,8 +18,9 @@ from pathlib import Path
 
 import typer
 
-from casevault import bootstrap, logs
+from casevault import host, logs
 from casevault.bootstrap import Vault
+from casevault.cli import unlocking
 from casevault.cli.output import say, settings_from
 from casevault.errors import Invalid, Unauthenticated
 from casevault.store.caller import Caller
@@ -68,10 +69,10 @@ def signed_in(
     """
     settings = settings_from(config)
     logs.configure(settings.log_level)
-    bootstrap.harden_process()
+    host.harden_process()
     name = login if login is not None else typer.prompt("Login", err=True)
     passphrase, code = _secrets(passphrase_fd)
-    vault = bootstrap.open_vault(settings, secrets.token_bytes(_BOOT_BYTES), unsettled=unsettled)
+    vault = unlocking.open_vault(settings, secrets.token_bytes(_BOOT_BYTES), unsettled=unsettled)
     try:
         begun = vault.sessions.sign_in(name, passphrase, code)
         person = Person(vault, begun.token)

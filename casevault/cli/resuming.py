@@ -15,7 +15,7 @@ from pathlib import Path
 
 import typer
 
-from casevault import bootstrap, founding
+from casevault import founding, host
 from casevault.cli import sheets
 from casevault.cli.output import EXIT_PARTIAL, say
 from casevault.config import Settings, load_settings
@@ -48,7 +48,7 @@ def alone(config: Path) -> Iterator[None]:
 
 def page_of(settings: Settings) -> Path:
     """Return where the page with the shares lies: in memory, for this account only."""
-    return bootstrap.open_runtime_folder(settings) / _PAGE
+    return host.open_runtime_folder(settings) / _PAGE
 
 
 @contextmanager

@@ -2,52 +2,63 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
+import time
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
+from uvicorn.importer import import_from_string
 from uvicorn.supervisors import Multiprocess
 
-from casevault import bootstrap, logs
+from casevault import bootstrap, host, logs
 from casevault.cli.output import ConfigOption, say, settings_from
+from casevault.cli.unlocking import UnlockFdOption, key_of
 from casevault.config import CONFIG_VARIABLE, DEFAULT_FILE
-from casevault.errors import Misconfigured
+from casevault.crypto.roots import RootsKey
+from casevault.errors import Busy, Misconfigured
 
 _REQUESTS_PER_WORKER = 100_000
+_WAIT_SECONDS = 1.0
 
 
 def serve(
     config: Path | None = ConfigOption,
     workers: int | None = typer.Option(None, "--workers", min=1, max=64, help="Processes."),
     port: int | None = typer.Option(None, "--port", min=1, max=65_535, help="TCP port."),
+    unlock_fd: int | None = UnlockFdOption,
 ) -> None:
     """Example: casevault serve --workers 4
 
-    Serve the API until stopped. Sessions end when it stops: that is intended. (operator)
+    Serve the API until stopped. Sessions end when it stops: that is intended. Where the root
+    material is sealed it asks once for what opens it. (operator)
     """
     settings = settings_from(config)
     logs.configure(settings.log_level)
     logs.silence_crashes()
-    bootstrap.harden_process()
+    host.harden_process()
     # Whatever ends this process, what stands below in `finally` is done.
     signal.signal(signal.SIGTERM, _end)
     chosen, count = port or settings.port, workers or settings.workers
-    with bootstrap.sole_service(settings), closing(listen(settings.host, chosen)) as listening:
+    with host.sole_service(settings), closing(listen(settings.host, chosen)) as listening:
         try:
-            bootstrap.begin_service(settings)
+            key = key_of(settings, unlock_fd)
+            bootstrap.begin_service(settings, key)
             # The workers are fresh processes and read the same file.
             os.environ[CONFIG_VARIABLE] = str(
                 (config or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_FILE))).resolve()
             )
             say(f"CaseVault on http://{_shown(settings.host)}:{chosen}, documentation under /docs")
             run(
-                "casevault.api.app:from_environment",
+                _Worker(key),
                 listening,
                 count,
                 # Memory cannot be wiped in CPython; a worker that ends gives it back.
@@ -55,7 +66,27 @@ def serve(
                 limit_max_requests_jitter=_REQUESTS_PER_WORKER // 10,
             )
         finally:
-            bootstrap.drop_boot_secret(settings)
+            host.drop_boot_secret(settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """Makes a worker's application. What it holds goes through a pipe, not through arguments,
+    environment or disk."""
+
+    key: RootsKey
+
+    def __call__(self) -> object:
+        try:
+            return import_from_string("casevault.api.app:of_worker")(self.key)
+        except Busy as error:
+            if multiprocessing.parent_process() is None:
+                raise
+            # A worker that is replaced while a database or the hardware token is away: its parent
+            # would end the service if it failed to begin, and tries again if it dies.
+            logs.get_logger().error("worker waits", slug=error.slug, code=error.code)
+            time.sleep(_WAIT_SECONDS)
+            os._exit(os.EX_TEMPFAIL)
 
 
 def _end(_signal: int, _frame: object) -> NoReturn:
@@ -89,8 +120,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def run(factory: str, listening: socket.socket, workers: int, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
-    """Serve the application that `factory` ("module:function") makes, until a signal ends it.
+def run(
+    factory: Callable[[], object] | str,
+    listening: socket.socket,
+    workers: int,
+    **options: Any,  # noqa: ANN401 - uvicorn's own
+) -> None:
+    """Serve the application that `factory` (or "module:function") makes, until a signal ends it.
+
+    A worker gets the factory pickled through a pipe.
 
     :raises Misconfigured: a worker could not begin; it has logged why.
     """

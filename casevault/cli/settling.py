@@ -9,8 +9,8 @@ from uuid import UUID
 
 import typer
 
-from casevault import bootstrap, restoring
-from casevault.bootstrap import harden_process
+from casevault import host, restoring
+from casevault.cli import unlocking
 from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from
 from casevault.cli.personal import LoginOption, PassphraseFdOption, signed_in
 from casevault.config import Settings
@@ -35,8 +35,8 @@ def settle(
     left for people. (operator)
     """
     settings = settings_from(config)
-    harden_process()
-    with bootstrap.sole_service(settings):
+    host.harden_process()
+    with host.sole_service(settings):
         if login is None:
             found, done = _alone(settings)
         else:
@@ -52,7 +52,7 @@ def settle(
 
 
 def _alone(settings: Settings) -> tuple[Findings, bool]:
-    stores = bootstrap.open_stores(settings, unsettled=True)
+    stores = unlocking.open_stores(settings, unsettled=True)
     try:
         found = restoring.settling(settings, stores).settle()
     finally:

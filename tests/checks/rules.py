@@ -30,6 +30,9 @@ CATCH_ALL = frozenset({"Exception", "BaseException"})
 OPENING_FAILED = CATCH_ALL | {"Tampered", "InvalidTag", "CaseVaultError"}
 OPENING = re.compile(r"_*(?:(?:unseal|decrypt|unwrap)(?:_\w+)?|open_\w+)")
 COLUMN_CALLS = frozenset({"Column", "column", "mapped_column"})
+# Vaults of made-up people have plain roots.
+UNLOCKED = ("casevault/cli/unlocking.py", "casevault/cli/demo/")
+OPENING_A_VAULT = frozenset({"open_stores", "open_vault"})
 PURE_PACKAGES = ("casevault/domain/", "casevault/ledger/")
 
 
@@ -156,6 +159,17 @@ def no_silent_except(path: str, source: str) -> list[Finding]:
     ]
 
 
+def opened_through_unlocking(path: str, source: str) -> list[Finding]:
+    """A command opens a vault through `cli.unlocking`, which asks for what its roots need."""
+    if not path.startswith("casevault/cli/") or path.startswith(UNLOCKED):
+        return []
+    return [
+        Finding(path, call.lineno, "opened-through-unlocking", "opens a vault without a key")
+        for call in _walk(_parse(source), ast.Call)
+        if _called(call) in OPENING_A_VAULT and not ast.unparse(call.func).startswith("unlocking.")
+    ]
+
+
 def module_docstring(path: str, source: str) -> list[Finding]:
     """Every module says what it decides."""
     if (ast.get_docstring(_parse(source)) or "").strip():
@@ -185,6 +199,7 @@ RULES: tuple[Rule, ...] = (
     constant_events,
     no_silent_except,
     module_docstring,
+    opened_through_unlocking,
     pure_packages,
 )
 

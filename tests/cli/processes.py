@@ -172,7 +172,9 @@ def _command(pid: int) -> bytes:
 
 
 @contextmanager
-def serving(config: Path, folder: Path, *arguments: object) -> Iterator[Service]:
+def serving(
+    config: Path, folder: Path, *arguments: object, pass_fds: tuple[int, ...] = ()
+) -> Iterator[Service]:
     """Run `casevault serve` until the end of the block."""
     port, log = free_port(), folder / f"serve-{time.monotonic_ns()}.log"
     command = ["serve", "-c", config, "--port", port, *arguments]
@@ -183,6 +185,7 @@ def serving(config: Path, folder: Path, *arguments: object) -> Iterator[Service]
             stdout=output,
             stderr=output,
             env=environment(),
+            pass_fds=pass_fds,
         )
     service = Service(process, log, port)
     try:

@@ -110,7 +110,7 @@ def test_without_a_vault_a_command_says_what_to_do(tmp_path, monkeypatch, capsys
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("casevault.logs.configure", lambda _level: None)
     monkeypatch.setattr("casevault.logs.silence_crashes", lambda: None)
-    monkeypatch.setattr("casevault.bootstrap.harden_process", lambda: None)
+    monkeypatch.setattr("casevault.host.harden_process", lambda: None)
     monkeypatch.setattr("signal.signal", lambda *_: None)
     done = here(capsys, *command)
     assert (done.code, done.out) == (1, "")

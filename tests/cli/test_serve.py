@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from casevault import bootstrap
+from casevault import host
 from casevault.config import Settings, load_settings
 from casevault.errors import Misconfigured
 from tests.cli.processes import PASSPHRASES, Service, casevault, free_port, init, serving
@@ -40,7 +40,7 @@ def config(tmp_path_factory: pytest.TempPathFactory, runtime: Path) -> Path:
 def secret_of(config: Path) -> Path:
     """Return where the boot secret lies."""
     settings = load_settings(config, {})
-    return settings.runtime_dir / str(settings.organisation_id) / bootstrap.BOOT_SECRET
+    return settings.runtime_dir / str(settings.organisation_id) / host.BOOT_SECRET
 
 
 def sign_in(service: Service, login: str = "sue") -> str:
@@ -164,7 +164,7 @@ def refused(settings: Settings, folder: Path) -> str:
     """Return why a runtime folder is refused."""
     with (
         pytest.raises(Misconfigured) as caught,
-        bootstrap.sole_service(settings.model_copy(update={"runtime_dir": folder})),
+        host.sole_service(settings.model_copy(update={"runtime_dir": folder})),
     ):
         pass
     return caught.value.code
@@ -215,25 +215,25 @@ def test_a_folder_of_another_account_is_refused(settings, runtime: Path):
 def test_one_service_at_a_time(settings):
     """The right is free again when the first one ends."""
     for _ in range(2):
-        with bootstrap.sole_service(settings):
+        with host.sole_service(settings):
             assert refused(settings, settings.runtime_dir) == "boot.running"
 
 
 def test_a_worker_without_the_secret_does_not_begin(settings):
     """It is told to be started by the parent."""
     with pytest.raises(Misconfigured) as caught:
-        bootstrap.read_boot_secret(settings)
+        host.read_boot_secret(settings)
     assert caught.value.code == "boot.secret"
     assert "casevault serve" in caught.value.detail
 
 
 def test_each_start_has_a_secret_of_its_own(settings):
     """32 random bytes; dropped, it can be dropped again."""
-    with bootstrap.sole_service(settings):
-        made = [bootstrap.new_boot_secret(settings) for _ in range(2)]
-        assert bootstrap.read_boot_secret(settings) == made[1]
+    with host.sole_service(settings):
+        made = [host.new_boot_secret(settings) for _ in range(2)]
+        assert host.read_boot_secret(settings) == made[1]
         assert made[0] != made[1]
         assert {len(secret) for secret in made} == {32}
-        bootstrap.drop_boot_secret(settings)
-        bootstrap.drop_boot_secret(settings)
+        host.drop_boot_secret(settings)
+        host.drop_boot_secret(settings)
     assert not (settings.runtime_dir / str(settings.organisation_id)).exists()

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import httpx2
 
-from casevault.bootstrap import BOOT_SECRET
+from casevault.host import BOOT_SECRET
 from tests.api.world import World
 
 _KEPT = (

@@ -43,6 +43,9 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "keys_dir": (("roots", "/srv/roots"), ("var", "keyring", "var/keys", ".", "x/../var/keys")),
     "runtime_dir": (("/run/casevault", "run"), ()),
     "second_medium": (("/media/usb/casevault", "medium"), ("var", "keyring/x", "keys", ".")),
+    "pkcs11_module": (("/usr/lib/softhsm/libsofthsm2.so",), ()),
+    "pkcs11_label": (("casevault", "l" * 32), ("l" * 33, 7)),
+    "unlock_file": (("/run/casevault/unlock", "x/unlock"), ("keys/u", "var/u", "keyring/u")),
     "host": (("127.0.0.1", "::1", "localhost"), (EVERYWHERE, "::", "192.0.2.1", "example.org", "")),
     "port": ((1, 65_535), (0, 65_536, "http")),
     "workers": ((1, 64), (0, 65)),
@@ -64,7 +67,7 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "purposes": (([], ["disability"]), ("disability", [7])),
     "log_level": (("debug", "info", "warning", "error"), ("trace", "INFO", "")),
 }
-PATHS = {"keys_dir", "runtime_dir", "second_medium"}
+PATHS = {"keys_dir", "runtime_dir", "second_medium", "unlock_file", "pkcs11_module"}
 GOOD = [(name, value) for name, (good, _) in TAKEN.items() for value in good]
 BAD = [(name, value) for name, (_, bad) in TAKEN.items() for value in bad]
 

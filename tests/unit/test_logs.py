@@ -298,3 +298,10 @@ def test_a_planted_leak_is_found(written: Written, monkeypatch):
     monkeypatch.setattr(logs, "ALLOWED", logs.ALLOWED | {"name"})
     logs.get_logger().info("request", name=NAME.replace(" ", ""))
     assert written.leaks()
+
+
+def test_an_event_may_have_several_words(written: Written):
+    """Events are constants of ours, and people read them."""
+    logs.get_logger().error("ledger care failed", code="x")
+    (line,) = written.lines()
+    assert line["event"] == "ledger care failed"

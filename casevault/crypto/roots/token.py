@@ -186,7 +186,7 @@ class Token:
             token = library.get_token(token_label=self._label)
         except p11.MultipleTokensReturned:
             raise Misconfigured(
-                "Several tokens have the label pkcs11_token. Give this one a label of its own.",
+                "Several tokens have the label pkcs11_label. Give this one a label of its own.",
                 code="roots.token-label",
             ) from None
         try:

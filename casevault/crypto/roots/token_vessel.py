@@ -125,7 +125,7 @@ def move_to_token(place: RootsPlace, held: RootMaterial, pin: str) -> RootsKey:
 def _named(place: RootsPlace) -> tuple[Path, str]:
     if place.module is None or not place.token:
         raise Misconfigured(
-            "The root material lies under a hardware token: set pkcs11_module and pkcs11_token.",
+            "The root material lies under a hardware token: set pkcs11_module and pkcs11_label.",
             code="roots.token-unset",
         )
     return place.module, place.token

@@ -1,0 +1,133 @@
+"""``casevault keys seal`` and ``unseal``: what the powered-off machine shows of its root material.
+
+Both move the material of a vault that is not being served, and change nothing else. Must never
+print or keep a passphrase or PIN; a generated passphrase is shown once, on the terminal.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import typer
+
+from casevault import bootstrap, host, logs
+from casevault.cli import unlocking
+from casevault.cli.output import ConfigOption, say, settings_from
+from casevault.cli.unlocking import UnlockFdOption
+from casevault.config import Settings
+from casevault.crypto.credentials import PROFILES
+from casevault.crypto.macs import words
+from casevault.crypto.roots import (
+    RootProvider,
+    RootsPlace,
+    open_roots,
+    seal_roots,
+    tokenise_roots,
+    unseal_roots,
+)
+from casevault.domain import vocabulary
+from casevault.errors import Invalid
+
+_WORDS = 6
+
+
+class Under(StrEnum):
+    """What root material can be sealed under."""
+
+    PASSPHRASE = "passphrase"  # noqa: S105
+    TOKEN = "token"  # noqa: S105 - a kind of seal
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    settings: Settings
+    place: RootsPlace
+    roots: RootProvider
+
+
+def seal(
+    under: Under = typer.Option(Under.PASSPHRASE, help="What opens it from now on."),  # noqa: B008
+    new_fd: int | None = typer.Option(
+        None, "--new-fd", help="File descriptor with the new passphrase or PIN; else a prompt."
+    ),
+    config: Path | None = ConfigOption,
+    unlock_fd: int | None = UnlockFdOption,
+) -> None:
+    """Example: casevault keys seal
+
+    Put the root material under a passphrase, or under a hardware token. (operator)
+
+    Stop the service first. From then on `casevault serve` asks for the passphrase or PIN, or takes
+    it from a systemd credential. Sealed already: this changes the passphrase.
+    """
+    with _opened(config, unlock_fd) as at:
+        _SEALS[under](at, new_fd)
+    say("Roll the epochs twice (casevault keys roll), so that no key of the readable file is left")
+    say(
+        "in use, and write the capsule anew: it is the way back if the passphrase or token is lost."
+    )
+
+
+def unseal(config: Path | None = ConfigOption, unlock_fd: int | None = UnlockFdOption) -> None:
+    """Example: casevault keys unseal
+
+    Put the root material back into a plain file, which whoever has the disk can read. (operator)
+
+    Stop the service first. Under a hardware token the keys on it are destroyed.
+    """
+    with _opened(config, unlock_fd) as at:
+        unseal_roots(at.roots, at.place)
+    say("The root material is plain again: coded facts and two months of the log's bodies can be")
+    say("read by whoever takes the machine. Seal it with `casevault keys seal`.")
+
+
+@contextmanager
+def _opened(config: Path | None, unlock_fd: int | None) -> Iterator[_Opened]:
+    settings = settings_from(config)
+    logs.configure(settings.log_level)
+    host.harden_process()
+    with host.sole_service(settings):
+        place = bootstrap.roots_place(settings)
+        roots = open_roots(place, unlocking.key_of(settings, unlock_fd))
+        yield _Opened(settings, place, roots)
+
+
+def _under_passphrase(at: _Opened, new_fd: int | None) -> None:
+    passphrase = _chosen() if new_fd is None else unlocking.from_descriptor(new_fd)
+    seal_roots(at.roots, at.place, passphrase, PROFILES[at.settings.kdf_profile])
+    say("Sealed. The passphrase is nowhere on this machine: keep it on paper, off the premises, as")
+    say("well as with whoever starts the service.")
+
+
+def _under_token(at: _Opened, new_fd: int | None) -> None:
+    pin = _hidden("PIN of the hardware token") if new_fd is None else None
+    tokenise_roots(at.roots, at.place, pin or unlocking.from_descriptor(new_fd or 0))
+    say("Sealed under the hardware token. Its PIN opens the vault while the token is there.")
+
+
+_SEALS: dict[Under, Callable[[_Opened, int | None], None]] = {
+    Under.PASSPHRASE: _under_passphrase,
+    Under.TOKEN: _under_token,
+}
+
+
+def _chosen() -> str:
+    typed = _hidden("New passphrase (empty: make six words)")
+    if not typed:
+        typed = words(vocabulary.passphrase_words(), _WORDS)
+        say(f"  {typed}")
+        say("  It is shown once. Write it down.")
+    again = _hidden("  once more")
+    if not secrets.compare_digest(typed.encode(), again.encode()):
+        raise Invalid("The two are not the same; nothing was changed.", code="roots.again")
+    return typed
+
+
+def _hidden(text: str) -> str:
+    typed: str = typer.prompt(text, hide_input=True, default="", show_default=False, err=True)
+    return typed
