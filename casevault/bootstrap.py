@@ -29,7 +29,9 @@ from casevault.services.ceremony import (
     Progress,
     check_plan,
 )
+from casevault.services.consents import Consents
 from casevault.services.covers import Covers
+from casevault.services.deadlines import Deadlines
 from casevault.services.departures import Departures
 from casevault.services.drafts import Drafts
 from casevault.services.duty import Duty
@@ -84,6 +86,8 @@ class Vault:
     duty: Duty
     emergencies: Emergencies
     records: Records
+    consents: Consents
+    deadlines: Deadlines
     links: Links
     transitions: Transitions
     drafts: Drafts
@@ -173,6 +177,8 @@ def open_vault(
         duty=Duty(stores, gate),
         emergencies=Emergencies(stores, gate, closed=settings.break_glass_closed),
         records=Records(stores, gate),
+        consents=Consents(stores, gate),
+        deadlines=Deadlines(stores, gate),
         links=Links(stores, gate),
         transitions=Transitions(
             stores, gate, closing_needs_approval=settings.closing_needs_approval

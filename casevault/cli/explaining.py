@@ -11,6 +11,7 @@ from casevault.domain.organisation import OUTLINES, Profile, Seat, Undoable, hel
 # More readable names of acts; the code itself where there is none.
 _WORDS = {
     "case.close": "closing a case",
+    "case.disclose": "disclosing without consent",
     "keys.recover": "recovery by the shares",
     "staff:reset": "a reset by an administrator",
     "vouch:issue": "a vouch for new keys after a loss, without the recovery shares",

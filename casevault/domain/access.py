@@ -80,6 +80,8 @@ class Permission(StrEnum):
     BREAK_GLASS_LIST = "break-glass:list"
     BREAK_GLASS_REVIEW = "break-glass:review"
     DUTY_SET = "duty:set"
+    DEADLINE_LIST = "deadline:list"
+    DEADLINE_REVIEW = "deadline:review"
     WORKLIST_READ = "worklist:read"
     WORKLOAD_READ = "workload:read"
     FEED_READ = "feed:read"
@@ -166,6 +168,10 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.BREAK_GLASS_ASK: Rule(_TEAM, writes=True, own_team=True, step_up=True),
         Permission.BREAK_GLASS_LIST: Rule(frozenset({Role.SUPERVISOR, Role.DPO})),
         Permission.BREAK_GLASS_REVIEW: Rule(
+            frozenset({Role.DPO}), writes=True, not_self=True, step_up=True
+        ),
+        Permission.DEADLINE_LIST: Rule(frozenset({Role.DPO})),
+        Permission.DEADLINE_REVIEW: Rule(
             frozenset({Role.DPO}), writes=True, not_self=True, step_up=True
         ),
         Permission.DUTY_SET: Rule(

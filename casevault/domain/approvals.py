@@ -24,6 +24,7 @@ class ApprovedAct(StrEnum):
     """What somebody asks for and somebody else approves. The codes never change."""
 
     CASE_CLOSE = "case.close"
+    CASE_DISCLOSE = "case.disclose"
     KEYS_RECOVER = "keys.recover"
     BREAK_GLASS = "break_glass"
     DATA_SETTLE = "data.settle"
@@ -74,6 +75,8 @@ POLICIES: Mapping[ApprovedAct, Policy] = MappingProxyType(
     {
         # A year: a closing waits in the case for as long as the case itself is looked after.
         ApprovedAct.CASE_CLOSE: Policy(frozenset({Role.SUPERVISOR}), 365 * _DAY, own_team=True),
+        # Disclosing on another basis than consent: decided while somebody still knows why.
+        ApprovedAct.CASE_DISCLOSE: Policy(frozenset({Role.SUPERVISOR}), 14 * _DAY, own_team=True),
         # Custodians have to come together; a week, because a month-old yes is nobody's any more.
         ApprovedAct.KEYS_RECOVER: Policy(
             frozenset({Role.DPO, Role.SUPERVISOR, Role.AUDITOR}), 7 * _DAY

@@ -35,6 +35,8 @@ class DocumentKind(StrEnum):
     LINK = "link"
     TRANSITION = "transition"
     REFUSED_STAFF = "refused_staff"
+    CONSENT = "consent"
+    BASIS = "basis"
 
 
 class Status(StrEnum):
@@ -57,6 +59,8 @@ _COMPARTMENT_OF = MappingProxyType(
         DocumentKind.LINK: Compartment.NARRATIVE,
         DocumentKind.TRANSITION: Compartment.NARRATIVE,
         DocumentKind.REFUSED_STAFF: Compartment.NARRATIVE,
+        DocumentKind.CONSENT: Compartment.NARRATIVE,
+        DocumentKind.BASIS: Compartment.NARRATIVE,
     }
 )
 

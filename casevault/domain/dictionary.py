@@ -36,8 +36,8 @@ _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
-# Consents and referrals have no kind of their own yet; their forms exist on paper already.
-_NARRATIVE_TOO = ("consent", "referral")
+# Referrals have no kind of their own yet; their form exists on paper already.
+_NARRATIVE_TOO = ("referral",)
 DOCUMENTS: Mapping[str, tuple[Field, ...]] = {
     DocumentKind.IDENTITY: tables.IDENTITY,
     DocumentKind.PROFILE: tables.PROFILE,
@@ -48,7 +48,8 @@ DOCUMENTS: Mapping[str, tuple[Field, ...]] = {
     DocumentKind.LINK: tables.LINK,
     DocumentKind.TRANSITION: tables.TRANSITION,
     DocumentKind.REFUSED_STAFF: tables.REFUSED_STAFF,
-    "consent": tables.CONSENT,
+    DocumentKind.CONSENT: tables.CONSENT,
+    DocumentKind.BASIS: tables.BASIS,
     "referral": tables.REFERRAL,
 }
 FIELDS = tuple(field for fields in DOCUMENTS.values() for field in fields)

@@ -32,6 +32,8 @@ class Form(StrEnum):
     LINK = "link"
     TRANSITION = "transition"
     REFUSED_STAFF = "refused_staff"
+    CONSENT = "consent"
+    BASIS = "basis"
 
 
 # An intake is the two documents by which a case begins.

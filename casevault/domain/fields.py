@@ -172,6 +172,12 @@ FACTS = (
         system=True,
     ),
     Field("historic", _T.YES_NO, "Keeps cases of before out of counts of now", system=True),
+    Field(
+        "statistics_until",
+        _T.DATE,
+        "Counts only whoever agrees to it, taken from the consents",
+        system=True,
+    ),
 )
 
 NOTE = (
@@ -228,6 +234,15 @@ CONSENT = (
     Field("explained", _T.GROUP, "Consent that was informed", fields=_EXPLAINED, required=True),
     Field("guardian", _T.GROUP, "Who decides for a child", fields=_GUARDIAN),
     Field("assent", _T.YES_NO, "A child is asked too, whoever decides"),
+)
+BASIS = (
+    Field("basis", _T.CODE, "Why no consent is needed", required=True, codes="lawful_basis"),
+    Field("purpose", _T.CODE, "What it is for", required=True, codes="consent_purpose"),
+    Field("categories", _T.CODE, "Which data", many=True, required=True, codes="data_category"),
+    Field("recipients", purpose="Who may get them, and nobody else", many=True),
+    Field("reason", _T.LONG, "What the second person decides by", required=True),
+    Field("from", _T.DATE, "From when it counts", required=True),
+    Field("valid_until", _T.DATE, "When to look again", required=True),
 )
 REFERRAL = (
     Field("service", _T.CODE, "Which help is asked for", required=True, codes="service_type"),

@@ -95,6 +95,7 @@ class Undoable:
 _ASKED_WITH: Mapping[ApprovedAct, Permission] = MappingProxyType(
     {
         ApprovedAct.CASE_CLOSE: Permission.CASE_TRANSITION,
+        ApprovedAct.CASE_DISCLOSE: Permission.CASE_AMEND,
         ApprovedAct.KEYS_RECOVER: Permission.KEYS_RECOVER,
         ApprovedAct.DATA_SETTLE: Permission.KEYS_RECOVER,
     }

@@ -14,7 +14,7 @@ from uuid import UUID
 from casevault.errors import FieldError, Invalid, Tampered
 
 # What a record that needs a second person is marked with.
-WAITING, DONE, DECLINED = "waiting", "done", "declined"
+WAITING, DONE, DECLINED, WITHDRAWN = "waiting", "done", "declined", "withdrawn"
 REDACTED = "[redacted]"
 MAX_VERSIONS = 200
 

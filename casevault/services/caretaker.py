@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from functools import partial
 
 from casevault.errors import Busy, CaseVaultError, Tampered
 from casevault.logs import get_logger
-from casevault.store import dossiers, failures, intents, private, sweeping, tree
+from casevault.store import deadlines, dossiers, failures, intents, private, sweeping, tree
 from casevault.store.checkpoints import Checkpoints
-from casevault.store.dossiers import Notice
 from casevault.store.ledger import FAILED, SERVICE, Act
 from casevault.store.stores import Stores
 
@@ -30,7 +30,7 @@ class Caretaker:
         self,
         stores: Stores,
         checkpoints: Checkpoints,
-        notify: Callable[[Notice, int], None] = lambda _notice, _count: None,
+        notify: Callable[[StrEnum, int], None] = lambda _notice, _count: None,
     ) -> None:
         self._stores = stores
         self._notify = notify
@@ -65,13 +65,15 @@ class Caretaker:
                 self._guarded(partial(failures.record_past, self._stores))
                 self._guarded(self.erase_due)
                 self._guarded(partial(sweeping.sweep, self._stores))
-                self._guarded(self.watch_glass)
+                self._guarded(self.watch_people)
 
-    def watch_glass(self) -> None:
-        """Raise the alarm about reviews that are overdue, call people, drop what is over."""
+    def watch_people(self) -> None:
+        """Raise the alarm about what passed its date, call people, drop what is over."""
         dossiers.alarm(self._stores)
         dossiers.notices(self._stores, self._notify)
         dossiers.sweep(self._stores)
+        deadlines.alarm(self._stores, self._notify)
+        deadlines.sweep(self._stores)
 
     def erase_due(self) -> None:
         """Erase private objects whose date is past."""

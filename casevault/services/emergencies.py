@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from uuid import UUID
 
 from casevault.domain.access import Permission, Role, Subject
 from casevault.domain.casefile import CaseMetadata
 from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.domain.oversight import Finding
 from casevault.errors import Conflict, NotFound, Tampered
 from casevault.ids import TeamId, new_id, parse_reference
 from casevault.store import approvals, breaking, case_keys, cases, dossiers
@@ -28,14 +28,6 @@ from casevault.store.ledger import FAILED, Act, Touched
 from casevault.store.stores import Stores
 
 _NO_TEAM = TeamId(UUID(int=0))
-
-
-class Outcome(StrEnum):
-    """What the DPO found."""
-
-    JUSTIFIED = "justified"
-    VIOLATION = "violation"
-    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +122,7 @@ class Emergencies:
             found.append(Emergency(one, one.state(now), reference, texts[one.id], late))
         return found
 
-    def review(self, caller: Caller, dossier_id: UUID, outcome: Outcome, note: str) -> None:
+    def review(self, caller: Caller, dossier_id: UUID, outcome: Finding, note: str) -> None:
         """Note what the DPO found; the note is sealed to the DPO's group."""
         stores, touched = self._stores, (Touched("break-glass", dossier_id),)
         with stores.keyring.reading() as tx:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Sequence
+from enum import StrEnum
 
 from casevault.logs import get_logger
-from casevault.store.dossiers import Notice
 
 TIMEOUT_SECONDS = 20.0
 
@@ -23,7 +23,7 @@ class Notifier:
         self._command = tuple(command)
         self._timeout = timeout
 
-    def tell(self, notice: Notice, count: int) -> None:
+    def tell(self, notice: StrEnum, count: int) -> None:
         """Begin to call people; return at once."""
         if self._command:
             words = (*self._command, notice.value, str(count))

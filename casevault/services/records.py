@@ -30,6 +30,8 @@ TIMELINE = (
     DocumentKind.TASK,
     DocumentKind.LINK,
     DocumentKind.TRANSITION,
+    DocumentKind.CONSENT,
+    DocumentKind.BASIS,
 )
 NARRATIVE, FACTS = Compartment.NARRATIVE.value, Compartment.FACTS.value
 

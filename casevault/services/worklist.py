@@ -27,6 +27,7 @@ from casevault.store.stores import Stores
 CASES = 200
 _NARRATIVE = Compartment.NARRATIVE.value
 _TASK, _TRANSITION = DocumentKind.TASK.value, DocumentKind.TRANSITION.value
+_BASIS = DocumentKind.BASIS.value
 
 
 class Waiting(StrEnum):
@@ -35,9 +36,14 @@ class Waiting(StrEnum):
     TASK = "task"
     REVIEW = "review"
     CLOSING = "closing"
+    BASIS = "basis"
     REKEY = "rekey"
     BREAK_GLASS = "break_glass"
     UNREADABLE = "unreadable"
+
+
+# What a supervisor decides, and as what it waits.
+_DECIDED = {DocumentKind.TRANSITION: Waiting.CLOSING, DocumentKind.BASIS: Waiting.BASIS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ class Worklists:
             caller,
             ids,
             look,
-            reads={_NARRATIVE: [_TASK, _TRANSITION]},
+            reads={_NARRATIVE: [_TASK, _TRANSITION, _BASIS]},
             only=True,
             after=after,
             limit=CASES,
@@ -190,7 +196,7 @@ class Worklists:
             elif record.record.marks.get("state") == WAITING and self._decides(
                 caller, case, record
             ):
-                yield Item(Waiting.CLOSING, case.id, case.reference, record=record.id)
+                yield Item(_DECIDED[record.kind], case.id, case.reference, record=record.id)
 
     def _decides(self, caller: Caller, case: CaseMetadata, asked: Kept) -> bool:
         own = asked.record.first.by == caller.staff

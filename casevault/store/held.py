@@ -20,6 +20,7 @@ from casevault.domain import casefile
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata
 from casevault.domain.granting import ObjectKind
+from casevault.domain.records import Record
 from casevault.errors import (
     Conflict,
     Invalid,
@@ -156,6 +157,19 @@ class Desk:
         if case.key_version != held.case.key_version or case.team != held.case.team:
             raise rekeying.rekeyed()
         return replace(held, case=case)
+
+    def require_not_own(
+        self, caller: Caller, case_id: UUID, permission: Permission, compartment: str, row: UUID
+    ) -> None:
+        """Refuse whoever wrote a record; before a transaction, so that it is recorded."""
+        with self._stores.data.reading() as connection:
+            held = self.hold(caller, connection, case_id, permission, compartment)
+            with self.recording_failure(caller, case_id):
+                manifest = held.manifest(connection, compartment)
+                found = held.documents(connection, manifest, rows=[row])
+        own = any(Record.decode(one.content).first.by == caller.staff for one in found)
+        subject = Subject("case", held.case.team, holds_grant=True, self_act=own)
+        self._gate.require(caller, permission, subject, (Touched("case", case_id),))
 
     def change(
         self,

@@ -271,6 +271,17 @@ break_glass = Table(
     **_NO_ROWIDS,
 )
 
+# What somebody must do in time, and the DPO looks at otherwise: kind and case in plain.
+deadline = Table(
+    "deadline",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("object_id", Uuid, nullable=False, index=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 # When something last happened that people are to be reminded of, such as a drill.
 milestone = Table(
     "milestone",

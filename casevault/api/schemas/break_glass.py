@@ -10,8 +10,9 @@ from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, Words, moment
 from casevault.domain.casefile import Compartment
+from casevault.domain.oversight import Finding
 from casevault.services.duty import OnDuty
-from casevault.services.emergencies import Emergency, Outcome
+from casevault.services.emergencies import Emergency
 from casevault.store.dossiers import Dossier
 
 _SOMEBODY = "00000000-0000-4000-8000-000000000001"
@@ -105,7 +106,7 @@ class BreakGlassList(Shape):
 class BreakGlassReview(Shape):
     """What the DPO found. The note is sealed to the DPO's group."""
 
-    outcome: Annotated[Outcome, Field(strict=False)]
+    outcome: Annotated[Finding, Field(strict=False)]
     note: Annotated[Words, Field(min_length=1, max_length=4000)]
 
 

@@ -82,6 +82,12 @@ _OWN: Mapping[str, tuple[str, ...]] = {
         "statistics",
         "research_contact",
     ),
+    "lawful_basis": (
+        "vital_interests",
+        "legal_obligation",
+        "public_interest",
+        "legal_claims",
+    ),
     "consent_method": ("written", "verbal", "witnessed"),
     "data_category": (
         "name",

@@ -1,0 +1,70 @@
+"""What follows from a withdrawn consent: a list of observers, each a small pure function.
+
+An observer says what is to be done, and what cannot be called back. The use case carries out what
+it can and shows the rest to the caseworker. Whoever adds a way by which data leave adds an observer
+here and a row to its test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import TypeAlias
+from uuid import UUID
+
+from casevault.domain.consent import Ground, Purpose, State, counted_until
+
+
+class Consequence(StrEnum):
+    """What follows. Those that say *stays* cannot be called back."""
+
+    LEAVES_COUNTS = "leaves-counts"
+    PUBLISHED_COUNTS_STAY = "published-counts-stay"
+
+
+_STAYS = frozenset({Consequence.PUBLISHED_COUNTS_STAY})
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One consequence; `about` names the record that it is about, if any."""
+
+    what: Consequence
+    about: UUID | None = None
+
+    @property
+    def stays(self) -> bool:
+        """Whether this is something that cannot be called back."""
+        return self.what in _STAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A ground that no longer holds, beside all that are recorded, on a day."""
+
+    gone: Ground
+    left: tuple[Ground, ...]
+    today: date
+
+
+Observer: TypeAlias = Callable[[Withdrawal], Iterable[Effect]]
+
+
+def counts(withdrawal: Withdrawal) -> Iterable[Effect]:
+    """Drop the person from the next table; what was published with them stays."""
+    gone = withdrawal.gone
+    if gone.purpose is not Purpose.STATISTICS or gone.state is not State.WITHDRAWN:
+        return
+    if counted_until(withdrawal.left, withdrawal.today) is None:
+        yield Effect(Consequence.LEAVES_COUNTS)
+    yield Effect(Consequence.PUBLISHED_COUNTS_STAY)
+
+
+OBSERVERS: tuple[Observer, ...] = (counts,)
+
+
+def effects(withdrawal: Withdrawal) -> tuple[Effect, ...]:
+    """Return everything that follows, in the order of the observers."""
+    return tuple(effect for observer in OBSERVERS for effect in observer(withdrawal))

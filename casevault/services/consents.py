@@ -1,0 +1,231 @@
+"""Consents of a case and other lawful bases: recorded, withdrawn, decided, and what follows.
+
+Reading them is reading records (`services.records`). Every disclosure asks `domain.consent` with
+what is recorded here. Another basis than consent waits for a supervisor who is not the one who
+asked; where a life is in danger it holds at once, for a day, and the DPO is told if nobody confirms
+it. No request carries an override.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from casevault.domain import cascade, consent
+from casevault.domain.access import Permission
+from casevault.domain.approvals import ApprovedAct
+from casevault.domain.cascade import Effect, Withdrawal
+from casevault.domain.casefile import Compartment, DocumentKind
+from casevault.domain.consent import Basis, Ground
+from casevault.domain.records import DECLINED, WITHDRAWN, Record
+from casevault.errors import CaseVaultError, Conflict
+from casevault.ids import new_id
+from casevault.store import case_approvals, deadlines, idempotency
+from casevault.store.caller import Caller, Gate
+from casevault.store.deadlines import Deadline, DeadlineKind
+from casevault.store.held import Change, Desk, Done
+from casevault.store.ledger import Touched
+from casevault.store.records import Kept, kept
+from casevault.store.stores import Stores
+
+_NARRATIVE, _FACTS = Compartment.NARRATIVE.value, Compartment.FACTS.value
+_CONSENT, _BASIS = DocumentKind.CONSENT, DocumentKind.BASIS
+_BOTH = (_NARRATIVE, _FACTS)
+_MARK = "deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What followed from a withdrawal, and what cannot be called back."""
+
+    followed: tuple[Effect, ...]
+    stays: tuple[Effect, ...]
+
+
+class Consents:
+    """The use cases of consents and other bases."""
+
+    def __init__(self, stores: Stores, gate: Gate) -> None:
+        self._stores = stores
+        self._desk = Desk(stores, gate)
+
+    def record(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        content: Mapping[str, Any],
+        repeat: idempotency.Repeat | None = None,
+    ) -> UUID:
+        """Record what the survivor agreed to; one that would not count is refused, with why."""
+        stores = self._stores
+        checked = stores.dictionary.validate(_CONSENT, content)
+        record = Record.new(checked, caller.staff, stores.now())
+
+        def work(change: Change) -> tuple[UUID, Done]:
+            if repeat is not None:
+                earlier = idempotency.find(change.connection, stores.roots, repeat, stores.now())
+                if earlier is not None:
+                    return earlier, _done(_CONSENT, "repeat", earlier, {})
+            facts = change.document(_FACTS, DocumentKind.FACTS.value)
+            minor = facts.content.get("age_band") == "under_18"
+            consent.check_consent(checked, self._today(), minor=minor)
+            row = change.add(_NARRATIVE, _CONSENT.value, record.encode())
+            if repeat is not None:
+                idempotency.keep(change.connection, stores.roots, repeat, row, stores.now())
+            self._recount(change)
+            return row, _done(_CONSENT, "add", row, checked)
+
+        return self._desk.change(caller, case_id, Permission.CASE_AMEND, _BOTH, work)
+
+    def withdraw(self, caller: Caller, case_id: UUID, row: UUID, reason: str) -> Withdrawn:
+        """Take a consent back from now on; return what follows and what cannot be undone.
+
+        Nobody has to say why; `reason` may be empty.
+        """
+        now = self._stores.now()
+
+        def work(change: Change) -> tuple[Withdrawn, Done]:
+            found = kept(change.document(_NARRATIVE, _CONSENT.value, row))
+            if found.record.marks.get("state") == WITHDRAWN:
+                raise Conflict("This consent was withdrawn before.", code="consent.withdrawn")
+            marked = found.record.marked(
+                state=WITHDRAWN,
+                decided_by=caller.staff.hex,
+                decided_at=str(now),
+                decision=reason,
+            )
+            change.amend(_NARRATIVE, row, marked.encode(), found.version)
+            effects = self._follow(change, consent.ground_of(row, marked, now))
+            return effects, _done(_CONSENT, "withdraw", row, {})
+
+        return self._desk.change(caller, case_id, Permission.CASE_AMEND, _BOTH, work)
+
+    def claim(self, caller: Caller, case_id: UUID, content: Mapping[str, Any]) -> UUID:
+        """Ask to disclose on another basis than consent; a supervisor decides."""
+        stores = self._stores
+        checked = stores.dictionary.validate(_BASIS, content)
+        consent.check_basis(checked, self._today())
+        vital = checked["basis"] == Basis.VITAL_INTERESTS
+        watched = new_id() if vital else None
+
+        def work(change: Change) -> tuple[UUID, Done]:
+            marks = case_approvals.asked(
+                stores, caller, change.case, ApprovedAct.CASE_DISCLOSE, _signed(checked)
+            )
+            if watched is not None:
+                marks[_MARK] = watched.hex
+                self._watch(caller, change, watched)
+            record = Record.new(checked, caller.staff, stores.now(), None, **marks)
+            row = change.add(_NARRATIVE, _BASIS.value, record.encode())
+            return row, _done(_BASIS, "add", row, checked)
+
+        try:
+            return self._desk.change(caller, case_id, Permission.CASE_AMEND, [_NARRATIVE], work)
+        except CaseVaultError:
+            # A watch over what was never recorded would call the DPO for nothing.
+            if watched is not None:
+                self._settle(watched)
+            raise
+
+    def decide(
+        self, caller: Caller, case_id: UUID, row: UUID, *, approve: bool, reason: str | None
+    ) -> str:
+        """Approve or decline another basis that somebody else asked for; return its state."""
+        desk = self._desk
+        desk.require_not_own(caller, case_id, Permission.CASE_DECIDE, _NARRATIVE, row)
+
+        def work(change: Change) -> tuple[Kept, Done]:
+            found = kept(change.document(_NARRATIVE, _BASIS.value, row))
+            decided = case_approvals.decided(
+                self._stores,
+                caller,
+                change.case,
+                found.record,
+                ApprovedAct.CASE_DISCLOSE,
+                _signed(found.record.current.content),
+                approve=approve,
+                reason=reason,
+            )
+            change.amend(_NARRATIVE, row, decided.encode(), found.version)
+            act = "approve" if approve else "decline"
+            done = _done(_BASIS, act, row, {}, "permit:approval")
+            return Kept(row, _BASIS, found.version + 1, decided), done
+
+        changed = desk.change(caller, case_id, Permission.CASE_DECIDE, [_NARRATIVE], work)
+        self._decided(changed.record)
+        return changed.record.marks["state"]
+
+    def _decided(self, record: Record) -> None:
+        """Stop watching what was confirmed; what was declined is for the DPO at once."""
+        watched = record.marks.get(_MARK)
+        if watched is None:
+            return
+        if record.marks["state"] == DECLINED:
+            self._due_now(UUID(hex=watched))
+        else:
+            self._settle(UUID(hex=watched))
+
+    def _follow(self, change: Change, gone: Ground) -> Withdrawn:
+        left = tuple(one for one in self._grounds(change) if one.id != gone.id)
+        effects = cascade.effects(Withdrawal(gone, left, self._today()))
+        self._recount(change)
+        return Withdrawn(
+            tuple(one for one in effects if not one.stays),
+            tuple(one for one in effects if one.stays),
+        )
+
+    def _grounds(self, change: Change) -> list[Ground]:
+        now = self._stores.now()
+        found = change.documents(_NARRATIVE, [_CONSENT.value, _BASIS.value])
+        return [consent.ground_of(one.row, Record.decode(one.content), now) for one in found]
+
+    def _recount(self, change: Change) -> None:
+        """Make the facts say until when the person agrees to be counted."""
+        until = consent.counted_until(self._grounds(change), self._today())
+        facts = change.document(_FACTS, DocumentKind.FACTS.value)
+        content = {k: v for k, v in facts.content.items() if k != "statistics_until"}
+        if until is not None:
+            content["statistics_until"] = until.isoformat()
+        if content != facts.content:
+            change.amend(_FACTS, facts.row, content, facts.version)
+
+    def _watch(self, caller: Caller, change: Change, watched: UUID) -> None:
+        due = self._stores.now() + consent.CONFIRM_SECONDS
+        kind = DeadlineKind.CONFIRM_VITAL_INTERESTS
+        case = change.case
+        with self._stores.keyring.writing() as tx:
+            # Before the case is committed: an act without its watch must not exist. The work may
+            # be begun a second time after a colleague gave the case new keys.
+            deadlines.settle(tx, watched)
+            deadlines.add(tx, Deadline(watched, kind, case.id, case.team, caller.staff, due))
+
+    def _settle(self, watched: UUID) -> None:
+        with self._stores.keyring.writing() as tx:
+            deadlines.settle(tx, watched)
+
+    def _due_now(self, watched: UUID) -> None:
+        with self._stores.keyring.writing() as tx:
+            deadlines.bring_forward(tx, watched, self._stores.now())
+
+    def _today(self) -> date:
+        return self._stores.clock.now().date()
+
+
+def _signed(content: Mapping[str, Any]) -> dict[str, str]:
+    # All of it, so that a yes to one set of data says nothing about another.
+    return {"basis": json.dumps(content, sort_keys=True, separators=(",", ":"))}
+
+
+def _done(
+    kind: DocumentKind,
+    act: str,
+    row: UUID,
+    content: Mapping[str, Any],
+    rule: str = "permit:caseload",
+) -> Done:
+    names = tuple(f"{kind.value}.{name}" for name in sorted(content))
+    return Done(f"{kind.value}.{act}", names, (Touched(kind.value, row),), rule)
