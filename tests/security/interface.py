@@ -437,6 +437,77 @@ def _set_duty(stage):
     return Ask(ids={"team_id": stage.world.team(NORTH)}, body={"members": []})
 
 
+# --- consents and deadlines ----------------------------------------------------------------------
+
+_POINTS = ("interview", "purpose", "use", "research", "access", "storage", "withdrawal")
+CONSENT = {
+    "purpose": "referral",
+    "categories": ["name"],
+    "recipients": ["Made-Up House of Calm"],
+    "method": "verbal",
+    "language": "fr",
+    "wording": "2026-1",
+    "given_on": "2026-11-20",
+    "valid_until": "2036-11-20",
+    "explained": dict.fromkeys(_POINTS, True),
+}
+BASIS = {
+    "basis": "legal_obligation",
+    "purpose": "referral",
+    "categories": ["name"],
+    "recipients": ["Made-Up House of Calm"],
+    "reason": "A made-up law of Blue Street",
+    "from": "2026-11-20",
+    "valid_until": "2036-11-20",
+}
+
+
+@valid("add_consent")
+def _add_consent(_stage):
+    return Ask(body={"content": CONSENT})
+
+
+@valid("read_consent")
+def _read_consent(stage):
+    return Ask(ids={"record_id": stage.made("consent", "/consents", {"content": CONSENT})})
+
+
+@valid("withdraw_consent")
+def _withdraw_consent(stage):
+    # A consent of its own: what was taken back once is not there to be taken back again.
+    stage.gone("withdrawable")
+    made = stage.made("withdrawable", "/consents", {"content": CONSENT})
+    return Ask(ids={"record_id": made}, body={"reason": "made up"})
+
+
+@valid("add_basis")
+def _add_basis(_stage):
+    return Ask(body={"content": BASIS})
+
+
+@valid("read_basis")
+def _read_basis(stage):
+    return Ask(ids={"record_id": stage.made("basis", "/bases", {"content": BASIS})})
+
+
+@valid("decide_basis")
+def _decide_basis(stage):
+    stage.gone("decidable")
+    made = stage.made("decidable", "/bases", {"content": BASIS})
+    return Ask(ids={"record_id": made}, body={"approve": False, "reason": "made up"})
+
+
+@valid("list_deadlines")
+def _list_deadlines(_stage):
+    return Ask()
+
+
+@valid("review_deadline")
+def _review_deadline(_stage):
+    # None passed here: tests/api/test_consents.py lets one pass.
+    return Ask(ids={"deadline_id": unknown_id()}, body={"outcome": "justified"})
+
+
 # --- drafts and the desk -----------------------------------------------------------------------
 
 
@@ -492,7 +563,7 @@ def _change_draft(stage):
 @valid(
     "read_case", "read_identity", "read_profile", "read_facts", "explain_access", "list_grants",
     "list_notes", "list_services", "list_tasks", "list_links", "list_refused_staff",
-    "read_timeline",
+    "read_timeline", "list_consents", "list_bases",
 )  # fmt: skip
 def _read_of_case(_stage):
     return Ask()
