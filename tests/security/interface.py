@@ -675,7 +675,8 @@ def _decide_closing(stage):
 
     def present():
         found = stage.world.get(stage.at + "/timeline", stage.holder).json()["items"]
-        return next(one["id"] for one in found if one["state"] == "waiting")
+        waiting = [one for one in found if one["state"] == "waiting"]
+        return next(one["id"] for one in waiting if one["record_type"] == "transition")
 
     body = {"content": {"to": "Closed", "reason": "made up"}}
     closing = stage.made("closing", "/transitions", body, present)
