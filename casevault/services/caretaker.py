@@ -20,7 +20,7 @@ from casevault.store.ledger import FAILED, SERVICE, Act
 from casevault.store.stores import Stores
 
 INTEGRATE_SECONDS = 0.2
-CHECKPOINT_SECONDS = 60.0
+ROUND_SECONDS = 60.0
 
 
 class Caretaker:
@@ -35,6 +35,8 @@ class Caretaker:
         self._stores = stores
         self._notify = notify
         self._checkpoints = checkpoints
+        # Public, so that a test of what a request changes can do without rounds in between.
+        self.round_seconds = ROUND_SECONDS
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
         self._alarmed: set[str] = set()
@@ -55,11 +57,11 @@ class Caretaker:
         self._guarded(partial(tree.integrate_all, self._stores.data, self._stores.roots))
 
     def _run(self) -> None:
-        next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+        next_round = time.monotonic() + self.round_seconds
         while not self._stop.wait(INTEGRATE_SECONDS):
             self.integrate()
-            if time.monotonic() >= next_checkpoint:
-                next_checkpoint = time.monotonic() + CHECKPOINT_SECONDS
+            if time.monotonic() >= next_round:
+                next_round = time.monotonic() + self.round_seconds
                 self._guarded(self._checkpoints.sign)
                 self._guarded(partial(intents.finish_all, self._stores))
                 self._guarded(partial(failures.record_past, self._stores))
