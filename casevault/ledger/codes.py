@@ -133,6 +133,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "key.rotate": "admin",
         "key.rotate_failed": "admin",
         "key.month": "system",
+        "key.orphan": "system",
         "key.roll": "admin",
         "staff.add": "admin",
         "staff.add_failed": "admin",

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, replace
 
 from casevault.errors import CaseVaultError
-from casevault.store import capsules, identity, ledger, milestones, rolling
+from casevault.store import capsules, identity, ledger, milestones, orphans, rolling
 from casevault.store.capsules import Recipients
 from casevault.store.ledger import SERVICE, Act
 from casevault.store.media import BACKUP_KEY, Medium
@@ -54,6 +54,7 @@ class Rolls:
                 if new_medium:
                     self._medium.take()
                 self._medium.require()
+                orphans.sweep(stores)
                 done = self._rolled(erase_now=erase_now)
             except CaseVaultError as error:
                 failed = replace(act, rule="failed:" + error.code, outcome=ledger.FAILED)

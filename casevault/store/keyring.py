@@ -221,6 +221,16 @@ class KeyringTransaction:
         found = self._connection.execute(_statement(table, "lookups", *_shape(where)), _at(where))
         return [dict(row) for row in found.mappings()]
 
+    def lock(self, table: Table, **where: Any) -> None:  # noqa: ANN401
+        """Keep others from changing such rows until this transaction ends, without opening any."""
+        statement = _statement(table, "lock", *_shape(where))
+        self._connection.execute(statement, _at(where)).all()
+
+    def values(self, table: Table, column: str, **where: Any) -> set[Any]:  # noqa: ANN401
+        """Return what a plain column holds in such rows; they may be many."""
+        statement = _statement(table, "values/" + column, *_shape(where))
+        return set(self._connection.execute(statement, _at(where)).scalars())
+
     def identity(self) -> Identity:
         """Return which keyring this is, how new it is, and the epoch of its writers."""
         row = self._connection.execute(_IDENTITY).one()
@@ -322,6 +332,8 @@ def _statement(table: Table, act: str, *shape: tuple[str, str]) -> Executable:
         else:
             conditions.append(column == bindparam("at_" + name, type_=column.type))
     matches = and_(*conditions)
+    if act.startswith("values/"):
+        return select(table.c[act.removeprefix("values/")]).where(matches)
     match act:
         case "add":
             return insert(table)

@@ -12,8 +12,6 @@ DRILL = "drill"
 CAPSULE, KEYRING_BACKUP, CAPSULE_FLOOR = "capsule", "keyring-backup", "capsule-floor"
 # The epoch to which the last roll that came to its end has rolled.
 ROLLED = "rolled"
-# When the data store was last put back from a backup: keys from before may belong to lost rows.
-RESTORED = "restored"
 # A backup of the data store was made, and restored for a trial.
 BACKUP = "backup"
 # The data store was replaced by a backup, and nobody has settled it yet.
