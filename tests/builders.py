@@ -33,7 +33,7 @@ from casevault.store import ledger_reading, migrate, people, principals, teams, 
 from casevault.store.caller import Caller
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
-from casevault.store.grants import Granter
+from casevault.store.grants import Grantee, Granter
 from casevault.store.keyholder import KeyHolder
 from casevault.store.keyring import Keyring, KeyringTransaction
 from casevault.store.ledger import Act, Actor, Ledger
@@ -193,6 +193,14 @@ class AVault:
             people.put_envelope(tx, person.id, envelope)
             self.vouched(tx, issuer, person, roles, team, seconds=seconds)
         return person
+
+    def admit(self, login: str, by: str = SUPERVISOR) -> None:
+        """Let a caseworker into the directory of the team, as whoever vouches for them does."""
+        with self.stores.keyring.writing() as tx:
+            (group,) = principals.groups(tx, PrincipalKind.DIRECTORY, self.team)
+            key = self.holder(by).group_key(tx, group)
+            member = Grantee(self.staff(login), self.secret(login).public)
+            teams.admit(tx, self.granter(by), group, key, member, self.now)
 
     def vouched(
         self,

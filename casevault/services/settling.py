@@ -8,6 +8,7 @@ exactly that. Needs no key of a case. Must never take anything from the keyring.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import UUID
 
 from casevault.crypto import macs
@@ -59,7 +60,7 @@ class Settling:
         with stores.data.reading() as connection:
             head = examining.check_ledger(connection, stores.roots)
             examining.check_cases(connection, stores.roots)
-        erased = tuple(self._replay())
+        erased = (*self._replay(), *self._replay_parts())
         found = self._compare(erased, Log(head.size, self._signed))
         self._set_aside(found)
         self._record(found)
@@ -101,6 +102,19 @@ class Settling:
                 uow.record(act)
                 uow.commit()
             yield from back
+
+    def _replay_parts(self) -> Iterator[UUID]:
+        """Do the same for compartments of cases of which others are left."""
+        stores = self._stores
+        with stores.keyring.reading() as tx:
+            gone = tombstones.partial(tx)
+        for case, names in sorted(gone.items()):
+            act = Act("case.erase_again", SERVICE, rule="permit:tombstone")
+            with unit_of_work(stores.data, stores.ledger) as uow:
+                if erasing.remove_compartments(uow.connection, case, names):
+                    uow.record(replace(act, touched=(Touched("case", case),)))
+                    uow.commit()
+                    yield case
 
     def _compare(self, erased: tuple[UUID, ...], log: Log) -> Findings:
         stores = self._stores

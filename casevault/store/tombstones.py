@@ -18,7 +18,7 @@ from casevault.crypto.canonical import Part, Reader
 from casevault.domain.casefile import Compartment
 from casevault.domain.granting import ObjectKind
 from casevault.errors import Tampered
-from casevault.store import grants, milestones, rekeying
+from casevault.store import cards, grants, milestones, rekeying
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
 
@@ -35,6 +35,7 @@ class Erasure:
     """What of a case is to be erased, and why: a code of the schedule, never a person's words."""
 
     case: UUID
+    team: UUID
     reason: str
     compartments: frozenset[str] = ALL
 
@@ -88,6 +89,8 @@ def erase(tx: KeyringTransaction, erasures: Sequence[Erasure], now: int) -> None
     for compartments, some in _by_compartments(erasures).items():
         if compartments < ALL:
             _take_compartments(tx, some, compartments)
+    for team, named in _without_identity(erasures).items():
+        cards.forget(tx, team, named)
     _take_whole(tx, [case for case, stone in find(tx, ids).items() if stone.is_whole])
 
 
@@ -137,6 +140,15 @@ def _by_compartments(erasures: Sequence[Erasure]) -> dict[frozenset[str], list[U
     found: dict[frozenset[str], list[UUID]] = defaultdict(list)
     for erasure in erasures:
         found[erasure.compartments].append(erasure.case)
+    return found
+
+
+def _without_identity(erasures: Sequence[Erasure]) -> dict[UUID, list[UUID]]:
+    found: dict[UUID, list[UUID]] = defaultdict(list)
+    for erasure in erasures:
+        # A search card holds what the identity holds, so it goes with it.
+        if Compartment.IDENTITY.value in erasure.compartments:
+            found[erasure.team].append(erasure.case)
     return found
 
 

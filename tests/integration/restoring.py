@@ -14,7 +14,7 @@ from casevault.domain.settling import Findings
 from casevault.errors import KeyUnavailable, NotFound
 from casevault.services.casework import Casework
 from casevault.services.settling import Settling
-from casevault.store import dumps, milestones
+from casevault.store import dumps, milestones, tombstones
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller, Gate
 from casevault.store.checkpoints import remembered
@@ -128,11 +128,11 @@ class Copies:
             return None
         return str(found.content["name_to_use"])
 
-    def bury(self, case) -> None:
+    def bury(self, case, compartments=tombstones.ALL) -> None:
         """Do the keyring half of an erasure: tombstone in, keys and grants out."""
         with self.vault.stores.keyring.writing() as tx:
-            tx.add(tables.tombstone, b"", object_id=case)
-            drop_keys(tx, case)
+            erasure = tombstones.Erasure(case, self.vault.team, "schedule", compartments)
+            tombstones.erase(tx, [erasure], self.vault.now)
 
     @contextmanager
     def keyring(self):

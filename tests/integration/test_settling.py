@@ -38,6 +38,7 @@ def copies(request, tmp_path, pg_programs):
 def worked_in(vault, tmp_path, pg_programs):
     for login in ("amal", "boris"):
         vault.enrolled(login, {"caseworker"}, vault.team)
+        vault.admit(login)
     folder = tmp_path / "copies"
     folder.mkdir()
     yield Copies(vault, folder, pg_programs)
@@ -109,6 +110,29 @@ def test_an_erased_case_is_removed_again(both):
     assert both.name("amal", kept) == "Azure Obvious-Madeup"
     assert codes(both).count("case.erase_again") == 1
     assert both.settle().erased == ()
+
+
+def test_an_erased_compartment_is_removed_again(copies):
+    """By the same tombstone, and only that compartment's rows."""
+    case = copies.open("amal", "Azure Obvious-Madeup")
+    copy = copies.take()
+    copies.bury(case, frozenset({"narrative"}))
+    copies.put_back(copy)
+    document, manifest = tables.document, tables.manifest
+
+    def compartments():
+        with copies.vault.stores.data.reading() as connection:
+            return {
+                name
+                for table in (document, manifest)
+                for name in connection.execute(select(table.c.compartment)).scalars()
+            }
+
+    assert "narrative" in compartments()
+    assert copies.settle().erased == (case,)
+    assert compartments() == {"identity", "facts"}
+    assert copies.settle().erased == ()
+    assert codes(copies).count("case.erase_again") == 1
 
 
 def test_nothing_is_removed_because_a_key_is_missing(copies):

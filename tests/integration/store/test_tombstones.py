@@ -13,7 +13,7 @@ from casevault.ids import new_id
 from casevault.services import rolls
 from casevault.services.casework import Casework
 from casevault.services.rolls import Rolls
-from casevault.store import births, case_keys, grants, milestones, orphans, tombstones
+from casevault.store import births, cards, case_keys, grants, milestones, orphans, tombstones
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Gate
 from casevault.store.grants import Object
@@ -55,32 +55,35 @@ def left(vault, case):
 def test_an_erased_case_leaves_a_tombstone_and_no_key(vault):
     """All at once, without a key; the other case stays, and nobody erases twice."""
     gone, other = a_case(vault), a_case(vault)
-    erased(vault, Erasure(gone, "schedule"))
+    erased(vault, Erasure(gone, vault.team, "schedule"))
     assert left(vault, gone) == (set(), 0, set(), set())
     keys, count, rows, opened = left(vault, other)
     assert keys == rows == opened == tombstones.ALL
     assert count >= 3
     with vault.stores.keyring.writing() as tx:
-        tombstones.erase(tx, [Erasure(gone, "request")], vault.now + 5)
+        tombstones.erase(tx, [Erasure(gone, vault.team, "request")], vault.now + 5)
     with vault.stores.keyring.reading() as tx:
         (stone,) = tombstones.find(tx, [gone, other]).values()
         assert {one.reason for one in stone.erased.values()} == {"schedule"}
         assert (stone.case, stone.epoch, stone.is_whole) == (gone, 1, True)
         assert tombstones.cases(tx) == {gone}
         assert tombstones.partial(tx) == {}
+    with vault.stores.keyring.writing() as tx:
+        assert cards.forget(tx, vault.team, [gone]) == 0
+        assert cards.forget(tx, vault.team, [other]) == 1
 
 
 def test_a_compartment_goes_alone_and_the_last_takes_the_rest(vault):
     """Who held the case goes on opening what is left; with the last one the grants go too."""
     case = a_case(vault)
-    erased(vault, Erasure(case, "schedule", frozenset({"identity"})))
+    erased(vault, Erasure(case, vault.team, "schedule", frozenset({"identity"})))
     keys, count, rows, opened = left(vault, case)
     assert keys == rows == opened == {"narrative", "facts"}
     assert count
     with vault.stores.keyring.reading() as tx:
         assert tombstones.partial(tx) == {case: frozenset({"identity"})}
         assert tombstones.cases(tx) == set()
-    erased(vault, Erasure(case, "request", frozenset({"narrative", "facts"})))
+    erased(vault, Erasure(case, vault.team, "request", frozenset({"narrative", "facts"})))
     assert left(vault, case) == (set(), 0, set(), set())
     with vault.stores.keyring.reading() as tx:
         (stone,) = tombstones.all_(tx)
@@ -96,10 +99,13 @@ def test_an_erasure_is_all_or_nothing(vault):
     case = a_case(vault)
     before = left(vault, case)
     with pytest.raises(CaseVaultError), vault.stores.keyring.writing() as tx:
-        tombstones.erase(tx, [Erasure(case, "schedule")], vault.now)
+        tombstones.erase(tx, [Erasure(case, vault.team, "schedule")], vault.now)
         raise CaseVaultError
     assert left(vault, case) == before
-    for wrong in ([Erasure(case, "a")] * 2, [Erasure(new_id(), "a") for _ in range(501)]):
+    for wrong in (
+        [Erasure(case, vault.team, "a")] * 2,
+        [Erasure(new_id(), vault.team, "a") for _ in range(501)],
+    ):
         with pytest.raises(ValueError, match="each case once"), vault.stores.keyring.writing() as t:
             tombstones.erase(t, wrong, vault.now)
 
@@ -117,11 +123,11 @@ def test_an_erasure_is_final_when_no_epoch_before_it_is_left(vault, tmp_path):
                 tombstones.is_final(tx, stones[one]) for one in (first, second) if one in stones
             ]
 
-    erased(vault, Erasure(first, "schedule"))
+    erased(vault, Erasure(first, vault.team, "schedule"))
     assert finals() == [False]
     Rolls(vault.stores, medium, 1).roll()
     assert finals() == [False]
-    erased(vault, Erasure(second, "schedule"))
+    erased(vault, Erasure(second, vault.team, "schedule"))
     Rolls(vault.stores, medium, 1).roll()
     assert finals() == [True, False]
     Rolls(vault.stores, medium, 1).roll(erase_now=True)
