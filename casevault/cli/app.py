@@ -21,6 +21,7 @@ from casevault.cli import (
     init,
     keys,
     ledger,
+    release,
     serve,
     staff,
 )
@@ -55,6 +56,7 @@ app.add_typer(dictionary.app, name="dictionary")
 # Without a name: its commands stand beside the operator's.
 ledger.app.add_typer(auditing.app)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(release.app, name="release")
 app.add_typer(staff.app, name="staff")
 
 

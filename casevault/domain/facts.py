@@ -25,6 +25,7 @@ def first_facts(
         "trafficking_status": profile.get("trafficking_status"),
         "exploitation": _distinct(code for e in history for code in e.get("exploitation", [])),
         "industry": _distinct(code for e in history for code in e.get("industry", [])),
+        "controlled_by": _distinct(c for e in history for c in e.get("controlled_by", [])),
         "countries": _distinct(
             e["country"] for e in history if e.get("type") == "Exploitation" and "country" in e
         ),

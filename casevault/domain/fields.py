@@ -160,6 +160,7 @@ FACTS = (
     Field("trafficking_status", _T.CODE, "Counts of survivors", codes="trafficking_status"),
     Field("exploitation", _T.CODE, "Counts by form", many=True, codes="type_of_exploitation"),
     Field("industry", _T.CODE, "Counts by sector", many=True, codes="labour_industry"),
+    Field("controlled_by", _T.CODE, "Counts by means", many=True, codes="methods_of_control"),
     Field("countries", _T.COUNTRY, "Counts by place", many=True),
     Field("context", _T.CODE, "Counts by context of crisis", many=True, codes="context"),
     Field("legal_status", _T.CODE, "Counts of protection", codes="legal_status_outcome"),

@@ -65,6 +65,16 @@ _OWN: Mapping[str, tuple[str, ...]] = {
         "declined_by_survivor",
         "stopped",
     ),
+    "referral_outcome": (
+        "accepted",
+        "declined",
+        "completed",
+        "expired",
+        "recalled",
+        "declined_by_survivor",
+        "unavailable",
+        "waiting",
+    ),
     "task_kind": ("follow_up", "appointment", "reflection_period", "permit", "hearing", "other"),
     "link_kind": (
         "same_person",

@@ -1,0 +1,244 @@
+"""The counting rules: from records to the units that tables count, each person bounded.
+
+- The unit is the merged person. Whoever refused statistics in any record is not there at all.
+- Historic records count nowhere.
+- In a year a person counts once, in the period of the first record accepted in it; what that
+  record leaves open is taken from a later one of the same year.
+- Services: distinct (person, service) pairs of a year, at most `cap`, chosen by keyed hash.
+- A person contributes in the first three years in which there is anything of theirs.
+
+No rule looks at more than one person: leaving one person out changes nothing for the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from casevault.disclosure.parameters import CONTRIBUTING_YEARS
+from casevault.disclosure.records import Events, Flags, Ints, Records, year_of
+from casevault.domain import vocabulary
+
+GIVEN = ("provided", "partly_provided")
+UNAVAILABLE = ("unavailable",)
+EARLY_DAYS = 30
+_YEARS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Distinct (person, year, service) pairs before the cap, with the outcome that counts."""
+
+    person: Ints
+    year: Ints
+    service: Ints
+    outcome: Ints
+    # The row of `Registrations` from which gender and region are taken.
+    row: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Registrations:
+    """One row per person and year; `waited` is days to the first service, -1 for none yet."""
+
+    person: Ints
+    year: Ints
+    day: Ints
+    region: Ints
+    values: Mapping[str, Ints]
+    waited: Ints
+    counted: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What may be counted, frozen."""
+
+    registrations: Registrations
+    distinct: Mapping[str, tuple[tuple[str, ...], ...]]
+    pairs: Mapping[str, Pairs]
+    names: NDArray[np.uint64]
+    key: bytes
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Return the years in which anything was accepted."""
+        found = set(np.unique(self.registrations.year).tolist())
+        return tuple(sorted(found))
+
+
+def snapshot(records: Records, key: bytes) -> Snapshot:
+    """Apply the rules; `key` decides which services stand behind a cap."""
+    names, inverse = np.unique(records.person, return_inverse=True)
+    owner = inverse.astype(np.int32)
+    del inverse
+    refused = np.bincount(owner, weights=~records.consent, minlength=len(names)) > 0
+    kept = np.flatnonzero(~refused[owner] & ~records.historic)
+    rows = _first_of_year(records, owner, kept)
+    person, year = owner[rows.first], rows.year
+    given, lacking, referred = _all_events(records, owner, kept)
+    day = records.day[rows.first]
+    pairs = {
+        "services": _pairs(given, person, year, day),
+        "unavailable": _pairs(lacking, person, year, day),
+        "referrals": _pairs(referred, person, year, day),
+    }
+    allowed = _allowed(person, year, pairs)
+    registrations = Registrations(
+        person,
+        year,
+        day,
+        records.region[rows.first],
+        rows.values,
+        _waited(person, day, given),
+        np.isin(_mark(person, year), allowed),
+    )
+    pairs = {name: _within(found, allowed) for name, found in pairs.items()}
+    return Snapshot(registrations, records.distinct, pairs, names, key)
+
+
+def capped(found: Pairs, cap: int, snap: Snapshot) -> Ints:
+    """Return the positions of the pairs that count: at most `cap` per person and year."""
+    group = _mark(found.person, found.year)
+    ranks = np.zeros(len(group), np.int16)
+    order = np.argsort(group, kind="stable")
+    edges = np.flatnonzero(np.diff(group[order], prepend=-1, append=-1))
+    for first in np.flatnonzero(np.diff(edges) > cap):
+        members = order[edges[first] : edges[first + 1]]
+        ranks[members] = _drawn_order(found, members, snap)
+    kept: Ints = np.flatnonzero(ranks < cap)
+    return kept
+
+
+def _drawn_order(found: Pairs, members: Ints, snap: Snapshot) -> Ints:
+    def mark(position: int) -> bytes:
+        parts = (
+            int(snap.names[found.person[position]]),
+            int(found.year[position]),
+            int(found.service[position]),
+        )
+        message = b"".join(part.to_bytes(8, "big") for part in parts)
+        return hashlib.blake2b(message, digest_size=16, key=snap.key).digest()
+
+    marks = [mark(int(position)) for position in members]
+    return np.argsort(np.argsort(np.array(marks), kind="stable"), kind="stable")
+
+
+def _mark(person: Ints, year: Ints) -> Ints:
+    """Return one number for each person and year, in the order of both."""
+    return person.astype(np.int64) * _YEARS + year
+
+
+# --- registrations -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    first: Ints
+    year: Ints
+    values: Mapping[str, Ints]
+
+
+def _first_of_year(records: Records, owner: Ints, kept: Ints) -> _Rows:
+    """Return the first record of each person and year; open fields come from later ones."""
+    years = year_of(records.day[kept])
+    order = np.lexsort((records.day[kept], years, owner[kept]))
+    rows, years = kept[order], years[order]
+    group = _mark(owner[rows], years)
+    fresh = np.r_[True, np.diff(group) != 0] if len(group) else np.empty(0, np.bool_)
+    index = np.cumsum(fresh) - 1
+    values = {name: column[rows][fresh] for name, column in records.values.items()}
+    for position in np.flatnonzero(~fresh):
+        for name, column in records.values.items():
+            if values[name][index[position]] == 0:
+                values[name][index[position]] = column[rows[position]]
+    return _Rows(rows[fresh], years[fresh], values)
+
+
+def _waited(person: Ints, day: Ints, given: _Owned) -> Ints:
+    """Return days from acceptance to the first service; help of up to 30 days before is day 0."""
+    span = 1 << 20
+    at = np.sort(given.person.astype(np.int64) * span + given.day)
+    wanted = person.astype(np.int64) * span + day
+    found = np.searchsorted(at, wanted - EARLY_DAYS)
+    padded = np.r_[at, -1]
+    same = padded[found] // span == person
+    return np.where(same, np.maximum(padded[found] - wanted, 0), -1)
+
+
+def _allowed(person: Ints, year: Ints, pairs: Mapping[str, Pairs]) -> Ints:
+    """Return person-years that may contribute: the first three with anything of theirs."""
+    marks = [_mark(person, year), *(_mark(p.person, p.year) for p in pairs.values())]
+    all_years = np.unique(np.concatenate(marks))
+    people = all_years // _YEARS
+    first = np.searchsorted(people, people)
+    allowed: Ints = all_years[np.arange(len(all_years)) - first < CONTRIBUTING_YEARS]
+    return allowed
+
+
+# --- services ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Owned:
+    person: Ints
+    service: Ints
+    day: Ints
+    outcome: Ints
+
+
+def _all_events(records: Records, owner: Ints, kept: Ints) -> tuple[_Owned, _Owned, _Owned]:
+    """Return services given, services that were unavailable, and referrals."""
+    services = _owned(records.services, records.case, owner, kept)
+    return (
+        _with_outcome(services, "service_outcome", GIVEN),
+        _with_outcome(services, "service_outcome", UNAVAILABLE),
+        _owned(records.referrals, records.case, owner, kept),
+    )
+
+
+def _owned(events: Events, case: NDArray[np.uint64], owner: Ints, kept: Ints) -> _Owned:
+    """Return events with their person; those of people who are not there fall out."""
+    cases = case[kept]
+    order = np.argsort(cases)
+    place = np.searchsorted(cases[order], events.case)
+    place = np.minimum(place, max(len(order) - 1, 0))
+    if len(order) == 0 or len(events.case) == 0:
+        empty = np.empty(0, np.int64)
+        return _Owned(empty, empty, empty, empty)
+    at = order[place]
+    hit = cases[at] == events.case
+    return _Owned(owner[kept][at][hit], events.service[hit], events.day[hit], events.outcome[hit])
+
+
+def _with_outcome(events: _Owned, name: str, outcomes: tuple[str, ...]) -> _Owned:
+    codes = vocabulary.code_list(name)
+    hit = np.isin(events.outcome, [codes.index(code) for code in outcomes])
+    return _Owned(events.person[hit], events.service[hit], events.day[hit], events.outcome[hit])
+
+
+def _pairs(events: _Owned, person: Ints, year: Ints, day: Ints) -> Pairs:
+    """Return distinct pairs of a year, the latest outcome of each."""
+    if len(events.person) == 0:
+        empty = np.empty(0, np.int64)
+        return Pairs(empty, empty, empty, empty, empty)
+    # What is dated before the person was accepted is accepted with them.
+    opened = day[np.searchsorted(person, events.person)]
+    years = year_of(np.maximum(events.day, opened))
+    services = len(vocabulary.code_list("service_type"))
+    mark = _mark(events.person, years) * services + events.service
+    order = np.lexsort((events.day, mark))
+    last = order[np.r_[np.diff(mark[order]) != 0, True]]
+    row = np.searchsorted(_mark(person, year), mark[last] // services, side="right") - 1
+    return Pairs(events.person[last], years[last], events.service[last], events.outcome[last], row)
+
+
+def _within(found: Pairs, allowed: Ints) -> Pairs:
+    hit = np.isin(_mark(found.person, found.year), allowed)
+    return Pairs(
+        found.person[hit], found.year[hit], found.service[hit], found.outcome[hit], found.row[hit]
+    )

@@ -1,0 +1,151 @@
+"""Coded records as columns of numbers, ready to be counted: a row per case, a row per service.
+
+Built one record at a time, in bounded memory (about 60 bytes a case), from a file or from facts
+as they are opened. Case and person are 64-bit hashes under a key of this snapshot only; two people
+of a million fall together with probability 3 in 100 million. Holds no text but codes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.signedinteger[Any]]
+Flags = NDArray[np.bool_]
+EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Services or referrals: whose case, which service, on which day, with which outcome."""
+
+    case: NDArray[np.uint64]
+    service: Ints
+    day: Ints
+    outcome: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """All cases as columns. `values[field]` indexes `distinct[field]`, tuples of codes."""
+
+    case: NDArray[np.uint64]
+    person: NDArray[np.uint64]
+    day: Ints
+    consent: Flags
+    historic: Flags
+    region: Ints
+    values: Mapping[str, Ints]
+    distinct: Mapping[str, tuple[tuple[str, ...], ...]]
+    services: Events
+    referrals: Events
+
+
+class EventColumns:
+    """Takes services or referrals one by one."""
+
+    def __init__(self) -> None:
+        self.case, self.service = array("Q"), array("b")
+        self.day, self.outcome = array("i"), array("b")
+
+    def add(self, case: int, service: int, day: int, outcome: int) -> None:
+        """Take one service or referral; service and outcome are places in their lists."""
+        self.case.append(case)
+        self.service.append(service)
+        self.day.append(day)
+        self.outcome.append(outcome)
+
+    def close(self) -> Events:
+        """Return everything as columns."""
+        return Events(
+            _unsigned(self.case), _ints(self.service), _ints(self.day), _ints(self.outcome)
+        )
+
+
+class Intake:
+    """Takes records one by one; `close` gives them as columns."""
+
+    def __init__(self, fields: tuple[str, ...], key: bytes) -> None:
+        self._key = key
+        self.fields = fields
+        self._case, self._person, self._day = array("Q"), array("Q"), array("i")
+        self._consent, self._historic, self._region = array("b"), array("b"), array("i")
+        self._values = [array("i") for _ in fields]
+        self._distinct: dict[str, dict[tuple[str, ...], int]] = {name: {(): 0} for name in fields}
+        self.services, self.referrals = EventColumns(), EventColumns()
+
+    def number(self, name: str) -> int:
+        """Return the number by which this snapshot knows a case or a person."""
+        return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8, key=self._key).digest())
+
+    def value(self, field: str, codes: tuple[str, ...]) -> int:
+        """Return the number of a field's value; an equal one gets the same number."""
+        known = self._distinct[field]
+        return known.setdefault(codes, len(known))
+
+    def add(
+        self,
+        case: int,
+        person: int,
+        day: int,
+        region: int,
+        flags: tuple[bool, bool],
+        values: Any,  # noqa: ANN401
+    ) -> None:
+        """Take one case; `flags` are consent to statistics and historic."""
+        self._case.append(case)
+        self._person.append(person)
+        self._day.append(day)
+        self._region.append(region)
+        self._consent.append(flags[0])
+        self._historic.append(flags[1])
+        for column, number in zip(self._values, values, strict=True):
+            column.append(number)
+
+    def close(self) -> Records:
+        """Return everything as columns."""
+        return Records(
+            _unsigned(self._case),
+            _unsigned(self._person),
+            _ints(self._day),
+            _ints(self._consent).astype(np.bool_),
+            _ints(self._historic).astype(np.bool_),
+            _ints(self._region),
+            {name: _ints(c) for name, c in zip(self.fields, self._values, strict=True)},
+            {name: tuple(values) for name, values in self._distinct.items()},
+            self.services.close(),
+            self.referrals.close(),
+        )
+
+
+def day_number(day: date) -> int:
+    """Return days since 1970."""
+    return day.toordinal() - EPOCH
+
+
+def year_of(days: Ints) -> Ints:
+    """Return the calendar years of days since 1970, by a table of the days between them."""
+    if len(days) == 0:
+        return np.empty(0, np.int16)
+    first = int(days.min())
+    span = np.arange(first, int(days.max()) + 1).astype("datetime64[D]")
+    years = span.astype("datetime64[Y]").astype(np.int16) + np.int16(1970)
+    found: Ints = years[days - first]
+    return found
+
+
+def _unsigned(column: array[int]) -> NDArray[np.uint64]:
+    return np.frombuffer(column, dtype=np.uint64) if column else np.empty(0, np.uint64)
+
+
+def _ints(column: array[int]) -> Ints:
+    """Return a column without copying it: a million people must fit into a small server."""
+    kind = {"b": np.int8, "i": np.int32}[column.typecode]
+    return np.frombuffer(column, dtype=kind) if column else np.empty(0, kind)

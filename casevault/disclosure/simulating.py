@@ -1,0 +1,115 @@
+"""A release of made-up or exported records without a vault: the same mechanism, marked as such.
+
+Only here may noise come from a seed. The size class is what was declared, or the one that annual
+coarse tables are made for: never what the file holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from casevault.disclosure import catalogue
+from casevault.disclosure.accounting import delta_for
+from casevault.disclosure.bits import Bits, SeededBits, SystemBits
+from casevault.disclosure.catalogue import PEOPLE, IndicatorTable, SizeClass
+from casevault.disclosure.classifications import Tier
+from casevault.disclosure.counting import snapshot
+from casevault.disclosure.facts_csv import Facts
+from casevault.disclosure.measuring import Noisy
+from casevault.disclosure.parameters import PLANS, class_of
+from casevault.disclosure.releasing import Design, Release
+from casevault.disclosure.tabulating import whole_year
+from casevault.errors import Invalid, Refused
+
+DEFAULT_SIZE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a simulation is asked for."""
+
+    tables: tuple[IndicatorTable, ...]
+    declared_size: int
+    seed: str | None
+    code_version: str
+
+    @property
+    def size(self) -> SizeClass:
+        """Return the size class that was declared."""
+        return class_of(self.declared_size)
+
+    def check(self) -> None:
+        """Refuse tables that the declared size does not allow."""
+        if any(table.min_class.rank > self.size.rank for table in self.tables):
+            raise Refused(
+                "An organisation of this declared size publishes totals only.",
+                code="release.size",
+                hint="--tables people-total, or another --declared-size.",
+            )
+
+
+def chosen(ids: Sequence[str], *, services: bool, referrals: bool) -> tuple[IndicatorTable, ...]:
+    """Return the tables by their ids, or all for which there is something to read."""
+    shipped = catalogue.shipped()
+    if ids:
+        return shipped.pick(ids)
+    given = {PEOPLE, *(["services", "unavailable"] if services else ())}
+    given |= {"referrals"} if referrals else set()
+    found = [t for t in shipped.tables.values() if t.universe in given]
+    return tuple(t for t in found if services or "first_service" not in t.dimensions)
+
+
+def simulate(
+    facts: Facts, wish: Wish, years: Sequence[int], key: bytes
+) -> list[tuple[Release, Noisy]]:
+    """Return one release per year, each with its noisy measurement."""
+    snap = snapshot(facts.records, key)
+    wanted = tuple(years) or snap.years
+    if not wanted:
+        raise Invalid("Nothing in the file may be counted.", code="release.empty")
+    done: list[tuple[Release, Noisy]] = []
+    for year in wanted:
+        release = Release.of(_design(facts, wish, year), catalogue.shipped())
+        done.append((release, release.measure(snap, _bits(wish, year))))
+    return done
+
+
+def snapshot_key(seed: str | None) -> bytes:
+    """Return the key of a snapshot: random, or following from the seed."""
+    if seed is None:
+        return secrets.token_bytes(32)
+    return hashlib.blake2b(seed.encode(), digest_size=32, person=b"cv-simulation").digest()
+
+
+def _bits(wish: Wish, year: int) -> Bits:
+    if wish.seed is None:
+        return SystemBits()
+    return SeededBits(f"{year}/{wish.seed}".encode())
+
+
+def _design(facts: Facts, wish: Wish, year: int) -> Design:
+    settings = PLANS[wish.size]
+    return Design(
+        release_id=_release_id(wish, year),
+        catalogue_version=catalogue.shipped().version,
+        tables=tuple(table.id for table in wish.tables),
+        tier=settings.tier or Tier.COARSE,
+        period=whole_year(year),
+        regions=facts.regions,
+        rho=settings.annual,
+        delta=delta_for(wish.declared_size),
+        code_version=wish.code_version,
+        simulation=True,
+    )
+
+
+def _release_id(wish: Wish, year: int) -> str:
+    """Return an id that follows from the seed alone: it must say nothing of the records."""
+    if wish.seed is None:
+        return f"SIMULATION-{year}-{secrets.token_hex(6)}"
+    asked = [wish.seed, year, [table.id for table in wish.tables], wish.declared_size]
+    return f"SIMULATION-{year}-{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]}"
