@@ -33,6 +33,11 @@ COLUMN_CALLS = frozenset({"Column", "column", "mapped_column"})
 # Vaults of made-up people have plain roots.
 UNLOCKED = ("casevault/cli/unlocking.py", "casevault/cli/demo/")
 OPENING_A_VAULT = frozenset({"open_stores", "open_vault"})
+# The sampler: integers only, or the distribution is not the one of the proof.
+INTEGERS_ONLY = ("casevault/disclosure/bits.py", "casevault/disclosure/gaussian.py")
+FROM_OUTSIDE = frozenset(
+    {"__future__", "collections.abc", "fractions", "hashlib", "secrets", "typing"}
+)
 PURE_PACKAGES = ("casevault/domain/", "casevault/ledger/")
 
 
@@ -189,6 +194,40 @@ def pure_packages(path: str, source: str) -> list[Finding]:
     ]
 
 
+def integers_only(path: str, source: str) -> list[Finding]:
+    """The sampler of noise has no float, no true division and no mathematics but isqrt."""
+    if path not in INTEGERS_ONLY:
+        return []
+    tree = _parse(source)
+    found = [
+        (node.lineno, "has a float")
+        for node in _walk(tree, ast.Constant)
+        if isinstance(node.value, float | complex)
+    ]
+    found += [(n.lineno, "divides") for n in _walk(tree, ast.BinOp) if isinstance(n.op, ast.Div)]
+    found += [
+        (n.lineno, "divides") for n in _walk(tree, ast.AugAssign) if isinstance(n.op, ast.Div)
+    ]
+    found += [
+        (n.lineno, f"uses {n.id}")
+        for n in _walk(tree, ast.Name)
+        if n.id in {"float", "round", "pow", "complex"}
+    ]
+    found += [
+        (line, f"imports {name}")
+        for line, name in _imports(tree)
+        if not _integer_import(tree, name)
+    ]
+    return [Finding(path, line, "integers-only", what) for line, what in sorted(found)]
+
+
+def _integer_import(tree: ast.AST, name: str) -> bool:
+    if name == "math":
+        nodes = [n for n in _walk(tree, ast.ImportFrom) if n.module == "math"]
+        return bool(nodes) and {a.name for n in nodes for a in n.names} == {"isqrt"}
+    return name in FROM_OUTSIDE or name.startswith("casevault.disclosure.bits")
+
+
 RULES: tuple[Rule, ...] = (
     cryptography_in_one_place,
     sql_text_in_store,
@@ -201,6 +240,7 @@ RULES: tuple[Rule, ...] = (
     module_docstring,
     opened_through_unlocking,
     pure_packages,
+    integers_only,
 )
 
 

@@ -249,3 +249,28 @@ def test_the_tree_is_clean(rule: rules.Rule) -> None:
 def test_every_folder_is_a_package() -> None:
     """No folder of the package hides from import-linter."""
     assert rules.folders_without_init(PACKAGE) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = 0.5",
+        "def f(a, b):\n    return a / b",
+        "a /= 2",
+        "x = float(3)",
+        "import math",
+        "from math import exp",
+        "import numpy as np",
+        "import random",
+    ],
+)
+def test_a_float_in_the_sampler_is_found(source: str) -> None:
+    """Whatever could round is found in the sampler, and is nobody's business elsewhere."""
+    assert _found(rules.integers_only, source, "casevault/disclosure/gaussian.py") == 1
+    assert _found(rules.integers_only, source) == 0
+
+
+def test_integers_in_the_sampler_are_not_found() -> None:
+    """Fractions, floor division and the integer root are what it is made of."""
+    source = "from math import isqrt\nfrom fractions import Fraction\nx = isqrt(7 // 2)"
+    assert _found(rules.integers_only, source, "casevault/disclosure/gaussian.py") == 0

@@ -1,0 +1,291 @@
+"""`casevault release simulate`: records in, files out, marked; bad input is told by its place."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from casevault.cli.app import app
+from casevault.disclosure import catalogue
+from casevault.errors import Invalid, Refused
+
+HEADER = (
+    "case_row,pid,accepted,region,branch,statistics_consent,"
+    "gender,age_band,citizenships,exploitation,controlled_by,context"
+)
+SERVICES = "case_row,service,date,outcome"
+TABLE = "people-exploitation-age-gender"
+_WORD = "made-up-word"
+
+
+def _facts(people: int = 120, line: str = "") -> str:
+    kinds = ("ForcedLabour", "SexualExploitation", "ForcedLabour;SexualExploitation", "")
+    rows = [
+        f"{n},p{n},2025-0{1 + n % 9}-15,{'North' if n % 3 else 'South'},b,1,"
+        f"{'Feminine' if n % 2 else 'Masculine'},18_to_24,NG,{kinds[n % 4]},DebtBondage,conflict"
+        for n in range(people)
+    ]
+    return "\n".join([HEADER, *rows, *([line] if line else [])]) + "\n"
+
+
+class _Run:
+    """Runs the command in a folder; answers its files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, facts: str | bytes, *arguments: str, services: str | None = None):
+        path = self.folder / "facts.csv"
+        path.write_bytes(facts if isinstance(facts, bytes) else facts.encode())
+        more = []
+        if services is not None:
+            (self.folder / "services.csv").write_text(services)
+            more = ["--services", str(self.folder / "services.csv")]
+        out = self.folder / "out"
+        command = ["release", "simulate", str(path), "--out", str(out), *more, *arguments]
+        return CliRunner().invoke(app, command)
+
+    def files(self) -> dict[str, bytes]:
+        return {p.name: p.read_bytes() for p in sorted((self.folder / "out").iterdir())}
+
+    def rows(self, table: str) -> list[dict[str, str]]:
+        text = (self.folder / "out" / f"{table}.csv").read_bytes().decode()
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> _Run:
+    """Give a runner in a folder of its own."""
+    return _Run(tmp_path)
+
+
+def test_files_have_the_columns_of_the_format(run):
+    """Exactly these names, in this order, with `_T` where a dimension is summed over."""
+    assert run(_facts(), "--tables", TABLE, "--seed", "1").exit_code == 0
+    head = run.files()[f"{TABLE}.csv"].decode().splitlines()[0]
+    assert head == (
+        "indicator,period_start,period_end,geo,exploitation,age_band,gender,"
+        "value,lower95,upper95,status,method,release_id"
+    )
+    first = run.rows(TABLE)[0]
+    assert (first["geo"], first["exploitation"], first["gender"]) == ("_T", "_T", "_T")
+    assert (first["period_start"], first["period_end"]) == ("2025-01-01", "2025-12-31")
+    assert abs(int(first["value"]) - 120) < 60
+
+
+def test_every_row_says_that_it_is_a_simulation_and_how_it_was_made(run):
+    """A row that is pasted elsewhere keeps its caveat."""
+    run(_facts(), "--seed", "1")
+    for name in ("people-total", TABLE, "people-region"):
+        for row in run.rows(name):
+            assert "SIMULATION" in row["method"]
+            assert "epsilon=2.02" in row["method"]
+            assert row["release_id"].startswith("SIMULATION-2025-")
+            assert (row["value"] == "") == (row["status"] == "W")
+
+
+def test_the_same_seed_gives_the_same_files_and_another_does_not(run):
+    """Also when the folder is there already."""
+    run(_facts(), "--seed", "1")
+    first = run.files()
+    run(_facts(), "--seed", "1")
+    assert run.files() == first
+    run(_facts(), "--seed", "2")
+    assert run.files() != first
+    run(_facts())
+    fresh = run.files()
+    run(_facts())
+    assert run.files() != fresh
+
+
+def test_the_release_id_says_nothing_of_the_records(run):
+    """Same seed, other people: same id."""
+    run(_facts(120), "--seed", "1", "--tables", "people-total")
+    first = run.rows("people-total")[0]["release_id"]
+    run(_facts(60), "--seed", "1", "--tables", "people-total")
+    assert run.rows("people-total")[0]["release_id"] == first
+
+
+def test_a_sidecar_describes_each_file(run):
+    """CSVW: the columns of the file, the categories, the noise of every vector."""
+    run(_facts(), "--tables", TABLE, "--seed", "1")
+    data = json.loads(run.files()[f"{TABLE}.csv-metadata.json"])
+    names = [column["name"] for column in data["tableSchema"]["columns"]]
+    assert data["url"] == f"{TABLE}.csv"
+    assert names == run.files()[f"{TABLE}.csv"].decode().splitlines()[0].split(",")
+    (mechanism,) = data["casevault:releases"]
+    assert mechanism["simulation"] is True
+    assert {m["vector"] for m in mechanism["measured"]} >= {"people", "people/gender"}
+    assert "accurate to about ±" in data["dc:description"]
+
+
+def test_shown_numbers_add_up_or_are_less(run):
+    """Where no cell of a margin is withheld the details sum to it; otherwise they are fewer."""
+    run(_facts(900), "--tables", "people-context-exploitation", "--seed", "3")
+    rows = run.rows("people-context-exploitation")
+    for axis, other in (("context", "exploitation"), ("exploitation", "context")):
+        for row in rows:
+            if row[other] == "_T" and row[axis] != "_T" and row["value"]:
+                parts = [r for r in rows if r[axis] == row[axis] and r[other] != "_T"]
+                known = sum(int(r["value"]) for r in parts if r["value"])
+                assert known <= int(row["value"])
+                if all(r["value"] for r in parts):
+                    assert known == int(row["value"])
+
+
+def test_several_years_are_several_periods(run):
+    """Each year of the file is a release of its own in the same file; --period picks one."""
+    facts = _facts() + "900,q,2024-05-05,North,b,1,Feminine,,,,,\n"
+    run(facts, "--tables", "people-total", "--seed", "1")
+    assert [r["period_start"] for r in run.rows("people-total")] == ["2024-01-01", "2025-01-01"]
+    run(facts, "--tables", "people-total", "--seed", "1", "--period", "2025")
+    assert [r["period_start"] for r in run.rows("people-total")] == ["2025-01-01"]
+
+
+def test_declared_regions_are_all_there_and_no_other(run):
+    """A region without anybody appears; one that was not declared is refused."""
+    arguments = ("--tables", "people-region", "--seed", "1", "--regions")
+    assert run(_facts(), *arguments, "North,South,West").exit_code == 0
+    shown = [row["geo"] for row in run.rows("people-region")]
+    assert shown == ["_T", "North", "South", "West", "unknown"]
+    assert run(_facts(), *arguments, "North").exception.code == "facts.cells"
+
+
+def test_no_cell_is_a_formula(run):
+    """A region that a spreadsheet would run is quoted."""
+    facts = _facts().replace("North", "=1+1").replace("South", "@SUM(A1)")
+    run(facts, "--tables", "people-region", "--seed", "1")
+    shown = [row["geo"] for row in run.rows("people-region")]
+    assert shown == ["_T", "'=1+1", "'@SUM(A1)", "unknown"]
+
+
+def test_a_small_organisation_publishes_a_total(run):
+    """Below 100 people the tables are refused, the total is not."""
+    assert isinstance(run(_facts(), "--declared-size", "80").exception, Refused)
+    assert not (run.folder / "out").exists()
+    assert run(_facts(), "--declared-size", "80", "--tables", "people-total").exit_code == 0
+
+
+def test_a_large_one_gets_the_fine_tier(run):
+    """By what it declared, with the smaller budget of the annual release."""
+    run(_facts(), "--declared-size", "20000", "--tables", TABLE, "--seed", "1")
+    rows = run.rows(TABLE)
+    assert "rho=0.045" in rows[0]["method"]
+    assert {"ChildLabour", "Surrogacy"} <= {row["exploitation"] for row in rows}
+
+
+def test_services_count_when_they_are_given(run):
+    """Tables of services appear by default only with a file of them."""
+    lines = [f"{n},food,2025-09-20,provided" for n in range(120)]
+    run(_facts(), "--seed", "1")
+    assert "services-gender.csv" not in run.files()
+    done = run(_facts(), "--seed", "1", services="\n".join([SERVICES, *lines]))
+    assert done.exit_code == 0
+    assert {"services-gender.csv", "people-first-service.csv"} <= set(run.files())
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        (f"900,p,2025-01-01,North,b,1,{_WORD},,,,,", "/facts/122/gender code.unknown"),
+        ("900,p,2025-01-01,North,b,1,Feminine;Masculine,,,,,", "/facts/122/gender value.one"),
+        (f"900,p,{_WORD},North,b,1,,,,,,", "/facts/122/accepted date"),
+        ("900,p,2025-13-01,North,b,1,,,,,,", "/facts/122/accepted date"),
+        ("900,p,2025-01-01,_T,b,1,,,,,,", "/facts/122/region code.unknown"),
+        ("900,p,2025-01-01,North,b,yes,,,,,,", "/facts/122/statistics_consent flag"),
+        ("900,,2025-01-01,North,b,1,,,,,,", "/facts/122/pid missing"),
+        (",p,2025-01-01,North,b,1,,,,,,", "/facts/122/case_row missing"),
+        ("900,p,2025-01-01,North", "/facts/122/ line.columns"),
+        ("900,p,2025-01-01,North,b,1,,,ZZ,,,", "/facts/122/citizenships code.unknown"),
+    ],
+)
+def test_a_wrong_cell_is_told_by_its_place(run, line, place):
+    """File, line, column and a code; never what stood there, and nothing is written."""
+    error = run(_facts(line=line)).exception
+    assert isinstance(error, Invalid)
+    assert place in error.detail
+    assert _WORD not in error.detail
+    assert not (run.folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ("", "facts.empty"),
+        ("a,b\n1,2\n", "facts.header"),
+        (HEADER + ",gender\n", "facts.header"),
+        (_facts(line="5,p,2025-01-01,North,b,1,,,,,,"), "facts.case-row"),
+        (b"\xff\xfe" + _facts().encode(), "facts.encoding"),
+        (_facts(line='900,"p'), "facts.csv"),
+        (HEADER + "\n", "release.empty"),
+        (_facts(line="\n".join(["x"] * 50)), "facts.cells"),
+    ],
+)
+def test_what_is_no_table_is_refused(run, facts, code):
+    """Empty, without columns, a column or row twice, no text, no CSV, nobody in it."""
+    error = run(facts).exception
+    assert isinstance(error, Invalid)
+    assert error.code == code
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("0,shoes,2025-09-20,provided", "facts.cells"),
+        ("0,food,2025-09-20,lost", "facts.cells"),
+        ("0,food,soon,provided", "facts.cells"),
+        ("0,food", "facts.cells"),
+        ("77777,food,2025-09-20,provided", "facts.case-row"),
+    ],
+)
+def test_a_wrong_service_is_refused(run, line, code):
+    """An unknown code, a date that is none, a case that is not there."""
+    error = run(_facts(), services=f"{SERVICES}\n{line}\n").exception
+    assert isinstance(error, Invalid)
+    assert error.code == code
+
+
+def test_an_unknown_table_is_refused(run):
+    """The catalogue is closed."""
+    assert run(_facts(), "--tables", "people-by-name").exception.code == "release.table"
+
+
+def test_files_that_are_no_simulation_are_kept(run):
+    """A folder that holds something else under the same name is left alone."""
+    (run.folder / "out").mkdir()
+    (run.folder / "out" / "people-total.csv").write_text("mine")
+    assert run(_facts(), "--tables", "people-total").exception.code == "release.out"
+    assert (run.folder / "out" / "people-total.csv").read_text() == "mine"
+
+
+def test_names_of_the_standard_are_columns_too(run):
+    """HTCDS names are taken; a column that is no coded field is left out, and said."""
+    facts = _facts().replace("exploitation", "TypeOfExploitation", 1).replace("context", "shoes", 1)
+    done = run(facts, "--tables", TABLE, "--seed", "1")
+    assert done.exit_code == 0
+    plain = run.files()
+    run(_facts(), "--tables", TABLE, "--seed", "1")
+    assert run.files() == plain
+
+
+def test_the_list_names_tables_columns_and_codes():
+    """As lines for people and as data."""
+    shown = CliRunner().invoke(app, ["release", "simulate", "--list"]).stdout
+    data = json.loads(CliRunner().invoke(app, ["release", "simulate", "--list", "--json"]).stdout)
+    assert [t["id"] for t in data["tables"]] == list(catalogue.shipped().tables)
+    for column in data["columns"]:
+        assert f"  {column['name']}: " in shown
+        assert all(code in shown for code in column["codes"])
+    assert {"exploitation", "context"} <= {c["name"] for c in data["columns"]}
+    for table in data["tables"]:
+        assert f"  {table['id']} (version" in shown
+
+
+def test_a_file_and_a_folder_are_needed():
+    """Usage errors are exit code 2."""
+    assert CliRunner().invoke(app, ["release", "simulate"]).exit_code == 2
