@@ -52,7 +52,7 @@ from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
 from casevault.services.transitions import Transitions
 from casevault.services.worklist import Worklists
-from casevault.store import identity, intents, migrate, people, tree
+from casevault.store import identity, intents, migrate, people, spool, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
@@ -196,8 +196,14 @@ def open_vault(
 
 
 def checkpoints(settings: Settings, stores: Stores) -> Checkpoints:
-    """Return the signer of the configured origin."""
-    return Checkpoints(stores.data, stores.roots, settings.ledger_origin, settings.keys_dir)
+    """Return the checkpoints of the configured origin, signed here or by whoever is named."""
+    return Checkpoints(
+        stores.data,
+        stores.roots,
+        settings.ledger_origin,
+        settings.keys_dir,
+        spool.signer(settings.ledger_origin, settings.ledger_keys, settings.ledger_spool),
+    )
 
 
 def rolls(settings: Settings, stores: Stores) -> Rolls:

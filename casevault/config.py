@@ -33,6 +33,8 @@ FILE_ONLY = frozenset(
         "kdf_profile",
         "epochs_kept",
         "ledger_origin",
+        "ledger_spool",
+        "ledger_keys",
         "break_glass_closed",
         "notify_command",
         "second_medium",
@@ -43,7 +45,14 @@ FILE_ONLY = frozenset(
     }
 )
 _URL_FIELDS = ("data_url", "keyring_url", "data_migrator_url", "keyring_migrator_url")
-_PATH_FIELDS = ("keys_dir", "runtime_dir", "second_medium", "pkcs11_module", "unlock_file")
+_PATH_FIELDS = (
+    "keys_dir",
+    "runtime_dir",
+    "second_medium",
+    "ledger_spool",
+    "pkcs11_module",
+    "unlock_file",
+)
 _LISTS = frozenset({"trusted_hosts", "purposes"})
 _SQLITE = "sqlite:///"
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -69,6 +78,8 @@ _WHAT_TO_DO = {
     "epochs_kept": "Choose 0 to 3 epochs.",
     "organisation_name": "Choose up to 120 characters.",
     "ledger_origin": "Choose up to 120 characters, like example.org/casevault/2026a.",
+    "ledger_spool": "Name the folder that is shared with the signer.",
+    "ledger_keys": "List the keys that `casevault ledger signer-key` printed.",
     "behind_proxy": "Choose true or false.",
     "closing_needs_approval": "Choose true or false.",
     "break_glass_closed": "Choose true or false.",
@@ -101,6 +112,9 @@ class Settings(BaseModel):
     kdf_profile: Literal["standard", "small"] = "standard"
     epochs_kept: int = Field(default=1, ge=0, le=3)
     ledger_origin: str = Field(default="localhost/casevault/1", max_length=120)
+    # Where another account or machine signs checkpoints, and with which keys; else this host does.
+    ledger_spool: Path | None = None
+    ledger_keys: tuple[str, ...] = Field(default=(), max_length=2)
 
     # An address may hold a password.
     data_url: str = Field(default="sqlite:///var/casevault.db", repr=False)

@@ -6,14 +6,14 @@ Decides nothing about who may have it: leaves are public by design, bodies are n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from casevault.errors import Invalid
 from casevault.ledger.faults import invalid, tampered
 from casevault.ledger.note import from_base64, to_base64, unverified_checkpoint
-from casevault.ledger.tiles import TILE_WIDTH, Tiler, bundle_paths
+from casevault.ledger.tiles import TILE_WIDTH, TileName, Tiler
 from casevault.ledger.tree import HASH_BYTES, Frontier, leaf_hash
 
 CHECKPOINT_PATH: Final = "checkpoint"
@@ -41,24 +41,51 @@ def hash_of(stored: Stored) -> bytes:
     return stored.hash if isinstance(stored, Retired) else leaf_hash(stored)
 
 
-def export_files(leaves: Sequence[Stored], checkpoint_note: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield (relative path, bytes) of every file of an export, each path once, checkpoint last.
+def export_pieces(
+    chunks: Iterable[Sequence[Stored]],
+    checkpoint_note: bytes,
+    *,
+    lines: bool = True,
+    tiles: bool = True,
+) -> Iterator[tuple[str, bytes]]:
+    """Yield (relative path, bytes to append to it) of an export, checkpoint last.
 
-    A bundle that holds a retired leaf is left out, so the store retires whole bundles of 256.
-    Raises `Tampered` before the first file if the note is for another tree; the note's
-    signature is the caller's affair.
+    `chunks` are the entries in order, each chunk but the last a multiple of 256 of them; nothing is
+    remembered but the tree's right edge, so a log of any size streams through. Only the file of
+    lines comes in several pieces. A bundle that holds a retired leaf is left out. Raises `Tampered`
+    instead of yielding the checkpoint if the note is for another tree; the note's signature is the
+    caller's affair.
     """
-    hashes = [hash_of(item) for item in leaves]
     checkpoint = unverified_checkpoint(checkpoint_note)
-    if checkpoint.size != len(hashes) or checkpoint.root != Frontier().extend(hashes).root():
+    tiler, frontier = Tiler(), Frontier()
+    for chunk in chunks:
+        start = frontier.size
+        if start % TILE_WIDTH:
+            raise invalid("/chunks", "width")
+        hashes = [hash_of(item) for item in chunk]
+        frontier = frontier.extend(hashes)
+        filled = [tile for item in hashes for tile in tiler.push(item)]
+        if tiles:
+            yield from ((tile.name.path, tile.data) for tile in filled)
+            yield from _bundles(start, chunk)
+        if lines:
+            yield LINES_PATH, b"".join(encode_line(start + i, item) for i, item in enumerate(chunk))
+    if checkpoint.size != frontier.size or checkpoint.root != frontier.root():
         raise tampered("export-root")
-    tiler = Tiler()
-    for item in hashes:
-        yield from ((tile.name.path, tile.data) for tile in tiler.push(item))
-    yield from ((tile.name.path, tile.data) for tile in tiler.rest())
-    yield from _bundles(leaves)
-    yield LINES_PATH, b"".join(encode_line(i, item) for i, item in enumerate(leaves))
+    if tiles:
+        yield from ((tile.name.path, tile.data) for tile in tiler.rest())
+    if lines and not frontier.size:
+        yield LINES_PATH, b""
     yield CHECKPOINT_PATH, checkpoint_note
+
+
+def export_files(leaves: Sequence[Stored], checkpoint_note: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield (relative path, bytes) of every file of an export of a log that fits in memory.
+
+    Each path once, checkpoint last; raises `Tampered` before the first file.
+    """
+    chunks = [leaves] if leaves else []
+    yield from list(export_pieces(chunks, checkpoint_note))
 
 
 def encode_bundle(leaves: Sequence[Stored]) -> bytes | None:
@@ -71,6 +98,19 @@ def encode_bundle(leaves: Sequence[Stored]) -> bytes | None:
             raise invalid("/leaf", "too-long")
         parts += (len(leaf).to_bytes(2, "big"), leaf)
     return b"".join(parts)
+
+
+def parse_bundle(data: bytes, width: int, start: int) -> list[Stored]:
+    """Read a bundle of exactly `width` leaves; anything else is `Tampered` at entry `start`."""
+    found: list[Stored] = []
+    at = 0
+    while at < len(data) and len(found) < width:
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        found.append(data[at + 2 : end])
+        at = end
+    if at != len(data) or len(found) != width:
+        raise tampered("export-bundle", start)
+    return found
 
 
 def encode_line(index: int, stored: Stored) -> bytes:
@@ -96,9 +136,9 @@ def parse_line(index: int, line: bytes) -> Stored:
     return stored
 
 
-def _bundles(leaves: Sequence[Stored]) -> Iterator[tuple[str, bytes]]:
-    for name in bundle_paths(len(leaves)):
-        start = name.index * TILE_WIDTH
-        data = encode_bundle(leaves[start : start + name.width])
+def _bundles(start: int, chunk: Sequence[Stored]) -> Iterator[tuple[str, bytes]]:
+    for offset in range(0, len(chunk), TILE_WIDTH):
+        part = chunk[offset : offset + TILE_WIDTH]
+        data = encode_bundle(part)
         if data is not None:
-            yield name.path, data
+            yield TileName(None, (start + offset) // TILE_WIDTH, len(part)).path, data

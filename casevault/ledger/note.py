@@ -111,14 +111,28 @@ def sign_note(text: bytes, name: str, public: bytes, sign: Sign) -> bytes:
 
     The text must be UTF-8, end in a newline and hold no other control character: else `Invalid`.
     """
-    key = VerifierKey(name, public)
     if not _is_text(text):
         raise invalid("/text")
+    return text + b"\n" + _signed(text, VerifierKey(name, public), sign)
+
+
+def add_signature(note: bytes, name: str, public: bytes, sign: Sign) -> bytes:
+    """Return the note with one more signature line: another key, the same text."""
+    return note + _signed(_split(note)[0], VerifierKey(name, public), sign)
+
+
+def has_signature(note: bytes, key: VerifierKey) -> bool:
+    """Say whether a note carries a line of this key; whether it is good, `verify_note` says."""
+    wanted = (key.name, key_id(key.name, key.public))
+    return wanted in [(who, ident) for who, ident, _ in map(_signature, _split(note)[1])]
+
+
+def _signed(text: bytes, key: VerifierKey, sign: Sign) -> bytes:
     signature = sign(text)
     if len(signature) != SIGNATURE_BYTES:
         raise invalid("/signature", "length")
     packed = to_base64(key_id(key.name, key.public) + signature)
-    return text + f"\n{_DASH}{name} {packed}\n".encode()
+    return f"{_DASH}{key.name} {packed}\n".encode()
 
 
 def verify_note(note: bytes, name: str, public: bytes, verify: Verify) -> bytes:

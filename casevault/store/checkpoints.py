@@ -1,100 +1,124 @@
 """Checkpoints: signed notes over the tree's head, by a signer with a memory of its own.
 
-The signer's state file is what finds a restored old backup, a rollback or a fork: it refuses to
-sign what does not extend its last checkpoint. The state is durable before a note is released.
+The vault shows the signer its head and the proof from what was signed last; a restored old backup,
+a rollback or a fork has no such proof and is refused. Who signs, and where, is the signer's affair
+(`signing`, `spool`); here is only what the database says.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
-from casevault.crypto.principals import is_raw_signature
-from casevault.crypto.roots import RootProvider, write_private
-from casevault.errors import Tampered
-from casevault.ledger import signer
-from casevault.ledger.export import Stored, export_files
-from casevault.ledger.note import Checkpoint, VerifierKey, open_note, sign_note
-from casevault.store import ledger_reading, tables, tree
+from casevault.crypto.roots import RootProvider
+from casevault.errors import Conflict, Tampered
+from casevault.ledger.asking import Ask
+from casevault.ledger.note import Checkpoint, VerifierKey
+from casevault.store import tables, tile_rows, tree
 from casevault.store.database import Database
+from casevault.store.signing import STATE_FILE as STATE_FILE
+from casevault.store.signing import LocalSigner, Signer, opened, root_signers
 
-STATE_FILE = "ledger-signer.note"
+_ATTEMPTS = 3
 
 
 class Checkpoints:
-    """The signer of one origin, on this host."""
+    """The checkpoints of one origin. Without a `signer` the key and memory of this host sign."""
 
-    def __init__(self, data: Database, roots: RootProvider, origin: str, folder: Path) -> None:
+    def __init__(
+        self,
+        data: Database,
+        roots: RootProvider,
+        origin: str,
+        folder: Path,
+        signer: Signer | None = None,
+    ) -> None:
         self._data = data
-        self._origin = origin
-        self._state = folder / STATE_FILE
-        self._secret = roots.principal("ledger")
+        self.origin = origin
+        self.signer = signer or LocalSigner(origin, root_signers(roots), folder)
 
     @property
     def verifier_key(self) -> VerifierKey:
         """The public key with which outsiders check our notes (C2SP signed-note)."""
-        return VerifierKey(self._origin, self._secret.public.sign)
+        return self.signer.keys[-1]
 
     def sign(self) -> bytes:
-        """Return a note over the present head; unchanged heads give the note that is there."""
-        with self._locked(), self._data.writing() as connection:
-            last = self._last(connection)
-            frontier = tree.head(connection)
-            head = Checkpoint(self._origin, frontier.size, frontier.root())
-            if last == head:
-                return self._state.read_bytes()
-            old = 0 if last is None else last.size
-            proof = tree.consistency(connection, old, head.size) if 0 < old < head.size else ()
-            signer.decide(last, head, proof)
-            note = sign_note(
-                head.encode(), self._origin, self._secret.public.sign, self._secret.sign_raw
-            )
-            write_private(self._state, note)
-            connection.execute(insert(tables.ledger_checkpoint).values(size=head.size, note=note))
-            return note
+        """Return a note over the present head; unchanged heads give the note that is there.
 
-    def export(self) -> Iterator[tuple[str, bytes]]:
-        """Give the files of a static export (C2SP tlog-tiles) under a fresh checkpoint."""
-        note = self.sign()
-        head = self._open(note)
+        :raises Tampered: the head does not extend what was signed before.
+        """
+        with self.signer.locked():
+            for _ in range(_ATTEMPTS):
+                try:
+                    log, head, note = self._signed()
+                except Conflict:
+                    continue
+                self._keep(log, head, note)
+                return note
+        raise Conflict("The signer signed another head since.", code="ledger-signer-behind")
+
+    def opened(self, note: bytes) -> Checkpoint:
+        """Return the checkpoint of a note of this log's key."""
+        return opened(note, self.signer.keys)
+
+    def _signed(self) -> tuple[int, Checkpoint, bytes]:
+        note = self.signer.last()
         with self._data.reading() as connection:
-            leaves: list[Stored] = list(ledger_reading.stored_leaves(connection, head.size))
-        return export_files(leaves, note)
+            at = tree.current(connection)
+            last = self._opened(note)
+            if last is None and known(connection, at.log):
+                # The memory is gone although there was one: never a first start.
+                raise Tampered(code="ledger-signer-state")
+            head = Checkpoint(self.origin, at.frontier.size, at.frontier.root())
+            old = 0 if last is None else last.size
+            proof: Sequence[bytes] = ()
+            if 0 < old < head.size:
+                proof = tree.consistency(connection, old, head.size, at.log)
+        return at.log, head, self.signer.sign(Ask(old, tuple(proof), head))
 
-    def _last(self, connection: Connection) -> Checkpoint | None:
-        try:
-            return self._open(self._state.read_bytes())
-        except FileNotFoundError:
-            known = connection.execute(select(tables.ledger_checkpoint.c.size)).first()
-        if known is not None:
-            # The memory is gone although there was one: never a first start.
-            raise Tampered(code="ledger-signer-state")
-        return None
+    def _opened(self, note: bytes | None) -> Checkpoint | None:
+        if note is None:
+            return None
+        local = self.signer
+        return local.opened(note) if isinstance(local, LocalSigner) else self.opened(note)
 
-    def _open(self, note: bytes) -> Checkpoint:
-        return open_note(note, self._origin, self._secret.public.sign, is_raw_signature)
+    def _keep(self, log: int, head: Checkpoint, note: bytes) -> None:
+        table, at = tables.ledger_checkpoint, tile_rows.start_of(log) + head.size
+        with self._data.reading() as connection:
+            found = connection.execute(select(table.c.note).where(table.c.size == at)).scalar()
+        if found is not None and bytes(found) == note:
+            return
+        with self._data.writing() as connection:
+            connection.execute(delete(table).where(table.c.size == at))
+            connection.execute(insert(table).values(size=at, note=note))
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        descriptor = os.open(
-            self._state.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+
+def known(connection: Connection, log: int) -> list[int]:
+    """Return the sizes at which checkpoints of a log are kept, oldest first."""
+    first = tile_rows.start_of(log)
+    size = tables.ledger_checkpoint.c.size
+    rows = connection.execute(
+        select(size).where(size.between(first, first + tile_rows.LOG_SPAN - 1)).order_by(size)
+    ).scalars()
+    return [found - first for found in rows]
+
+
+def covering(connection: Connection, log: int, index: int) -> bytes | None:
+    """Return the oldest kept note of a log under which entry `index` stands; None if none does."""
+    table, first = tables.ledger_checkpoint, tile_rows.start_of(log)
+    found = connection.execute(
+        select(table.c.note)
+        .where(table.c.size > first + index, table.c.size < first + tile_rows.LOG_SPAN)
+        .order_by(table.c.size)
+        .limit(1)
+    ).scalar()
+    return None if found is None else bytes(found)
 
 
 def remembered(folder: Path, origin: str, roots: RootProvider) -> Checkpoint | None:
     """Return what the signer of this host signed last, None if it has no memory."""
-    try:
-        note = (folder / STATE_FILE).read_bytes()
-    except FileNotFoundError:
-        return None
-    return open_note(note, origin, roots.principal("ledger").public.sign, is_raw_signature)
+    local = LocalSigner(origin, root_signers(roots), folder)
+    note = local.last()
+    return None if note is None else local.opened(note)

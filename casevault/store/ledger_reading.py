@@ -74,18 +74,6 @@ def entries(
     return [_open(roots, organisation, month, dict(row)) for row in rows]
 
 
-def stored_leaves(connection: Connection, size: int) -> list[bytes]:
-    """Return the leaf bytes of the first `size` entries, in the order of the tree."""
-    entry, leaf = tables.ledger_entry, tables.ledger_leaf
-    rows = connection.execute(
-        select(entry.c.leaf)
-        .join(leaf, leaf.c.entry_id == entry.c.id)
-        .where(leaf.c.position < size)
-        .order_by(leaf.c.position)
-    ).scalars()
-    return [bytes(row) for row in rows]
-
-
 def _open(
     roots: RootProvider, organisation: UUID, month: MonthKey, row: dict[str, object]
 ) -> Entry:

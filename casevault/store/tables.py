@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    text,
 )
 
 data = MetaData(
@@ -187,12 +188,16 @@ ledger_tile = Table(
     Column("level", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary, nullable=False),
+    # What a proof needs of a full tile, so that the right edge of a level is one short read.
+    Column("root", LargeBinary(32), nullable=True),
 )
 
 ledger_head = Table(
     "ledger_head",
     data,
     Column("id", Integer, primary_key=True, autoincrement=False),
+    # Which log of this store: 0 is the first origin, each closed origin is followed by the next.
+    Column("log", Integer, nullable=False, server_default=text("0")),
     Column("size", BigInteger, nullable=False),
     Column("frontier", LargeBinary, nullable=False),
 )
@@ -201,6 +206,25 @@ ledger_checkpoint = Table(
     "ledger_checkpoint",
     data,
     Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+)
+
+# What retention removed on purpose, so that nothing else passes for it: months whose bodies are
+# gone (kind `bodies`), and the position below which leaves are gone (kind `leaves`). The stamp is
+# an HMAC of the service key.
+ledger_retention = Table(
+    "ledger_retention",
+    data,
+    Column("kind", String(8), primary_key=True),
+    Column("value", String(20), primary_key=True),
+    Column("stamp", LargeBinary(36), nullable=False),
+)
+
+# Why a log was closed and the next one begun: a signed note, one for each log but the first.
+ledger_incident = Table(
+    "ledger_incident",
+    data,
+    Column("log", Integer, primary_key=True, autoincrement=False),
     Column("note", LargeBinary, nullable=False),
 )
 

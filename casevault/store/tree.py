@@ -7,6 +7,7 @@ any worker integrates them, one at a time, under the head row's lock.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -15,35 +16,56 @@ from casevault.crypto import macs
 from casevault.crypto.roots import RootProvider
 from casevault.errors import Tampered
 from casevault.ledger import tree
-from casevault.ledger.tiles import TILE_WIDTH, tile_reader
+from casevault.ledger.tiles import TILE_WIDTH
 from casevault.ledger.tree import Frontier
-from casevault.store import stamps, tables
+from casevault.store import stamps, tables, tile_rows
 from casevault.store.database import Database
 
 TAG_PURPOSE = "ledger-tag"
 _BATCH = 500
 _HEAD = select(tables.ledger_head)
 _ADD_LEAF = insert(tables.ledger_leaf)
+_ADD_TILE = insert(tables.ledger_tile)
 _GROW = update(tables.ledger_head)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The right edge of the log that is being written: which log it is, and its frontier."""
+
+    log: int
+    frontier: Frontier
 
 
 def begin(connection: Connection) -> None:
     """Write the empty head of a new ledger."""
     connection.execute(
-        insert(tables.ledger_head).values(id=1, size=0, frontier=Frontier().encode())
+        insert(tables.ledger_head).values(id=1, log=0, size=0, frontier=Frontier().encode())
     )
 
 
-def head(connection: Connection) -> Frontier:
-    """Return the present right edge of the tree."""
+def begin_next(connection: Connection) -> Head:
+    """Close the log that is being written and begin the next; the caller holds the write lock."""
+    found = current(connection)
+    grown = Head(found.log + 1, Frontier())
+    connection.execute(_GROW, {"log": grown.log, "size": 0, "frontier": grown.frontier.encode()})
+    return grown
+
+
+def current(connection: Connection) -> Head:
+    """Return the log that is being written and its present right edge."""
     row = connection.execute(_HEAD).one()
-    return _frontier(row.size, row.frontier)
+    return Head(row.log, _frontier(row.size, row.frontier))
+
+
+def head(connection: Connection) -> Frontier:
+    """Return the present right edge of the log that is being written."""
+    return current(connection).frontier
 
 
 def append(connection: Connection, entries: Sequence[tuple[UUID, bytes]]) -> None:
     """Append (entry id, leaf bytes) in this order; the caller holds the write lock."""
-    frontier = head(connection)
-    _append(connection, frontier, entries)
+    _append(connection, current(connection), entries)
 
 
 def integrate(database: Database, roots: RootProvider) -> int:
@@ -71,7 +93,7 @@ def integrate(database: Database, roots: RootProvider) -> int:
         for one in staged:
             check_tag(roots, bytes(one.leaf), bytes(one.body_digest), bytes(one.tag))
         found = [(one.id, bytes(one.leaf)) for one in staged]
-        _append(connection, _frontier(row.size, row.frontier), found)
+        _append(connection, Head(row.log, _frontier(row.size, row.frontier)), found)
         connection.execute(
             delete(tables.ledger_pending).where(
                 tables.ledger_pending.c.entry_id.in_([entry_id for entry_id, _ in found])
@@ -99,51 +121,34 @@ def check_tag(roots: RootProvider, leaf: bytes, body_digest: bytes, tag: bytes) 
     stamps.check(roots, TAG_PURPOSE, leaf + body_digest, tag)
 
 
-def consistency(connection: Connection, old: int, new: int) -> tuple[bytes, ...]:
-    """Return the proof that the tree of `new` leaves extends that of `old`."""
-    return tree.consistency_proof(old, new, tile_reader(_Tiles(connection, new)))
+def consistency(
+    connection: Connection, old: int, new: int, log: int | None = None
+) -> tuple[bytes, ...]:
+    """Return the proof that the tree of `new` entries extends that of `old` (present log)."""
+    at = current(connection).log if log is None else log
+    return tree.consistency_proof(old, new, tile_rows.reader(connection, at, new))
 
 
-def inclusion(connection: Connection, position: int, size: int) -> tuple[bytes, ...]:
-    """Return the proof that the leaf at `position` is under the root of `size` leaves."""
-    return tree.inclusion_proof(position, size, tile_reader(_Tiles(connection, size)))
+def inclusion(
+    connection: Connection, index: int, size: int, log: int | None = None
+) -> tuple[bytes, ...]:
+    """Return the proof that entry `index` is under the root of `size` entries (present log)."""
+    at = current(connection).log if log is None else log
+    return tree.inclusion_proof(index, size, tile_rows.reader(connection, at, size))
 
 
 def prover(connection: Connection, size: int) -> Callable[[int], tuple[bytes, ...]]:
-    """Return what gives the proofs of many leaves under one root, and reads each tile once."""
-    reader = tile_reader(_Tiles(connection, size))
-    return lambda position: tree.inclusion_proof(position, size, reader)
+    """Return what gives the proofs of many entries under one root, and reads each tile once."""
+    reader = tile_rows.reader(connection, current(connection).log, size)
+    return lambda index: tree.inclusion_proof(index, size, reader)
 
 
-class _Tiles:
-    """Reads tiles: full ones as stored, the partial one from the rows."""
-
-    def __init__(self, connection: Connection, size: int) -> None:
-        self._connection = connection
-        self._size = size
-
-    def __call__(self, level: int, number: int) -> bytes:
-        stored = self._connection.execute(
-            select(tables.ledger_tile.c.hashes).where(
-                tables.ledger_tile.c.level == level, tables.ledger_tile.c.number == number
-            )
-        ).scalar_one_or_none()
-        if stored is not None:
-            return bytes(stored)
-        if level == 0:
-            return b"".join(_leaf_hashes(self._connection, number))
-        count = (self._size >> (8 * level)) - number * TILE_WIDTH
-        below = (self(level - 1, number * TILE_WIDTH + i) for i in range(min(count, TILE_WIDTH)))
-        return b"".join(tree.complete_root(_split(tile)) for tile in below)
-
-
-def _append(
-    connection: Connection, frontier: Frontier, entries: Sequence[tuple[UUID, bytes]]
-) -> None:
+def _append(connection: Connection, at: Head, entries: Sequence[tuple[UUID, bytes]]) -> None:
     if not entries:
         return
     hashes = [tree.leaf_hash(leaf) for _, leaf in entries]
-    start = frontier.size
+    size = at.frontier.size
+    start = tile_rows.start_of(at.log) + size
     connection.execute(
         _ADD_LEAF,
         [
@@ -151,43 +156,25 @@ def _append(
             for n, (entry_id, _) in enumerate(entries)
         ],
     )
-    grown = frontier.extend(hashes)
+    grown = at.frontier.extend(hashes)
     connection.execute(_GROW, {"size": grown.size, "frontier": grown.encode()})
-    for number in range(start // TILE_WIDTH, grown.size // TILE_WIDTH):
-        _write_tile(connection, 0, number, _leaf_hashes(connection, number))
+    first = tile_rows.first_tile(at.log, 0)
+    for number in range(first + size // TILE_WIDTH, first + grown.size // TILE_WIDTH):
+        begin = number * TILE_WIDTH
+        leaves = tile_rows.leaf_hashes(connection, begin, begin + TILE_WIDTH - 1)
+        _write_tile(connection, 0, number, leaves)
 
 
 def _write_tile(connection: Connection, level: int, number: int, hashes: list[bytes]) -> None:
-    connection.execute(
-        insert(tables.ledger_tile).values(level=level, number=number, hashes=b"".join(hashes))
-    )
+    root = tree.complete_root(hashes)
+    tile = {"level": level, "number": number, "hashes": b"".join(hashes), "root": root}
+    connection.execute(_ADD_TILE, tile)
     if (number + 1) % TILE_WIDTH:
         return
     # This was the last of 256 tiles: their roots are a full tile one level up.
     above = number // TILE_WIDTH
-    tile = tables.ledger_tile
-    rows = connection.execute(
-        select(tile.c.hashes)
-        .where(tile.c.level == level, tile.c.number.between(above * TILE_WIDTH, number))
-        .order_by(tile.c.number)
-    ).scalars()
-    roots = [tree.complete_root(_split(bytes(row))) for row in rows]
+    roots = tile_rows.tile_roots(connection, level, above * TILE_WIDTH, number)
     _write_tile(connection, level + 1, above, roots)
-
-
-def _leaf_hashes(connection: Connection, number: int) -> list[bytes]:
-    leaf = tables.ledger_leaf
-    first = number * TILE_WIDTH
-    rows = connection.execute(
-        select(leaf.c.hash)
-        .where(leaf.c.position.between(first, first + TILE_WIDTH - 1))
-        .order_by(leaf.c.position)
-    ).scalars()
-    return [bytes(row) for row in rows]
-
-
-def _split(tile: bytes) -> list[bytes]:
-    return [tile[at : at + tree.HASH_BYTES] for at in range(0, len(tile), tree.HASH_BYTES)]
 
 
 def _frontier(size: int, encoded: bytes) -> Frontier:

@@ -21,6 +21,7 @@ from casevault.services.assignments import Assignments
 from casevault.services.casework import Casework
 from casevault.store import (
     departing,
+    exporting,
     grants,
     intents,
     keyring_tables,
@@ -155,10 +156,7 @@ def check_tree(stores, plan, tmp_path):
     """Export the log and verify every byte of it."""
     signer = Checkpoints(stores.data, stores.roots, ORIGIN, Path(plan["keys_dir"]))
     folder = tmp_path / f"export-{len(list(tmp_path.iterdir()))}"
-    for relative, content in signer.export():
-        path = folder / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+    exporting.write_folder(folder, exporting.pieces(stores.data, signer))
     key = signer.verifier_key
     assert verify_export(folder, key.name, key.public, is_raw_signature).gaps == ()
 

@@ -26,7 +26,7 @@ from casevault.services.casework import Casework
 from casevault.services.links import Links
 from casevault.services.records import Records
 from casevault.services.transitions import Transitions
-from casevault.store import tables
+from casevault.store import exporting, tables
 from casevault.store.caller import Gate
 from tests.builders import ORIGIN, AVault, a_vault
 from tests.conftest import Databases
@@ -480,10 +480,7 @@ class Casefiles(RuleBasedStateMachine):
         """Every entry opens, and an outsider finds the log complete."""
         assert len(self.vault.entries()) == self.size()
         folder, signer = Path(self._folder.name) / "export", self.vault.checkpoints()
-        for relative, content in signer.export():
-            path = folder / relative
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        exporting.write_folder(folder, exporting.pieces(self.vault.stores.data, signer))
         key = signer.verifier_key
         assert key.name == ORIGIN
         assert verify_export(folder, key.name, key.public, is_raw_signature).gaps == ()

@@ -62,6 +62,8 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "minimum_assurance": (("passphrase", "second_factor"), ("", "none")),
     "closing_needs_approval": ((True, False), ("perhaps",)),
     "break_glass_closed": ((True, False), ("perhaps",)),
+    "ledger_spool": (("spool",), ("",)),
+    "ledger_keys": (([], ["a"]), ("key", [7], ["a"] * 3)),
     "notify_command": (([], ["/usr/local/bin/call"]), ("/bin/call", [7], ["a"] * 17)),
     # Which purposes there are is known to the dictionary, which start-up asks.
     "purposes": (([], ["disability"]), ("disability", [7])),

@@ -26,6 +26,7 @@ from casevault.domain import access
 from casevault.domain.casefile import DocumentKind
 from casevault.errors import CaseVaultError, Tampered
 from casevault.ledger.verify import verify_export
+from casevault.store import exporting
 
 # Shorter words turn up by chance in a few megabytes of random bytes.
 _WORD = re.compile(r"[^\W_]{6,}")
@@ -131,10 +132,7 @@ def _edit_ledger(world: World, told: Told, say: Narrator) -> bool:
     export = world.folder / "export"
     try:
         signer = bootstrap.checkpoints(world.settings, stores)
-        for relative, content in signer.export():
-            path = export / relative
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        exporting.write_folder(export, exporting.pieces(stores.data, signer))
         key = signer.verifier_key
     finally:
         stores.close()

@@ -12,7 +12,7 @@ from casevault.errors import Tampered
 from casevault.ledger.note import open_note, sign_note
 from casevault.ledger.tree import Frontier
 from casevault.ledger.verify import verify_export
-from casevault.store import tables
+from casevault.store import exporting, tables
 from casevault.store.checkpoints import STATE_FILE
 from tests.builders import ORIGIN, an_act
 from tests.unit.ledger.reference import some_hashes
@@ -170,10 +170,9 @@ def test_an_export_verifies_offline(vault, tmp_path):
     older = vault.checkpoints().sign()
     vault.stores.ledger.record(*(an_act() for _ in range(290)))
     vault.integrate()
-    for path, data in vault.checkpoints().export():
-        target = tmp_path / "export" / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+    exporting.write_folder(
+        tmp_path / "export", exporting.pieces(vault.stores.data, vault.checkpoints())
+    )
     key = vault.checkpoints().verifier_key
     report = verify_export(
         tmp_path / "export",
@@ -198,4 +197,4 @@ def test_an_export_of_edited_leaves_is_refused(vault):
             .values(leaf=bytes(row["leaf"]).replace(b'"o":0', b'"o":4'))
         )
     with pytest.raises(Tampered):
-        dict(vault.checkpoints().export())
+        dict(exporting.pieces(vault.stores.data, vault.checkpoints()))

@@ -331,7 +331,9 @@ def test_the_tree_is_that_of_rfc_6962(vault):
         vault.stores.ledger.record(*(an_act(count=n * 50 + i) for i in range(50)))
         vault.integrate()
     with vault.stores.data.reading() as connection:
-        leaves = ledger_reading.stored_leaves(connection, 10_000)
+        entry, leaf = tables.ledger_entry, tables.ledger_leaf
+        query = select(entry.c.leaf).join(leaf).order_by(leaf.c.position)
+        leaves = [bytes(found) for found in connection.execute(query).scalars()]
         hashes = [leaf_hash(leaf) for leaf in leaves]
         frontier = tree.head(connection)
         tiles = {
@@ -364,8 +366,9 @@ def test_a_tile_of_tiles_is_written(empty):
         connection.execute(
             tables.ledger_tile.insert(),
             [
-                {"level": 0, "number": n, "hashes": b"".join(rows[n * 256 : n * 256 + 256])}
+                {"level": 0, "number": n, "hashes": b"".join(part), "root": mth(part)}
                 for n in range(255)
+                for part in [rows[n * 256 : n * 256 + 256]]
             ],
         )
         tree._write_tile(connection, 0, 255, rows[255 * 256 : 256 * 256])

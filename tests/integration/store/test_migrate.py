@@ -7,12 +7,12 @@ import secrets
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import inspect, make_url, text
+from sqlalchemy import inspect, make_url, select, text
 from sqlalchemy.exc import IntegrityError
 
 from casevault.errors import Conflict, Misconfigured
 from casevault.ids import new_id
-from casevault.store import keyring_tables, migrate, tables
+from casevault.store import keyring_tables, migrate, tables, tree
 from casevault.store.database import Database
 from casevault.store.keyring import sealed_tables
 from tests.builders import a_vault, an_act
@@ -81,9 +81,9 @@ def test_private_objects_come_and_go_beside_a_vault_in_use(database, tmp_path):
     """0002 up and down: entries of before stay, private objects live only above it."""
     vault = a_vault(database, tmp_path)
     store = vault.stores.data
-    migrate.downgrade(store, "data", "0001")
     vault.stores.ledger.record(an_act())
     before = [entry.id for entry in vault.entries()]
+    migrate.downgrade(store, "data", "0001")
     for _ in range(2):
         migrate.upgrade(store, "data")
         assert migrate.differences(store, "data") == 0
@@ -94,6 +94,7 @@ def test_private_objects_come_and_go_beside_a_vault_in_use(database, tmp_path):
         migrate.downgrade(store, "data", "0001")
         with store.reading() as connection:
             assert "private_object" not in inspect(connection).get_table_names()
+    migrate.upgrade(store, "data")
     assert [entry.id for entry in vault.entries()] == before
     vault.close()
 
@@ -102,12 +103,12 @@ def test_import_lines_come_and_go_beside_a_vault_in_use(database, tmp_path):
     """0003 up and down: entries and private objects of before stay as they were."""
     vault = a_vault(database, tmp_path)
     store = vault.stores.data
-    migrate.downgrade(store, "data", "0002")
     vault.stores.ledger.record(an_act())
+    before = [entry.id for entry in vault.entries()]
+    migrate.downgrade(store, "data", "0002")
     row = a_row(tables.private_object, SEALED_MAGIC + bytes(352))
     with store.writing() as connection:
         connection.execute(tables.private_object.insert().values(**row))
-    before = [entry.id for entry in vault.entries()]
     line = {"line": bytes(36), "became": bytes(36)}
     for _ in range(2):
         migrate.upgrade(store, "data")
@@ -120,7 +121,35 @@ def test_import_lines_come_and_go_beside_a_vault_in_use(database, tmp_path):
     with store.reading() as connection:
         kept = connection.execute(tables.private_object.select()).mappings().one()
     assert dict(kept) == row
+    migrate.upgrade(store, "data")
     assert [entry.id for entry in vault.entries()] == before
+    vault.close()
+
+
+def test_roots_of_tiles_are_made_for_a_log_in_use(database, tmp_path):
+    """0005 up and down: full tiles get the root that new ones are written with."""
+    vault = a_vault(database, tmp_path)
+    store = vault.stores.data
+    vault.stores.ledger.record(*(an_act() for _ in range(250)))
+    vault.stores.ledger.record(*(an_act() for _ in range(270)))
+    vault.integrate()
+    tile = tables.ledger_tile
+
+    def kept():
+        with store.reading() as connection:
+            rows = connection.execute(select(tile).order_by(tile.c.number)).all()
+            return rows, tree.inclusion(connection, 300, 520), tree.current(connection)
+
+    before = kept()
+    assert len(before[0]) == 2
+    for _ in range(2):
+        migrate.downgrade(store, "data", "0004")
+        with store.reading() as connection:
+            names = inspect(connection).get_table_names()
+            assert not {"ledger_retention", "ledger_incident"} & set(names)
+        migrate.upgrade(store, "data")
+        assert migrate.differences(store, "data") == 0
+        assert kept() == before
     vault.close()
 
 

@@ -13,6 +13,7 @@ from casevault.ledger.export import (
     encode_bundle,
     encode_line,
     export_files,
+    export_pieces,
     hash_of,
     parse_line,
 )
@@ -147,7 +148,8 @@ def test_a_longer_shorter_or_missing_file_is_found(tmp_path, path):
         target.write_bytes(data)
         code_of(tmp_path)
     target.unlink()
-    assert code_of(tmp_path) == "ledger-export-missing"
+    if path != "entries.jsonl":  # whose content the bundles and tiles hold as well
+        assert code_of(tmp_path) == "ledger-export-missing"
     target.mkdir()
     assert code_of(tmp_path) == "ledger-export-missing"
 
@@ -274,9 +276,74 @@ def test_a_bundle_beside_retired_lines_is_tampered(tmp_path):
 
 def test_a_false_retired_hash_is_found(tmp_path):
     """A hash that was never in the tree changes the root."""
-    leaves = [Retired(bytes(32)), *LEAVES[1:]]
+    leaves = [Retired(bytes(32)), *retired(LEAVES, 256)[1:]]
     write(tmp_path, forge(leaves, LEAVES))
     assert code_of(tmp_path) == "ledger-export-root"
+
+
+@pytest.mark.parametrize("holes", [(0,), (255,), (256,), (299,), tuple(range(255))])
+def test_retirement_has_no_holes(tmp_path, holes):
+    """Only whole bundles from the start: anything else that is gone was taken by somebody."""
+    leaves = [Retired(hash_of(x)) if n in holes else x for n, x in enumerate(LEAVES)]
+    write(tmp_path, dict(export_files(leaves, a_note(LEAVES))))
+    assert code_of(tmp_path) == "ledger-retired"
+
+
+def test_more_retired_leaves_than_were_named_are_found(tmp_path):
+    """Whoever verifies says how many retention may have removed."""
+    write(tmp_path, dict(export_files(retired(LEAVES, 256), a_note(LEAVES))))
+    assert check(tmp_path, retired=256).retired == 256
+    with pytest.raises(Tampered) as caught:
+        check(tmp_path, retired=255)
+    assert caught.value.code == "ledger-retired"
+
+
+@pytest.mark.parametrize("gone", [0, 256])
+def test_tiles_alone_verify(tmp_path, gone):
+    """Without JSON lines the bundles and tiles hold everything."""
+    files = dict(export_files(retired(LEAVES, gone), a_note(LEAVES)))
+    del files["entries.jsonl"]
+    write(tmp_path, files)
+    report = check(tmp_path)
+    assert (report.size, report.retired, report.unread) == (SIZE, gone, 0)
+
+
+def test_one_changed_byte_of_the_tiles_alone_is_found(tmp_path):
+    """Every file, its first, middle and last byte; longer, shorter, gone."""
+    files = {name: data for name, data in FILES.items() if name != "entries.jsonl"}
+    write(tmp_path, files)
+    for name, data in files.items():
+        changed = [data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] for at in (0, -1)]
+        middle = len(data) // 2
+        changed.append(data[:middle] + bytes([data[middle] ^ 128]) + data[middle + 1 :])
+        for other in (*changed, data[:-1], data + b"x", b""):
+            (tmp_path / name).write_bytes(other)
+            code_of(tmp_path)
+        (tmp_path / name).unlink()
+        code_of(tmp_path)
+        (tmp_path / name).write_bytes(data)
+    check(tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, 1, 256, 300])
+def test_a_file_of_lines_alone_verifies(tmp_path, size):
+    """The flat export and its checkpoint, without any tile."""
+    leaves = LEAVES[:size]
+    files = dict(export_files(leaves, a_note(leaves)))
+    flat = tmp_path / "flat.jsonl"
+    flat.write_bytes(files["entries.jsonl"])
+    report = verify_export(flat, NAME, PUBLIC, verify, checkpoint=files["checkpoint"])
+    assert (report.size, report.unread) == (size, 0)
+
+
+def test_an_export_in_chunks_has_the_same_bytes():
+    """However it was cut, as long as every chunk but the last is of whole tiles."""
+    note, whole = a_note(LEAVES), {}
+    for name, data in export_pieces([LEAVES[:256], LEAVES[256:]], note):
+        whole[name] = whole.get(name, b"") + data
+    assert whole == FILES
+    with pytest.raises(Invalid):
+        list(export_pieces([LEAVES[:100], LEAVES[100:]], note))
 
 
 def test_files_that_belong_to_nothing_are_counted(tmp_path):

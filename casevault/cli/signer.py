@@ -1,0 +1,138 @@
+"""``casevault ledger sign``, ``signer-key`` and ``rotate-key``: the signer and its keys."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import typer
+
+from casevault import bootstrap, logs
+from casevault.cli import unlocking
+from casevault.cli.output import ConfigOption, say, settings_from
+from casevault.errors import Invalid, Misconfigured
+from casevault.store import signer_keys, signing
+from casevault.store.ledger import SERVICE, Act
+from casevault.store.signing import LocalSigner
+from casevault.store.spool import SpoolService
+
+StateOption = typer.Option(
+    ..., "--state", help="The signer's own folder: its key and what it signed last."
+)
+OriginOption = typer.Option(..., "--origin", help="The log's name: ledger_origin of the vault.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to ``casevault ledger``."""
+    app.command()(sign)
+    app.command(name="signer-key")(signer_key)
+    app.command(name="rotate-key")(rotate_key)
+
+
+def sign(
+    spool: Path = typer.Option(  # noqa: B008 - typer's way
+        ..., "--spool", exists=True, file_okay=False, help="The folder shared with the vault."
+    ),
+    state: Path = StateOption,
+    origin: str = OriginOption,
+    begin: bool = typer.Option(
+        False, "--begin", help="This origin was never signed before: start its memory."
+    ),
+    once: bool = typer.Option(False, "--once", help="Answer what is asked now, then end."),
+) -> None:
+    """Example: casevault ledger sign --spool /srv/spool --state /srv/signer --origin example.org/…
+
+    Sign the heads that a vault asks for, as another account or on another machine, and refuse
+    whatever does not extend the last one. Runs until it is stopped. (operator)
+    """
+    logs.configure("info")
+    bootstrap.harden_process()
+    service = SpoolService(_signer(state, origin), spool, begin=begin)
+    if once:
+        decided = service.answer() or "nothing new is asked"
+        say(decided)
+        raise typer.Exit(0 if decided in ("signed", "nothing new is asked") else 4)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    say(f"Signing for {origin}. Stop with Ctrl-C.")
+    log = logs.get_logger()
+    service.run(stopped.wait, lambda code: log.info("checkpoint asked", code=code))
+
+
+def signer_key(
+    state: Path = StateOption,
+    origin: str = OriginOption,
+    next_key: bool = typer.Option(False, "--next", help="Make a successor; both sign from now on."),
+    finish: bool = typer.Option(False, "--finish", help="Drop the older of two keys."),
+) -> None:
+    """Example: casevault ledger signer-key --state /srv/signer --origin example.org/casevault/2026a
+
+    Make the key of a signer that runs on its own, or replace it. (operator)
+    """
+    if next_key and finish:
+        raise typer.BadParameter("choose one of --next and --finish", param_hint="--finish")
+    if next_key:
+        signer_keys.add_successor(state)
+    elif finish:
+        _require_both(_signer(state, origin))
+        signer_keys.drop_first(state)
+    elif not (state / signer_keys.KEY_FILE).exists():
+        signer_keys.make(state)
+    _tell(_signer(state, origin))
+
+
+def rotate_key(
+    finish: bool = typer.Option(False, "--finish", help="Destroy the old key; the new one stays."),
+    config: Path | None = ConfigOption,
+) -> None:
+    """Example: casevault ledger rotate-key
+
+    Replace the key with which this host signs checkpoints: first both sign, and whoever verifies
+    gets the new one by the note printed here; after that, --finish. (operator)
+    """
+    settings = settings_from(config)
+    stores = unlocking.open_stores(settings)
+    try:
+        before = bootstrap.checkpoints(settings, stores)
+        if not isinstance(before.signer, LocalSigner):
+            raise Misconfigured(
+                "The log is signed elsewhere. Use `casevault ledger signer-key` there.",
+                code="signer.elsewhere",
+            )
+        if finish:
+            _require_both(before.signer)
+            signing.drop_root_predecessor(stores.roots)
+        else:
+            signing.add_root_successor(stores.roots)
+        stores.ledger.record(Act("key.rotate", SERVICE, rule="permit:operator"))
+        bootstrap.settle(stores)
+        after = bootstrap.checkpoints(settings, stores)
+        after.sign()
+        assert isinstance(after.signer, LocalSigner)  # noqa: S101 - as before
+        _tell(after.signer)
+    finally:
+        stores.close()
+
+
+def _signer(state: Path, origin: str) -> LocalSigner:
+    return LocalSigner(origin, signer_keys.read(state), state)
+
+
+def _require_both(signer: LocalSigner) -> None:
+    if not signer.has_both():
+        raise Invalid(
+            "The last checkpoint is not signed by both keys yet. Wait for the next one, so that"
+            " whoever knows the old key can go on.",
+            code="signer.both",
+        )
+
+
+def _tell(signer: LocalSigner) -> None:
+    if len(signer.keys) > 1:
+        say("Both keys sign from now on. Give this note to everybody who verifies:")
+        print(signer.handover().decode(), end="")
+    else:
+        say("The log's key, for whoever verifies and for ledger_keys of the vault:")
+        print(signer.keys[-1].encode())
