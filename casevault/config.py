@@ -324,12 +324,17 @@ def _mixed_folders(settings: Settings) -> list[str]:
 
 
 def _mixed_medium(settings: Settings) -> list[str]:
-    if settings.second_medium is None:
-        return []
-    medium = settings.second_medium.resolve()
-    if any(_within(medium, one) or _within(one, medium) for one in _lived_in(settings)):
-        return ["second_medium lies in a folder of the vault. Choose a folder on another disk."]
-    return []
+    outside = {
+        "second_medium": (settings.second_medium, "Choose a folder on another disk."),
+        "ledger_spool": (settings.ledger_spool, "Choose one that only the signer shares."),
+    }
+    return [
+        f"{name} lies in a folder of the vault. {what_to_do}"
+        for name, (folder, what_to_do) in outside.items()
+        if folder is not None
+        for place in [folder.resolve()]
+        if any(_within(place, one) or _within(one, place) for one in _lived_in(settings))
+    ]
 
 
 def _key_under_mat(settings: Settings) -> list[str]:

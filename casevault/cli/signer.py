@@ -14,7 +14,7 @@ from casevault.cli.output import ConfigOption, say, settings_from
 from casevault.errors import Invalid, Misconfigured
 from casevault.store import signer_keys, signing
 from casevault.store.ledger import SERVICE, Act
-from casevault.store.signing import LocalSigner
+from casevault.store.signing import LocalSigner, Signer
 from casevault.store.spool import SpoolService
 
 StateOption = typer.Option(
@@ -27,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands to ``casevault ledger``."""
     app.command()(sign)
     app.command(name="signer-key")(signer_key)
+    app.command(name="move-signer")(move_signer)
     app.command(name="rotate-key")(rotate_key)
 
 
@@ -83,6 +84,33 @@ def signer_key(
     _tell(_signer(state, origin))
 
 
+def move_signer(
+    state: Path = StateOption,
+    config: Path | None = ConfigOption,
+) -> None:
+    """Example: casevault ledger move-signer --state /media/stick/signer
+
+    Hand this host's signing key and memory over to a signer of its own; this host forgets the key.
+    Then set ledger_spool and ledger_keys. (operator)
+    """
+    settings = settings_from(config)
+    stores = bootstrap.open_stores(settings)
+    try:
+        here = bootstrap.checkpoints(settings, stores)
+        local = _local(here.signer)
+        stores.ledger.record(Act("key.rotate", SERVICE, rule="permit:operator"))
+        bootstrap.settle(stores)
+        memory = here.sign()
+        with local.locked():
+            signer_keys.adopt(state, local.secrets, memory)
+            signing.forget_root_key(stores.roots)
+            local.archive()
+        say(f"{state} holds the key and the memory now. Move it; no copy may stay here.")
+        _tell(_signer(state, here.origin))
+    finally:
+        stores.close()
+
+
 def rotate_key(
     finish: bool = typer.Option(False, "--finish", help="Destroy the old key; the new one stays."),
     config: Path | None = ConfigOption,
@@ -95,14 +123,9 @@ def rotate_key(
     settings = settings_from(config)
     stores = unlocking.open_stores(settings)
     try:
-        before = bootstrap.checkpoints(settings, stores)
-        if not isinstance(before.signer, LocalSigner):
-            raise Misconfigured(
-                "The log is signed elsewhere. Use `casevault ledger signer-key` there.",
-                code="signer.elsewhere",
-            )
+        before = _local(bootstrap.checkpoints(settings, stores).signer)
         if finish:
-            _require_both(before.signer)
+            _require_both(before)
             signing.drop_root_predecessor(stores.roots)
         else:
             signing.add_root_successor(stores.roots)
@@ -110,10 +133,18 @@ def rotate_key(
         bootstrap.settle(stores)
         after = bootstrap.checkpoints(settings, stores)
         after.sign()
-        assert isinstance(after.signer, LocalSigner)  # noqa: S101 - as before
-        _tell(after.signer)
+        _tell(_local(after.signer))
     finally:
         stores.close()
+
+
+def _local(signer: Signer) -> LocalSigner:
+    if not isinstance(signer, LocalSigner):
+        raise Misconfigured(
+            "The log is signed elsewhere. Use `casevault ledger signer-key` there.",
+            code="signer.elsewhere",
+        )
+    return signer
 
 
 def _signer(state: Path, origin: str) -> LocalSigner:

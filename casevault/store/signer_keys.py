@@ -7,12 +7,14 @@ or not at all. A second line is a successor: both sign until the first is droppe
 from __future__ import annotations
 
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from casevault.crypto import macs
 from casevault.crypto.principals import SECRET_BYTES, PrincipalSecret
 from casevault.crypto.roots import write_private
 from casevault.errors import Misconfigured, Tampered
+from casevault.store.signing import STATE_FILE
 
 KEY_FILE = "signer.keys"
 _MOST = 2
@@ -24,6 +26,14 @@ def make(folder: Path) -> None:
         raise Misconfigured("There is a key in this folder already.", code="signer.exists")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write(folder, [PrincipalSecret.generate()])
+
+
+def adopt(folder: Path, keys: Sequence[PrincipalSecret], memory: bytes | None) -> None:
+    """Take over the keys of a signer that ends, and what it signed last."""
+    make(folder)
+    _write(folder, keys)
+    if memory is not None:
+        write_private(folder / STATE_FILE, memory)
 
 
 def read(folder: Path) -> list[PrincipalSecret]:
@@ -70,6 +80,6 @@ def drop_first(folder: Path) -> None:
     _write(folder, keys[1:])
 
 
-def _write(folder: Path, keys: list[PrincipalSecret]) -> None:
+def _write(folder: Path, keys: Sequence[PrincipalSecret]) -> None:
     lines = "".join(macs.b64(key.seed) + "\n" for key in keys)
     write_private(folder / KEY_FILE, lines.encode("ascii"))

@@ -123,6 +123,11 @@ class LocalSigner:
             )
         return opened(note, self.keys)
 
+    @property
+    def secrets(self) -> tuple[PrincipalSecret, ...]:
+        """The keys themselves, oldest first: for the signer that takes over."""
+        return self._secrets
+
     def archive(self) -> None:
         """Put the memory of a closed origin aside; it is kept for good."""
         note = self.last()
@@ -159,6 +164,15 @@ def add_root_successor(roots: RootProvider) -> None:
         found[max(found) + 1] = PrincipalSecret.generate().seed
 
     roots.change(add)
+
+
+def forget_root_key(roots: RootProvider) -> None:
+    """Put an unused key in the place of the log's: it signs elsewhere from now on."""
+
+    def replace(material: RootMaterial) -> None:
+        material.principals["ledger"] = {1: PrincipalSecret.generate().seed}
+
+    roots.change(replace)
 
 
 def drop_root_predecessor(roots: RootProvider) -> None:

@@ -104,7 +104,7 @@ class SpoolService:
     def __init__(self, signer: LocalSigner, folder: Path, *, begin: bool = False) -> None:
         self._signer = signer
         self._folder = folder
-        self._answered = b""
+        self._answered: bytes | None = None
         last = signer.last()
         if last is None and not begin:
             raise Tampered(
@@ -142,7 +142,7 @@ class SpoolService:
                 decided = self.answer()
             except (CaseVaultError, OSError):
                 # A full disk or a folder that is away comes back; nothing was released meanwhile.
-                self._answered = b""
+                self._answered = None
                 decided = "files.unavailable"
             if decided is not None:
                 tell(decided)
@@ -159,9 +159,10 @@ def read_bounded(path: Path, limit: int) -> bytes | None:
         return None
     except OSError:
         raise Tampered(code="ledger-spool") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Tampered(code="ledger-spool")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise Tampered(code="ledger-spool")
         data = file.read(limit + 1)
     if len(data) > limit:
         raise Tampered(code="ledger-spool")

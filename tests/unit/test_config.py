@@ -62,14 +62,21 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "minimum_assurance": (("passphrase", "second_factor"), ("", "none")),
     "closing_needs_approval": ((True, False), ("perhaps",)),
     "break_glass_closed": ((True, False), ("perhaps",)),
-    "ledger_spool": (("spool",), ("",)),
+    "ledger_spool": (("/srv/spool", "spool"), ("keys", "keys/spool", ".")),
     "ledger_keys": (([], ["a"]), ("key", [7], ["a"] * 3)),
     "notify_command": (([], ["/usr/local/bin/call"]), ("/bin/call", [7], ["a"] * 17)),
     # Which purposes there are is known to the dictionary, which start-up asks.
     "purposes": (([], ["disability"]), ("disability", [7])),
     "log_level": (("debug", "info", "warning", "error"), ("trace", "INFO", "")),
 }
-PATHS = {"keys_dir", "runtime_dir", "second_medium", "unlock_file", "pkcs11_module"}
+PATHS = {
+    "keys_dir",
+    "runtime_dir",
+    "second_medium",
+    "ledger_spool",
+    "unlock_file",
+    "pkcs11_module",
+}
 GOOD = [(name, value) for name, (good, _) in TAKEN.items() for value in good]
 BAD = [(name, value) for name, (_, bad) in TAKEN.items() for value in bad]
 
