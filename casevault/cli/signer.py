@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 
 import typer
 
-from casevault import bootstrap, logs
+from casevault import bootstrap, host, logs
 from casevault.cli import unlocking
 from casevault.cli.output import ConfigOption, say, settings_from
 from casevault.errors import Invalid, Misconfigured
@@ -48,7 +49,7 @@ def sign(
     whatever does not extend the last one. Runs until it is stopped. (operator)
     """
     logs.configure("info")
-    bootstrap.harden_process()
+    host.harden_process()
     service = SpoolService(_signer(state, origin), spool, begin=begin)
     if once:
         decided = service.answer() or "nothing new is asked"
@@ -148,7 +149,7 @@ def _local(signer: Signer) -> LocalSigner:
 
 
 def _signer(state: Path, origin: str) -> LocalSigner:
-    return LocalSigner(origin, signer_keys.read(state), state)
+    return LocalSigner(origin, partial(signer_keys.read, state), state)
 
 
 def _require_both(signer: LocalSigner) -> None:

@@ -8,6 +8,7 @@ a rollback or a fork has no such proof and is refused. Who signs, and where, is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select
@@ -37,7 +38,7 @@ class Checkpoints:
     ) -> None:
         self._data = data
         self.origin = origin
-        self.signer = signer or LocalSigner(origin, root_signers(roots), folder)
+        self.signer = signer or LocalSigner(origin, partial(root_signers, roots), folder)
 
     @property
     def verifier_key(self) -> VerifierKey:
@@ -119,6 +120,6 @@ def covering(connection: Connection, log: int, index: int) -> bytes | None:
 
 def remembered(folder: Path, origin: str, roots: RootProvider) -> Checkpoint | None:
     """Return what the signer of this host signed last, None if it has no memory."""
-    local = LocalSigner(origin, root_signers(roots), folder)
+    local = LocalSigner(origin, partial(root_signers, roots), folder)
     note = local.last()
     return None if note is None else local.opened(note)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -56,17 +56,22 @@ class Signer(Protocol):
 
 
 class LocalSigner:
-    """A signer whose key is in this process. `secrets` all sign; the first one is checked."""
+    """A signer whose keys are in this process: all that `secrets` gives at the moment sign.
 
-    def __init__(self, origin: str, secrets: Sequence[PrincipalSecret], folder: Path) -> None:
+    They are asked for anew each time, because another process may have replaced them.
+    """
+
+    def __init__(
+        self, origin: str, secrets: Callable[[], Sequence[PrincipalSecret]], folder: Path
+    ) -> None:
         self.origin = origin
-        self._secrets = tuple(secrets)
+        self._ask_secrets = secrets
         self._state = folder / STATE_FILE
 
     @property
     def keys(self) -> tuple[VerifierKey, ...]:
         """With what its notes are checked."""
-        return tuple(VerifierKey(self.origin, secret.public.sign) for secret in self._secrets)
+        return tuple(VerifierKey(self.origin, secret.public.sign) for secret in self.secrets)
 
     def locked(self) -> AbstractContextManager[None]:
         """Let no other process sign meanwhile."""
@@ -102,7 +107,7 @@ class LocalSigner:
     def has_both(self) -> bool:
         """Say whether the last note is signed by two keys, both of them ours."""
         note = self.last()
-        return note is not None and len(self._secrets) > 1 and self._has_all(note)
+        return note is not None and len(self.secrets) > 1 and self._has_all(note)
 
     def handover(self) -> bytes:
         """Return a note, signed by both keys, that names the newer one.
@@ -125,8 +130,8 @@ class LocalSigner:
 
     @property
     def secrets(self) -> tuple[PrincipalSecret, ...]:
-        """The keys themselves, oldest first: for the signer that takes over."""
-        return self._secrets
+        """The keys themselves, oldest first."""
+        return tuple(self._ask_secrets())
 
     def archive(self) -> None:
         """Put the memory of a closed origin aside; it is kept for good."""
@@ -139,7 +144,7 @@ class LocalSigner:
         return all(has_signature(note, key) for key in self.keys)
 
     def _signed(self, text: bytes) -> bytes:
-        first, *others = self._secrets
+        first, *others = self.secrets
         note = sign_note(text, self.origin, first.public.sign, first.sign_raw)
         for secret in others:
             note = add_signature(note, self.origin, secret.public.sign, secret.sign_raw)

@@ -127,7 +127,7 @@ def test_import_lines_come_and_go_beside_a_vault_in_use(database, tmp_path):
 
 
 def test_roots_of_tiles_are_made_for_a_log_in_use(database, tmp_path):
-    """0005 up and down: full tiles get the root that new ones are written with."""
+    """0006 up and down: full tiles get the root that new ones are written with."""
     vault = a_vault(database, tmp_path)
     store = vault.stores.data
     vault.stores.ledger.record(*(an_act() for _ in range(250)))

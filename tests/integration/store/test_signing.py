@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,7 +52,7 @@ class Spool:
 
     def local(self):
         """Return the signer as its process makes it."""
-        return LocalSigner(ORIGIN, signer_keys.read(self.state), self.state)
+        return LocalSigner(ORIGIN, partial(signer_keys.read, self.state), self.state)
 
     def service(self, *, begin=False):
         """Start the signer's side anew."""
@@ -217,10 +219,11 @@ def test_its_key_gets_a_successor(spool):
     assert not both.has_both()
     note = both.sign(ask(5, 5))
     assert both.has_both()
-    for key in both.keys:
+    old, new = both.keys
+    for key in (old, new):
         assert open_note(note, ORIGIN, key.public, is_raw_signature) == head(5)
     signer_keys.drop_first(spool.state)
-    assert spool.local().keys == both.keys[1:]
+    assert both.keys == (new,)
     assert spool.local().opened(note) == head(5)
 
 
@@ -265,7 +268,37 @@ def test_a_signer_can_move_out(vault, tmp_path):
     note, keys = here.sign(), here.signer.keys
     signer_keys.adopt(tmp_path / "out", here.signer.secrets, note)
     signing.forget_root_key(vault.stores.roots)
-    there = LocalSigner(ORIGIN, signer_keys.read(tmp_path / "out"), tmp_path / "out")
+    there = LocalSigner(ORIGIN, partial(signer_keys.read, tmp_path / "out"), tmp_path / "out")
     assert there.keys == keys
     assert there.last() == note
     assert vault.checkpoints().signer.keys != keys
+
+
+def test_a_running_service_signs_with_the_keys_of_the_moment(vault):
+    """Another process replaces the key; this one's next note carries both, then only the new."""
+    vault.stores.ledger.record(an_act())
+    vault.integrate()
+    running, other = vault.checkpoints(), vault.another_process()
+    old = running.verifier_key
+    assert running.opened(running.sign()).size == 1
+    with pytest.raises(Misconfigured):
+        signing.drop_root_predecessor(other.roots)
+    signing.add_root_successor(other.roots)
+    with pytest.raises(Misconfigured):
+        signing.add_root_successor(other.roots)
+    wait_until(lambda: running.verifier_key != old)
+    note, new = running.sign(), running.verifier_key
+    for key in (old, new):
+        assert open_note(note, ORIGIN, key.public, is_raw_signature).size == 1
+    signing.drop_root_predecessor(other.roots)
+    wait_until(lambda: len(running.signer.keys) == 1)
+    assert running.signer.keys == (new,)
+    assert running.sign() == note
+
+
+def wait_until(holds):
+    """Wait the moment after which a process notices that its root material changed."""
+    until = time.monotonic() + 5
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert holds()

@@ -1,6 +1,6 @@
 """The ledger can close an origin and begin the next, retire what is old, and prove in few reads.
 
-Revision 0005, after 0004.
+Revision 0006, after 0005.
 """
 
 import hashlib
@@ -8,8 +8,8 @@ import hashlib
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
