@@ -143,7 +143,7 @@ def test_roots_of_tiles_are_made_for_a_log_in_use(database, tmp_path):
     before = kept()
     assert len(before[0]) == 2
     for _ in range(2):
-        migrate.downgrade(store, "data", "0004")
+        migrate.downgrade(store, "data", "0005")
         with store.reading() as connection:
             names = inspect(connection).get_table_names()
             assert not {"ledger_retention", "ledger_incident"} & set(names)
