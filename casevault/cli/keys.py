@@ -8,8 +8,9 @@ from uuid import UUID
 
 import typer
 
-from casevault import bootstrap
+from casevault.cli import key_verbs as verbs
 from casevault.cli import sealing, shares, unlocking
+from casevault.cli.operating import operate
 from casevault.cli.output import (
     EXIT_PARTIAL,
     ConfigOption,
@@ -27,7 +28,6 @@ from casevault.domain.approvals import RecoveryScope, Wish
 from casevault.errors import MediumFault
 from casevault.host import harden_process
 from casevault.services.recovery import Recovery
-from casevault.store import sweeping
 from casevault.store.caller import Gate
 
 app = typer.Typer(help="Example: casevault keys status", no_args_is_help=True)
@@ -41,13 +41,8 @@ def status(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> No
 
     Rows of the keyring by table and epoch; opens no content. (operator)
     """
-    stores = unlocking.open_stores(settings_from(config))
-    try:
-        with stores.keyring.reading() as tx:
-            counts = tx.rows_by_epoch()
-    finally:
-        stores.close()
-    rows = [(name, str(epoch), str(count)) for (name, epoch), count in sorted(counts.items())]
+    found = operate(settings_from(config), verbs.STATUS, verbs.Nothing())
+    rows = [(name, str(epoch), str(count)) for name, epoch, count in found["rows"]]
     if as_json:
         emit([{"table": name, "epoch": int(e), "rows": int(c)} for name, e, c in rows])
     else:
@@ -74,21 +69,17 @@ def roll(
     """
     harden_process()
     settings = settings_from(config)
-    stores = unlocking.open_stores(settings)
     try:
-        rolls = bootstrap.rolls(settings, stores)
-        done = rolls.roll(erase_now=erase_now, new_medium=new_medium)
+        done = operate(settings, verbs.ROLL, verbs.RollWish(erase_now, new_medium))
     except MediumFault as fault:
         fail(fault)
         say("No epoch was destroyed: what was deleted since the last roll could still be opened.")
         raise typer.Exit(EXIT_PARTIAL) from None
-    finally:
-        stores.close()
     if as_json:
-        emit({"epoch": done.epoch, "moved": done.moved, "destroyed": done.destroyed})
+        emit(done)
     else:
-        gone = ", ".join(map(str, done.destroyed)) or "none"
-        print(f"Epoch {done.epoch}: {done.moved} rows moved; epochs destroyed: {gone}.")
+        gone = ", ".join(map(str, done["destroyed"])) or "none"
+        print(f"Epoch {done['epoch']}: {done['moved']} rows moved; epochs destroyed: {gone}.")
 
 
 @app.command()
@@ -99,15 +90,12 @@ def sweep(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> Non
 
     Expired grants open nothing even before this; the running service sweeps every minute.
     """
-    stores = unlocking.open_stores(settings_from(config))
-    try:
-        removed, marked = sweeping.sweep(stores)
-    finally:
-        stores.close()
+    done = operate(settings_from(config), verbs.SWEEP, verbs.Nothing())
     if as_json:
-        emit({"grants_removed": removed, "cases_due_for_new_keys": marked})
-    else:
-        print(f"{removed} expired grants removed; {marked} cases get new keys at their next write.")
+        emit(done)
+        return
+    removed, marked = done["grants_removed"], done["cases_due_for_new_keys"]
+    print(f"{removed} expired grants removed; {marked} cases get new keys at their next write.")
 
 
 @app.command()

@@ -20,8 +20,11 @@ from uvicorn.importer import import_from_string
 from uvicorn.supervisors import Multiprocess
 
 from casevault import bootstrap, host, logs
+from casevault.cli import operator_socket
+from casevault.cli.operating import dispatch
 from casevault.cli.output import ConfigOption, say, settings_from
 from casevault.cli.unlocking import UnlockFdOption, key_of
+from casevault.cli.verbs import VERBS
 from casevault.config import CONFIG_VARIABLE, DEFAULT_FILE
 from casevault.crypto.roots import RootsKey
 from casevault.errors import Busy, Misconfigured
@@ -56,15 +59,17 @@ def serve(
             os.environ[CONFIG_VARIABLE] = str(
                 (config or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_FILE))).resolve()
             )
-            say(f"CaseVault on http://{_shown(settings.host)}:{chosen}, documentation under /docs")
-            run(
-                _Worker(key),
-                listening,
-                count,
-                # Memory cannot be wiped in CPython; a worker that ends gives it back.
-                limit_max_requests=_REQUESTS_PER_WORKER if count > 1 else None,
-                limit_max_requests_jitter=_REQUESTS_PER_WORKER // 10,
-            )
+            with operator_socket.serving(settings, dispatch(settings, key, VERBS)):
+                address = f"http://{_shown(settings.host)}:{chosen}"
+                say(f"CaseVault on {address}, documentation under /docs")
+                run(
+                    _Worker(key),
+                    listening,
+                    count,
+                    # Memory cannot be wiped in CPython; a worker that ends gives it back.
+                    limit_max_requests=_REQUESTS_PER_WORKER if count > 1 else None,
+                    limit_max_requests_jitter=_REQUESTS_PER_WORKER // 10,
+                )
         finally:
             host.drop_boot_secret(settings)
 

@@ -171,7 +171,9 @@ def opened_through_unlocking(path: str, source: str) -> list[Finding]:
     return [
         Finding(path, call.lineno, "opened-through-unlocking", "opens a vault without a key")
         for call in _walk(_parse(source), ast.Call)
-        if _called(call) in OPENING_A_VAULT and not ast.unparse(call.func).startswith("unlocking.")
+        if _called(call) in OPENING_A_VAULT
+        and not ast.unparse(call.func).startswith("unlocking.")
+        and not any(keyword.arg == "key" for keyword in call.keywords)
     ]
 
 

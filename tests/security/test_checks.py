@@ -44,7 +44,7 @@ def test_cryptography_elsewhere_is_found(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["bootstrap.open_stores(settings)", "open_vault(settings, b'')", "b.open_vault(s, b'', key=k)"],
+    ["bootstrap.open_stores(settings)", "open_vault(settings, b'')", "b.open_vault(s, b'', kay=k)"],
 )
 def test_a_command_that_opens_a_vault_without_its_key_is_found(source: str) -> None:
     """Where the roots are sealed it would not run; only `unlocking` knows how to ask."""
@@ -52,6 +52,7 @@ def test_a_command_that_opens_a_vault_without_its_key_is_found(source: str) -> N
     assert _found(rule, source, "casevault/cli/planted.py") == 1
     assert _found(rule, source, "casevault/cli/unlocking.py") == 0
     assert _found(rule, "unlocking." + source.split(".")[-1], "casevault/cli/planted.py") == 0
+    assert _found(rule, source[:-1] + ", key=key)", "casevault/cli/planted.py") == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,16 @@
+"""The verbs that the running service does for operators: one line each."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from casevault.cli import key_verbs
+from casevault.cli.operating import Verb
+
+_ALL: tuple[Verb[Any], ...] = (
+    key_verbs.STATUS,
+    key_verbs.ROLL,
+    key_verbs.SWEEP,
+)
+VERBS = MappingProxyType({verb.name: verb for verb in _ALL})
