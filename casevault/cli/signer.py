@@ -95,7 +95,7 @@ def move_signer(
     Then set ledger_spool and ledger_keys. (operator)
     """
     settings = settings_from(config)
-    stores = bootstrap.open_stores(settings)
+    stores = unlocking.open_stores(settings)
     try:
         here = bootstrap.checkpoints(settings, stores)
         local = _local(here.signer)
