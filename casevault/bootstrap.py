@@ -6,6 +6,7 @@ newest keyring, the pinned root. Nothing else constructs stores or services.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -129,17 +130,20 @@ def open_stores(
     dictionary = Dictionary.of(settings.purposes)
     at = clock or SystemClock()
     roots = open_roots(roots_place(settings), key)
-    data, keyring_database = databases(settings)
-    for database, branch in ((data, "data"), (keyring_database, "keyring")):
-        migrate.require_head(database, branch)
-        database.check_durability()
-    identity.check(data, keyring_database, roots, organisation)
-    keyring = Keyring(keyring_database, roots, organisation)
-    trust = Trust(root, at)
-    with keyring.reading() as tx:
-        trust.check_root(tx)
-        if not unsettled:
-            identity.require_settled(tx)
+    with ExitStack() as refused:
+        data, keyring_database = databases(settings)
+        for database, branch in ((data, "data"), (keyring_database, "keyring")):
+            refused.callback(database.close)
+            migrate.require_head(database, branch)
+            database.check_durability()
+        identity.check(data, keyring_database, roots, organisation)
+        keyring = Keyring(keyring_database, roots, organisation)
+        trust = Trust(root, at)
+        with keyring.reading() as tx:
+            trust.check_root(tx)
+            if not unsettled:
+                identity.require_settled(tx)
+        refused.pop_all()
     months = Months(keyring, trust, at)
     ledger = Ledger(data, months, roots, at)
     return Stores(organisation, data, keyring, ledger, months, trust, roots, at, dictionary)

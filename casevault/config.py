@@ -42,6 +42,9 @@ FILE_ONLY = frozenset(
         "pkcs11_module",
         "pkcs11_label",
         "unlock_file",
+        "backup_dir",
+        "postgres_programs",
+        "machine_backups",
     }
 )
 _URL_FIELDS = ("data_url", "keyring_url", "data_migrator_url", "keyring_migrator_url")
@@ -52,6 +55,8 @@ _PATH_FIELDS = (
     "ledger_spool",
     "pkcs11_module",
     "unlock_file",
+    "backup_dir",
+    "postgres_programs",
 )
 _LISTS = frozenset({"trusted_hosts", "purposes"})
 _SQLITE = "sqlite:///"
@@ -90,6 +95,7 @@ _WHAT_TO_DO = {
     "keyring_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
     "log_level": "Choose 'debug', 'info', 'warning' or 'error'.",
     "pkcs11_label": "Give the token's label, up to 32 characters.",
+    "machine_backups": 'Give a list of folders, such as machine_backups = ["/home"].',
     "purposes": 'Give a list of purposes, such as purposes = ["disability"].',
 }
 
@@ -130,6 +136,13 @@ class Settings(BaseModel):
     pkcs11_label: str = Field(default="", max_length=32)
     # A file in memory, or on a medium that is taken away, with the passphrase or PIN of the roots.
     unlock_file: Path | None = None
+    # Where `db backup` puts backups of the data store, any number of them.
+    backup_dir: Path | None = None
+    # The folder of pg_dump and pg_restore, where they are not in the usual places.
+    postgres_programs: Path | None = None
+    # Folders that other backups or snapshots of this machine take; `doctor` looks whether they
+    # hold what must be in none.
+    machine_backups: tuple[str, ...] = ()
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
@@ -326,6 +339,7 @@ def _mixed_folders(settings: Settings) -> list[str]:
 def _mixed_medium(settings: Settings) -> list[str]:
     outside = {
         "second_medium": (settings.second_medium, "Choose a folder on another disk."),
+        "backup_dir": (settings.backup_dir, "Choose a folder on another disk."),
         "ledger_spool": (settings.ledger_spool, "Choose one that only the signer shares."),
     }
     return [

@@ -8,13 +8,21 @@ from pathlib import Path
 import typer
 
 from casevault import bootstrap
-from casevault.cli import settling
+from casevault.cli import backups, settling
 from casevault.cli.output import ConfigOption, say, settings_from
 from casevault.store import migrate
 from casevault.store.database import Database
 
 app = typer.Typer(help="Example: casevault db upgrade", no_args_is_help=True)
-app.command()(settling.settle)
+for command in (
+    backups.backup,
+    backups.inspect,
+    backups.restore,
+    settling.settle,
+    backups.rebuild,
+    backups.drill,
+):
+    app.command()(command)
 BRANCHES = ("data", "keyring")
 
 

@@ -16,6 +16,7 @@ from casevault.cli.personal import LoginOption, PassphraseFdOption, signed_in
 from casevault.config import Settings
 from casevault.domain.approvals import Wish
 from casevault.domain.settling import Findings
+from casevault.store import restoring as placing
 
 EXIT_PARTIAL = 3
 
@@ -24,6 +25,9 @@ def settle(
     config: Path | None = ConfigOption,
     login: str | None = LoginOption,
     passphrase_fd: int | None = PassphraseFdOption,
+    restored: bool = typer.Option(
+        False, "--restored", help="The data came back in another way than by `db restore`."
+    ),
     as_json: bool = JsonOption,
 ) -> None:
     """Example: casevault db settle, and then: casevault db settle --login dana
@@ -38,7 +42,7 @@ def settle(
     host.harden_process()
     with host.sole_service(settings):
         if login is None:
-            found, done = _alone(settings)
+            found, done = _alone(settings, restored=restored)
         else:
             found, wish = _signed(config, settings, login, passphrase_fd)
             done = wish is None
@@ -51,9 +55,11 @@ def settle(
         raise typer.Exit(EXIT_PARTIAL)
 
 
-def _alone(settings: Settings) -> tuple[Findings, bool]:
+def _alone(settings: Settings, *, restored: bool) -> tuple[Findings, bool]:
     stores = unlocking.open_stores(settings, unsettled=True)
     try:
+        if restored:
+            placing.mark(stores.keyring, stores.now())
         found = restoring.settling(settings, stores).settle()
     finally:
         stores.close()

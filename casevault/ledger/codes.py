@@ -165,6 +165,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "system.crash": "system",
         "system.restore": "system",
         "data.backup": "system",
+        "data.backup_failed": "system",
         "data.settle": "system",
         "data.settle_failed": "system",
         "case.erase_again": "system",

@@ -164,7 +164,7 @@ class Recovery:
                 raise Refused("Somebody else asked for this recovery.", code="recovery.asker")
             with stores.keyring.reading() as tx:
                 approvals.check(tx, stores.trust, approvals.find(tx, wish.id), now)
-            found = recovering.recovered(stores, list(shares))
+            found = recovering.recovered(stores.keyring, stores.trust, list(shares))
         except CaseVaultError as error:
             rule = "refused:" + error.code
             stores.ledger.record(replace(act, rule=rule, outcome=ledger.REFUSED))
@@ -178,7 +178,7 @@ class Recovery:
         stores = self._stores
         act = Act("key.drill", SERVICE, rule="permit:quorum", count=len(shares))
         try:
-            recovering.recovered(stores, list(shares))
+            recovering.recovered(stores.keyring, stores.trust, list(shares))
         except CaseVaultError as error:
             rule = "refused:" + error.code
             stores.ledger.record(replace(act, rule=rule, outcome=ledger.REFUSED))

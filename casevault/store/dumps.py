@@ -83,6 +83,30 @@ def require_empty(url: str) -> None:
         )
 
 
+def set_aside(url: str, now: int) -> Path | None:
+    """Move a SQLite store that is there to another name beside it; return that, if there was one.
+
+    :raises Misconfigured: it is a PostgreSQL database: that is renamed there, by its owner.
+    """
+    if form_of(url) is not Form.SQLITE:
+        raise Misconfigured(
+            "A PostgreSQL database is not moved from here. Rename it, create an empty one under its"
+            " name, and keep the old one until `casevault db settle` has ended well.",
+            code="restore.set-aside",
+        )
+    store = _file(url)
+    if not store.exists():
+        return None
+    aside = store.with_name(f"{store.name}.replaced-{now}")
+    # Its journal belongs to it: without that, the last transactions would be missing.
+    for rest in ("-wal", "-shm", ""):
+        old = store.with_name(store.name + rest)
+        if old.exists():
+            old.rename(aside.with_name(aside.name + rest))
+    _flush(store.parent)
+    return aside
+
+
 @contextmanager
 def scratch(url: str, given: str | None = None) -> Iterator[str]:
     """Give the address of an empty store of the same kind in which a restore can be tried.

@@ -52,6 +52,12 @@ def head(branch: str) -> str | None:
     return ScriptDirectory.from_config(_config(branch)).get_current_head()
 
 
+def is_known(branch: str, revision: str) -> bool:
+    """Say whether this version of the program can bring a store on from a revision."""
+    scripts = ScriptDirectory.from_config(_config(branch))
+    return revision in {script.revision for script in scripts.walk_revisions()}
+
+
 def at_head(database: Database, branch: str) -> bool:
     """Say whether a store stands where this version expects it."""
     return current(database, branch) == head(branch)

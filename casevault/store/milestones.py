@@ -17,6 +17,8 @@ BACKUP = "backup"
 # The data store was replaced by a backup, and nobody has settled it yet.
 UNSETTLED = "unsettled"
 SETTLED = "settled"
+# Capsule, keyring backup and a data backup were opened with the shares, and nothing kept.
+REHEARSED = "rehearsed"
 
 
 def note(tx: KeyringTransaction, kind: str, at: int) -> None:

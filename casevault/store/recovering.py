@@ -17,10 +17,10 @@ from casevault.ids import TeamId
 from casevault.store import case_keys, grants, principals, teams
 from casevault.store.grants import Grantee, Granter, Object
 from casevault.store.keyholder import KeyHolder
-from casevault.store.keyring import KeyringTransaction
+from casevault.store.keyring import Keyring, KeyringTransaction
 from casevault.store.people import StaffMember
 from casevault.store.principals import Principal
-from casevault.store.stores import Stores
+from casevault.store.trust import Trust
 
 _VOUCH_SECONDS = 365 * 86_400
 
@@ -33,15 +33,15 @@ class Recovered:
     holder: KeyHolder = field(repr=False)
 
 
-def recovered(stores: Stores, shares: list[recovery.Share]) -> Recovered:
+def recovered(keyring: Keyring, trust: Trust, shares: list[recovery.Share]) -> Recovered:
     """Return what the shares open, if they are those of this vault that hold now.
 
     :raises Invalid: they do not fit together, or belong to another vault or a retired set.
     """
     seed = recovery.combine([share.text for share in shares])
     secret, root = recovery.recovery_principal(seed), recovery.root_principal(seed)
-    with stores.keyring.reading() as tx:
-        (group,) = stores.trust.groups(tx, PrincipalKind.RECOVERY)
+    with keyring.reading() as tx:
+        (group,) = trust.groups(tx, PrincipalKind.RECOVERY)
         (anchor,) = principals.groups(tx, PrincipalKind.ROOT)
     if (secret.public.key_id, root.public.pin) != (group.public.key_id, anchor.public.pin):
         raise Invalid(
@@ -49,7 +49,7 @@ def recovered(stores: Stores, shares: list[recovery.Share]) -> Recovered:
             " vault's, or a set that was replaced.",
             code="recovery.retired",
         )
-    return Recovered(Granter(anchor.id, root), KeyHolder(group.id, secret, stores.trust))
+    return Recovered(Granter(anchor.id, root), KeyHolder(group.id, secret, trust))
 
 
 def vouch(tx: KeyringTransaction, found: Recovered, member: StaffMember, now: int) -> None:

@@ -46,6 +46,9 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "pkcs11_module": (("/usr/lib/softhsm/libsofthsm2.so",), ()),
     "pkcs11_label": (("casevault", "l" * 32), ("l" * 33, 7)),
     "unlock_file": (("/run/casevault/unlock", "x/unlock"), ("keys/u", "var/u", "keyring/u")),
+    "backup_dir": (("/media/backups", "backups"), ("var", "keyring/x", "keys/y", ".")),
+    "postgres_programs": (("/usr/lib/postgresql/18/bin",), ()),
+    "machine_backups": (([], ["/home", "/srv"]), ("/home", [7])),
     "host": (("127.0.0.1", "::1", "localhost"), (EVERYWHERE, "::", "192.0.2.1", "example.org", "")),
     "port": ((1, 65_535), (0, 65_536, "http")),
     "workers": ((1, 64), (0, 65)),
@@ -76,6 +79,8 @@ PATHS = {
     "ledger_spool",
     "unlock_file",
     "pkcs11_module",
+    "backup_dir",
+    "postgres_programs",
 }
 GOOD = [(name, value) for name, (good, _) in TAKEN.items() for value in good]
 BAD = [(name, value) for name, (_, bad) in TAKEN.items() for value in bad]

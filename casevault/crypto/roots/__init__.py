@@ -6,6 +6,7 @@ is what the rest of the program works with, whatever vessel the material lies in
 
 from casevault.crypto.roots.files import host_id, write_private
 from casevault.crypto.roots.material import PRINCIPALS, RootMaterial
+from casevault.crypto.roots.memory import loaded_roots
 from casevault.crypto.roots.opening import (
     adopt_roots,
     asked_by,
@@ -32,6 +33,7 @@ __all__ = [
     "create_roots",
     "discard_roots",
     "host_id",
+    "loaded_roots",
     "open_roots",
     "roots_key",
     "seal_roots",
