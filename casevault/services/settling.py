@@ -111,7 +111,7 @@ class Settling:
         for case, names in sorted(gone.items()):
             act = Act("case.erase_again", SERVICE, rule="permit:tombstone")
             with unit_of_work(stores.data, stores.ledger) as uow:
-                if erasing.remove_compartments(uow.connection, case, names):
+                if erasing.remove_compartments(uow.connection, stores.roots, case, names):
                     uow.record(replace(act, touched=(Touched("case", case),)))
                     uow.commit()
                     yield case

@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, delete, select
 
 from casevault.crypto.roots import RootProvider
-from casevault.store import import_lines, tables
+from casevault.domain.casefile import Compartment
+from casevault.store import cards, import_lines, tables
 
 # Names of the columns by which a row belongs to a case, and to one compartment of it.
 CASE, COMPARTMENT = "case_id", "compartment"
@@ -37,6 +38,7 @@ def present(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
 
 def remove_cases(connection: Connection, roots: RootProvider, ids: Sequence[UUID]) -> None:
     """Delete everything of these cases."""
+    _remove_cards(connection, roots, ids)
     for table in tables_of_cases():
         connection.execute(delete(table).where(table.c[CASE].in_(ids)))
     for case_id in ids:
@@ -44,13 +46,29 @@ def remove_cases(connection: Connection, roots: RootProvider, ids: Sequence[UUID
     connection.execute(delete(tables.case_file).where(tables.case_file.c.id.in_(ids)))
 
 
-def remove_compartments(connection: Connection, case_id: UUID, names: Iterable[str]) -> int:
+def remove_compartments(
+    connection: Connection, roots: RootProvider, case_id: UUID, names: Iterable[str]
+) -> int:
     """Delete what lies in some compartments of a case; return how many rows there were."""
     chosen = list(names)
-    return sum(
+    # A search card holds what the identity holds.
+    cards_gone = (
+        _remove_cards(connection, roots, [case_id]) if Compartment.IDENTITY in chosen else 0
+    )
+    return cards_gone + sum(
         connection.execute(
             delete(table).where(table.c[CASE] == case_id, table.c[COMPARTMENT].in_(chosen))
         ).rowcount
         for table in tables_of_cases()
         if COMPARTMENT in table.c
     )
+
+
+def _remove_cards(connection: Connection, roots: RootProvider, ids: Sequence[UUID]) -> int:
+    # A card is named by its case's HMAC, and lies in the folder of the case's team.
+    case = tables.case_file
+    query = select(case.c.id, case.c.team_id).where(case.c.id.in_(ids))
+    by_team: dict[UUID, list[UUID]] = {}
+    for row in connection.execute(query):
+        by_team.setdefault(row.team_id, []).append(row.id)
+    return sum(cards.remove(connection, roots, team, some) for team, some in by_team.items())

@@ -73,7 +73,6 @@ def mark(keyring: Keyring, now: int) -> None:
     """Note that the data store is one that came back: nothing serves it before it is settled."""
     with keyring.writing() as tx:
         milestones.note(tx, milestones.UNSETTLED, now)
-        milestones.note(tx, milestones.RESTORED, now)
 
 
 def raise_generation(keyring: Keyring, above: int) -> None:

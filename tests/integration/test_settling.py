@@ -13,7 +13,7 @@ from casevault.domain.settling import Fault
 from casevault.errors import Misconfigured, NotFound, Refused, Tampered
 from casevault.services.assignments import Assignments
 from casevault.services.drafts import Drafts
-from casevault.store import dumps, erasing, milestones, quarantine, tables
+from casevault.store import cards, dumps, erasing, milestones, quarantine, tables
 from casevault.store.caller import Gate
 from casevault.store.database import Database
 from tests.builders import ADMINISTRATOR, AUDITOR, DPO, SUPERVISOR, a_vault
@@ -57,6 +57,12 @@ def rows_of(copies, case):
         case_file = tables.case_file
         query = select(case_file.c.id).where(case_file.c.id == case)
         return found | ({"case_file"} if connection.execute(query).first() else set())
+
+
+def has_card(copies, case):
+    stores = copies.vault.stores
+    with stores.data.reading() as connection:
+        return cards.has_card(connection, stores.roots, copies.vault.team, case)
 
 
 def codes(copies):
@@ -104,9 +110,12 @@ def test_an_erased_case_is_removed_again(both):
     both.bury(gone)
     both.put_back(copy)
     assert {"case_file", "document", "manifest"} <= rows_of(both, gone)
+    assert has_card(both, gone)
     found = both.settle_with_two()
     assert found.erased == (gone,)
     assert rows_of(both, gone) == set()
+    assert not has_card(both, gone)
+    assert has_card(both, kept)
     assert both.name("amal", kept) == "Azure Obvious-Madeup"
     assert codes(both).count("case.erase_again") == 1
     assert both.settle().erased == ()
@@ -353,6 +362,7 @@ def test_every_table_of_the_data_store_has_its_place_in_an_erasure():
     without = {
         "case_file": "the case itself, removed last",
         "private_object": "never of a case; erased by its own date and its author",
+        "search_card": "by HMAC of the case: `cards.remove`",
         "import_line": "by HMAC of the case: `import_lines.forget`",
         "store_identity": "the store itself",
     }
