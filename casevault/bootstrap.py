@@ -44,6 +44,7 @@ from casevault.services.ledger_exports import LedgerExports
 from casevault.services.links import Links
 from casevault.services.notifying import Notifier
 from casevault.services.oversight import Oversight
+from casevault.services.partners import Partners
 from casevault.services.readiness import Readiness
 from casevault.services.records import Records
 from casevault.services.recovery import Recovery
@@ -89,6 +90,7 @@ class Vault:
     records: Records
     consents: Consents
     deadlines: Deadlines
+    partners: Partners
     links: Links
     transitions: Transitions
     drafts: Drafts
@@ -183,6 +185,7 @@ def open_vault(
         records=Records(stores, gate),
         consents=Consents(stores, gate),
         deadlines=Deadlines(stores, gate),
+        partners=Partners(stores, gate),
         links=Links(stores, gate),
         transitions=Transitions(
             stores, gate, closing_needs_approval=settings.closing_needs_approval

@@ -21,6 +21,7 @@ from casevault.cli import (
     init,
     keys,
     ledger,
+    partners,
     release,
     serve,
     staff,
@@ -57,6 +58,7 @@ app.add_typer(dictionary.app, name="dictionary")
 ledger.app.add_typer(auditing.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(release.app, name="release")
+app.add_typer(partners.app, name="partners")
 app.add_typer(staff.app, name="staff")
 
 

@@ -80,6 +80,9 @@ class Permission(StrEnum):
     BREAK_GLASS_LIST = "break-glass:list"
     BREAK_GLASS_REVIEW = "break-glass:review"
     DUTY_SET = "duty:set"
+    PARTNER_READ = "partner:read"
+    PARTNER_WRITE = "partner:write"
+    PARTNER_KEY = "partner:key"
     DEADLINE_LIST = "deadline:list"
     DEADLINE_REVIEW = "deadline:review"
     WORKLIST_READ = "worklist:read"
@@ -170,6 +173,11 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.BREAK_GLASS_REVIEW: Rule(
             frozenset({Role.DPO}), writes=True, not_self=True, step_up=True
         ),
+        # Who helps is no secret among colleagues; reporters map the gaps.
+        Permission.PARTNER_READ: Rule(_TEAM | {Role.DPO, Role.REPORTER}),
+        Permission.PARTNER_WRITE: Rule(frozenset({Role.SUPERVISOR}), writes=True),
+        # Whoever names a partner's keys says who can open what is sent to them.
+        Permission.PARTNER_KEY: Rule(frozenset({Role.SUPERVISOR}), writes=True, step_up=True),
         Permission.DEADLINE_LIST: Rule(frozenset({Role.DPO})),
         Permission.DEADLINE_REVIEW: Rule(
             frozenset({Role.DPO}), writes=True, not_self=True, step_up=True

@@ -74,7 +74,12 @@ def texts_of(document: str) -> frozenset[str]:
 
 def walk(document: str) -> Iterator[tuple[str, Field]]:
     """Yield every field of a document with its dotted name (``safe_contact.code_word``)."""
-    yield from _walk("", fields_of(document))
+    yield from walk_fields(fields_of(document))
+
+
+def walk_fields(fields: tuple[Field, ...]) -> Iterator[tuple[str, Field]]:
+    """Yield these fields and those inside them, each with its dotted name."""
+    yield from _walk("", fields)
 
 
 def filled(document: str, content: Mapping[str, Any]) -> set[str]:
@@ -114,15 +119,11 @@ class Dictionary:
 
     def validate(self, document: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """Return the content in normal form (NFC); every fault at once as one `Invalid`."""
-        faults: list[FieldError] = []
         fields = fields_of(document)
         off = {field.name for field in fields if not self.asks(field)}
-        faults += [FieldError(f"/{name}", "field.off") for name in content if name in off]
+        faults = [FieldError(f"/{name}", "field.off") for name in content if name in off]
         asked = {name: value for name, value in content.items() if name not in off}
-        checked = _check_group("", tuple(f for f in fields if self.asks(f)), asked, faults)
-        if faults:
-            raise Invalid("Some fields cannot be taken as they are.", errors=tuple(faults[:50]))
-        return checked
+        return checked(tuple(f for f in fields if self.asks(f)), asked, faults)
 
     def amended(
         self, document: str, stored: Mapping[str, Any], content: Mapping[str, Any]
@@ -145,6 +146,20 @@ class Dictionary:
             elif name in stored and (off or field.system):
                 stays[name] = stored[name]
         return {**stays, **self.validate(document, asked)}
+
+
+def checked(
+    fields: tuple[Field, ...], content: Mapping[str, Any], found: Iterable[FieldError] = ()
+) -> dict[str, Any]:
+    """Return a content of these fields in normal form (NFC); every fault at once as one `Invalid`.
+
+    `found` are faults that are known already.
+    """
+    faults = list(found)
+    normal = _check_group("", fields, content, faults)
+    if faults:
+        raise Invalid("Some fields cannot be taken as they are.", errors=tuple(faults[:50]))
+    return normal
 
 
 def known_purposes() -> frozenset[str]:

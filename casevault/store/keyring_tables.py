@@ -271,6 +271,9 @@ break_glass = Table(
     **_NO_ROWIDS,
 )
 
+# Organisations that help, with their public keys.
+partner = Table("partner", keyring, Column("id", Uuid, primary_key=True), *_content(), **_NO_ROWIDS)
+
 # What somebody must do in time, and the DPO looks at otherwise: kind and case in plain.
 deadline = Table(
     "deadline",

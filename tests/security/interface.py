@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from casevault.clock import unix_seconds
+from casevault.crypto.principals import PrincipalSecret
 from casevault.domain.access import RULES, Permission, Role
 from tests.api.world import (
     NORTH,
@@ -435,6 +436,65 @@ def _review_break_glass(stage):
 def _set_duty(stage):
     # Nobody: who is on call would be so in the other tests of this world too.
     return Ask(ids={"team_id": stage.world.team(NORTH)}, body={"members": []})
+
+
+# --- partners ------------------------------------------------------------------------------------
+
+PARTNER = {
+    "name": "Made-Up House of Calm",
+    "type": "NGO",
+    "country": "IT",
+    "areas": ["Nowhere"],
+    "services": ["safehouse"],
+    "languages": ["fr", "ar"],
+    "phone": "+390000000009",
+    "hours": "Made-up hours",
+    "public": True,
+    "verified_on": "2026-11-20",
+}
+KEYS = PrincipalSecret(bytes(range(64))).public
+
+
+def _partner(stage):
+    answer = stage.world.post("/v1/partners", "sue", {"content": PARTNER})
+    return {"partner_id": answer.json()["id"]}
+
+
+@valid("list_partners", "list_gaps")
+def _list_partners(_stage):
+    return Ask()
+
+
+@valid("find_pathways")
+def _find_pathways(_stage):
+    return Ask(query={"service": "safehouse", "area": "nowhere"})
+
+
+@valid("print_leaflet")
+def _print_leaflet(_stage):
+    return Ask(query={"area": "nowhere"})
+
+
+@valid("add_partner")
+def _add_partner(_stage):
+    return Ask(body={"content": PARTNER})
+
+
+@valid("read_partner", "remove_partner")
+def _read_partner(stage):
+    return Ask(ids=_partner(stage))
+
+
+@valid("amend_partner")
+def _amend_partner(stage):
+    return Ask(ids=_partner(stage), body={"content": PARTNER}, etag='"v1"')
+
+
+@valid("set_partner_key")
+def _set_partner_key(stage):
+    key = base64.b64encode(KEYS.kem + KEYS.sign).decode()
+    body = {"key": key, "fingerprint": KEYS.fingerprint}
+    return Ask(ids=_partner(stage), body=body, etag='"v1"')
 
 
 # --- consents and deadlines ----------------------------------------------------------------------

@@ -5,36 +5,18 @@ Nothing here knows a person or a case; what is asked follows the purposes of the
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from casevault.api.deps import VaultDep, needs
-from casevault.api.problems import language_of
+from casevault.api.pages import STYLE, Language, page, spoken
 from casevault.api.schemas.common import Shape
 from casevault.domain import forms, paper
 from casevault.domain.access import Permission
 
 router = APIRouter(prefix="/v1", tags=["vocabulary"])
-_STYLE = "/v1/forms/style.css"
-_CSP = (
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none';"
-    " frame-ancestors 'none'"
-)
-
-
-async def _language(
-    request: Request,
-    lang: Annotated[
-        Literal["en", "fr", "es", "ar"] | None,
-        Query(description="Language; without it Accept-Language decides."),
-    ] = None,
-) -> str:
-    return lang or language_of(request.headers.get("accept-language"))
-
-
-Language = Annotated[str, Depends(_language)]
 
 
 class Code(Shape):
@@ -58,7 +40,7 @@ class Vocabulary(Shape):
 )
 def read_vocabulary(language: Language, response: Response) -> Vocabulary:
     """Every code list with its labels."""
-    response.headers.update(_spoken(language))
+    response.headers.update(spoken(language))
     lists = forms.code_lists(language)
     return Vocabulary(
         language=language,
@@ -87,7 +69,7 @@ def read_form_style() -> Response:
 def read_form(vault: VaultDep, form: str, language: Language) -> JSONResponse:
     """A form (intake, consent, referral) as JSON Schema with labels, help and codes."""
     shown: dict[str, Any] = forms.schema(form, language, vault.stores.dictionary)
-    return JSONResponse(shown, headers=_spoken(language), media_type="application/schema+json")
+    return JSONResponse(shown, headers=spoken(language), media_type="application/schema+json")
 
 
 @router.get(
@@ -98,9 +80,4 @@ def read_form(vault: VaultDep, form: str, language: Language) -> JSONResponse:
 )
 def print_form(vault: VaultDep, form: str, language: Language) -> HTMLResponse:
     """The same form, blank, as a page for A4 paper."""
-    shown = paper.page(form, language, vault.stores.dictionary, _STYLE)
-    return HTMLResponse(shown, headers=_spoken(language) | {"Content-Security-Policy": _CSP})
-
-
-def _spoken(language: str) -> dict[str, str]:
-    return {"Content-Language": language, "Vary": "Accept-Language"}
+    return page(paper.page(form, language, vault.stores.dictionary, STYLE), language)

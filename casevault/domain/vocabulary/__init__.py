@@ -38,6 +38,7 @@ _PLACES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "service_type": (("primero", "service_type"),),
     "risk_level": (("primero", "risk_level"),),
     "case_status": (("htcds", "case", "Status"),),
+    "organisation_type": (("htcds", "organisation", "Type"),),
     "referral_reason": (("htcds", "case", "ReasonForReferral"),),
 }
 
@@ -112,6 +113,9 @@ _OWN: Mapping[str, tuple[str, ...]] = {
         "plan_and_services",
     ),
     "guardian_relation": ("parent", "relative", "appointed", "institution"),
+    "serves": ("women", "men", "lgbtiq", "minors", "families", "people_with_disabilities"),
+    "capacity": ("open", "waiting_list", "full"),
+    "fee": ("free", "by_income", "paid"),
     "urgency": ("today", "this_week", "can_wait"),
     "legal_status_outcome": ("applied", "granted", "refused", "not_needed", "unknown"),
 }

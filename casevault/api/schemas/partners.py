@@ -1,0 +1,90 @@
+"""Shapes of the directory of partners."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import Base64Bytes, ConfigDict, Field
+
+from casevault.api.schemas.common import Shape
+from casevault.domain.partners import Gap
+from casevault.services.partners import Found
+
+
+class PartnerEntry(Shape):
+    """What is known about an organisation that helps."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "content": {
+                        "name": "Made-Up House of Calm",
+                        "type": "NGO",
+                        "country": "IT",
+                        "areas": ["Nowhere"],
+                        "services": ["safehouse"],
+                        "languages": ["fr", "ar"],
+                        "phone": "+390000000009",
+                        "verified_on": "2026-11-20",
+                    }
+                }
+            ]
+        }
+    )
+    content: dict[str, Any]
+
+
+class PartnerKey(Shape):
+    """A partner's public keys, and the fingerprint that they read out."""
+
+    key: Base64Bytes = Field(strict=False, max_length=4096, repr=False)
+    fingerprint: str = Field(max_length=80)
+
+
+class PartnerShown(Shape):
+    """A partner. `stale`: nobody asked them for half a year."""
+
+    id: UUID
+    version: int
+    content: dict[str, Any]
+    stale: bool
+    fingerprint: str | None
+
+    @classmethod
+    def of(cls, found: Found) -> Self:
+        """Return the shape of a partner."""
+        one = found.partner
+        return cls(
+            id=one.id,
+            version=one.version,
+            content=dict(one.content),
+            stale=found.stale,
+            fingerprint=found.fingerprint,
+        )
+
+
+class PartnerList(Shape):
+    """Partners; in an answer to a search, those to call first come first."""
+
+    items: list[PartnerShown]
+
+
+class GapShown(Shape):
+    """A service that nobody verified offers in an area; `stale`: ask those again who did."""
+
+    service: str
+    area: str
+    stale: bool
+
+    @classmethod
+    def of(cls, gap: Gap) -> Self:
+        """Return the shape of a gap."""
+        return cls(service=gap.service, area=gap.area, stale=gap.stale)
+
+
+class GapList(Shape):
+    """Every gap in the areas that the directory knows."""
+
+    items: list[GapShown]

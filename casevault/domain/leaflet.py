@@ -1,0 +1,62 @@
+"""A leaflet for an area: who helps, in the language of whoever reads it, on paper.
+
+Holds organisations that agreed to stand on it, and nobody else. Pure; escaped here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from casevault.domain import vocabulary
+from casevault.domain.partners import DOCUMENT, Partner
+
+_LINES = ("phone", "hours", "address")
+
+
+def page(area: str, found: Iterable[Partner], language: str, style_href: str) -> str:
+    """Return the leaflet of an area as one HTML page that prints on A4."""
+    direction = "rtl" if language in vocabulary.RIGHT_TO_LEFT else "ltr"
+    title = f"{vocabulary.form_text('leaflet.title', language)} · {area}"
+    body = "".join(_entry(one, language) for one in found)
+    if not body:
+        body = f"<p>{escape(vocabulary.form_text('leaflet.nobody', language))}</p>"
+    style = f'<link rel="stylesheet" href="{escape(style_href)}">'
+    return (
+        f'<!doctype html>\n<html lang="{language}" dir="{direction}"><head><meta charset="utf-8">'
+        f"<title>{escape(title)}</title>{style}</head>\n"
+        f"<body><h1>{escape(title)}</h1>\n"
+        f"<p>{escape(vocabulary.form_text('leaflet.help', language))}</p>\n{body}</body></html>\n"
+    )
+
+
+def _entry(one: Partner, language: str) -> str:
+    content = one.content
+    helps = _codes("service_type", content["services"], language)
+    lines = [f'<p class="label">{escape(helps)}</p>']
+    for name in _LINES:
+        if content.get(name):
+            # A number reads from left to right in every script.
+            value = (
+                f'<bdi dir="{"ltr" if name == "phone" else "auto"}">{escape(content[name])}</bdi>'
+            )
+            lines.append(f"<p>{_label(name, language)}: {value}</p>")
+    if content.get("serves"):
+        serves = escape(_codes("serves", content["serves"], language))
+        lines.append(f"<p>{_label('serves', language)}: {serves}</p>")
+    if content.get("languages"):
+        spoken = escape(", ".join(content["languages"]))
+        lines.append(f"<p>{_label('languages', language)}: <bdi>{spoken}</bdi></p>")
+    if content.get("fee"):
+        lines.append(f"<p>{escape(vocabulary.code_label('fee', content['fee'], language))}</p>")
+    inner = "".join(lines)
+    return f'<section class="field"><h2><bdi>{escape(one.name)}</bdi></h2>{inner}</section>\n'
+
+
+def _codes(name: str, codes: Iterable[str], language: str) -> str:
+    mark = "، " if language == "ar" else ", "
+    return mark.join(vocabulary.code_label(name, code, language) for code in codes)
+
+
+def _label(name: str, language: str) -> str:
+    return escape(vocabulary.field_label(DOCUMENT, name, language))

@@ -1,0 +1,83 @@
+"""The directory of partners: rows of the keyring, where a stolen data store does not show them.
+
+Where a shelter is can be as dangerous as where somebody sleeps; and what partners' keys are decides
+who can open a package, so nobody may change them from outside.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from casevault.crypto import canonical
+from casevault.crypto.canonical import Reader
+from casevault.domain.partners import Partner
+from casevault.errors import NotFound, Stale, Tampered
+from casevault.store import keyring_tables as tables
+from casevault.store.keyring import KeyringTransaction, Row
+
+_TABLE = tables.partner
+
+
+def add(tx: KeyringTransaction, partner: Partner) -> None:
+    """Keep a new partner."""
+    tx.add(_TABLE, _content(partner), id=partner.id)
+
+
+def change(tx: KeyringTransaction, partner: Partner) -> None:
+    """Keep a partner as it is now."""
+    tx.replace(_TABLE, _content(partner), id=partner.id)
+
+
+def remove(tx: KeyringTransaction, partner_id: UUID) -> None:
+    """Take a partner out of the directory."""
+    tx.remove(_TABLE, id=partner_id)
+
+
+def find(tx: KeyringTransaction, partner_id: UUID, version: int | None = None) -> Partner:
+    """Return one partner, locked in a transaction that writes; else `NotFound`.
+
+    :raises Stale: it is not in this version any more.
+    """
+    row = tx.one(_TABLE, lock=version is not None, id=partner_id)
+    if row is None:
+        raise NotFound()
+    found = _partner(row)
+    if version is not None and found.version != version:
+        raise Stale()
+    return found
+
+
+def all_(tx: KeyringTransaction) -> list[Partner]:
+    """Return every partner: some hundred, even in a large country."""
+    return [_partner(row) for row in tx.find(_TABLE)]
+
+
+def _content(one: Partner) -> bytes:
+    text = json.dumps(dict(one.content), ensure_ascii=False, sort_keys=True)
+    return canonical.encode(text, one.version, one.key, one.key_checked_by)
+
+
+def _partner(row: Row) -> Partner:
+    reader = Reader.of(row.content)
+    found = Partner(
+        id=row.lookup["id"],
+        content=_parsed(reader.text()),
+        version=reader.number(),
+        key=reader.optional_bytes(),
+        key_checked_by=reader.optional_uuid(),
+    )
+    reader.end()
+    return found
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise Tampered(code="partner") from None
+    if not isinstance(found, dict):
+        raise Tampered(code="partner")
+    return found
