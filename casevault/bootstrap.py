@@ -50,6 +50,7 @@ from casevault.services.records import Records
 from casevault.services.recovery import Recovery
 from casevault.services.resets import Resets
 from casevault.services.rolls import Rolls
+from casevault.services.rotations import Rotations
 from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
 from casevault.services.transitions import Transitions
@@ -217,6 +218,11 @@ def rolls(settings: Settings, stores: Stores) -> Rolls:
     """Return what rolls the keyring, with the configured second medium."""
     medium = Medium(settings.second_medium, stores.roots.keyring_id)
     return Rolls(stores, medium, settings.epochs_kept)
+
+
+def rotations(settings: Settings, stores: Stores) -> Rotations:
+    """Return what gives keys new versions."""
+    return Rotations(stores, settings.backups_promised_days)
 
 
 def databases(settings: Settings, *, migrator: bool = False) -> tuple[Database, Database]:

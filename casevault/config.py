@@ -38,6 +38,7 @@ FILE_ONLY = frozenset(
         "break_glass_closed",
         "notify_command",
         "second_medium",
+        "backups_promised_days",
         # A library that is loaded into the process, and where its secret is taken from.
         "pkcs11_module",
         "pkcs11_label",
@@ -81,6 +82,7 @@ _WHAT_TO_DO = {
     "threads": "Choose 1 to 64 threads for each process.",
     "argon2_concurrency": "Choose 1 to 16 passphrases at a time for each process.",
     "epochs_kept": "Choose 0 to 3 epochs.",
+    "backups_promised_days": "Choose 0 to 3,650 days.",
     "organisation_name": "Choose up to 120 characters.",
     "ledger_origin": "Choose up to 120 characters, like example.org/casevault/2026a.",
     "ledger_spool": "Name the folder that is shared with the signer.",
@@ -131,6 +133,8 @@ class Settings(BaseModel):
     runtime_dir: Path = Field(default_factory=_runtime_dir)
     # A folder on another disk: every roll puts the capsule and the keyring backup there.
     second_medium: Path | None = None
+    # For how long after it was made a backup of the data store must be restorable.
+    backups_promised_days: int = Field(default=90, ge=0, le=3_650)
     # A hardware token that holds the root keys: the library that its maker ships, and its label.
     pkcs11_module: Path | None = None
     pkcs11_label: str = Field(default="", max_length=32)

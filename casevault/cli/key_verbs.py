@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from casevault import bootstrap
 from casevault.cli.operating import At, Result, Verb
-from casevault.store import sweeping
+from casevault.crypto.roots import PEPPER, PRINCIPALS, SERVICE_KEY
+from casevault.errors import Invalid
+from casevault.services.rotations import SYMMETRIC, Rotated
+from casevault.store import milestones, sweeping
+
+_VERSIONED = (PEPPER, SERVICE_KEY, *PRINCIPALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +28,48 @@ class RollWish:
     new_medium: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class KeyWish:
+    """Which key."""
+
+    kind: str
+
+
 def _status(at: At, _wish: Nothing) -> Result:
-    with at.stores.keyring.reading() as tx:
-        counts = tx.rows_by_epoch()
-    return {"rows": [[name, epoch, count] for (name, epoch), count in sorted(counts.items())]}
+    stores = at.stores
+    with stores.keyring.reading() as tx:
+        epochs = tx.rows_by_epoch()
+        copied = milestones.last(tx, milestones.CAPSULE)
+    found = [("epoch", epoch, name, count) for (name, epoch), count in sorted(epochs.items())]
+    uses = bootstrap.rotations(at.settings, stores).uses()
+    found += [(one.kind, one.version, one.what, one.count) for one in uses]
+    names = ("key", "version", "what", "count")
+    held = {one: sorted(stores.roots.versions(one)) for one in _VERSIONED}
+    return {
+        "held": {"epoch": list(stores.roots.epochs()), **held},
+        "uses": [dict(zip(names, row, strict=True)) for row in found],
+        "copies": None if copied is None else f"{datetime.fromtimestamp(copied, UTC):%FT%H:%MZ}",
+    }
+
+
+def _rotate(at: At, wish: KeyWish) -> Result:
+    _check(wish.kind)
+    return described(bootstrap.rotations(at.settings, at.stores).rotate(wish.kind))
+
+
+def _retire(at: At, wish: KeyWish) -> Result:
+    return {"destroyed": list(bootstrap.rotations(at.settings, at.stores).retire(wish.kind))}
+
+
+def described(done: Rotated) -> Result:
+    """Return a rotation as JSON holds it."""
+    left = [{"version": u.version, "what": u.what, "count": u.count} for u in done.left]
+    return {"key": done.kind, "version": done.version, "moved": done.moved, "left": left}
+
+
+def _check(kind: str) -> None:
+    if kind not in SYMMETRIC:
+        raise Invalid("The root vouches for this key: the shares are needed.", code="keys.kind")
 
 
 def _roll(at: At, wish: RollWish) -> Result:
@@ -42,4 +86,6 @@ def _sweep(at: At, _wish: Nothing) -> Result:
 
 STATUS = Verb("keys.status", Nothing, _status)
 ROLL = Verb("keys.roll", RollWish, _roll)
+ROTATE = Verb("keys.rotate", KeyWish, _rotate)
+RETIRE = Verb("keys.retire", KeyWish, _retire)
 SWEEP = Verb("keys.sweep", Nothing, _sweep)

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from casevault.cli import key_verbs as verbs
-from casevault.cli import sealing, shares, unlocking
+from casevault.cli import rotating, sealing, shares, unlocking
 from casevault.cli.operating import operate
 from casevault.cli.output import (
     EXIT_PARTIAL,
@@ -31,6 +31,8 @@ from casevault.services.recovery import Recovery
 from casevault.store.caller import Gate
 
 app = typer.Typer(help="Example: casevault keys status", no_args_is_help=True)
+app.command(name="rotate")(rotating.rotate)
+app.command(name="retire")(rotating.retire)
 app.command(name="seal")(sealing.seal)
 app.command(name="unseal")(sealing.unseal)
 
@@ -39,14 +41,18 @@ app.command(name="unseal")(sealing.unseal)
 def status(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> None:
     """Example: casevault keys status
 
-    Rows of the keyring by table and epoch; opens no content. (operator)
+    How much lies under which version of each key, and how old the copies are. (operator)
+
+    An older version can go when its counts are 0; opens no content.
     """
     found = operate(settings_from(config), verbs.STATUS, verbs.Nothing())
-    rows = [(name, str(epoch), str(count)) for name, epoch, count in found["rows"]]
     if as_json:
-        emit([{"table": name, "epoch": int(e), "rows": int(c)} for name, e, c in rows])
-    else:
-        table("Keyring rows", ("table", "epoch", "rows"), rows)
+        emit(found)
+        return
+    names = ("key", "version", "what", "count")
+    rows = [tuple(str(use[name]) for name in names) for use in found["uses"]]
+    table("What lies under which key", names, rows)
+    say(f"Copies on the second medium: {found['copies'] or 'never made'}.")
 
 
 @app.command()

@@ -11,6 +11,8 @@ from casevault.cli.operating import Verb
 _ALL: tuple[Verb[Any], ...] = (
     key_verbs.STATUS,
     key_verbs.ROLL,
+    key_verbs.ROTATE,
+    key_verbs.RETIRE,
     key_verbs.SWEEP,
 )
 VERBS = MappingProxyType({verb.name: verb for verb in _ALL})

@@ -25,7 +25,17 @@ def mac(key: Key, purpose: str, *parts: canonical.Part) -> bytes:
 
 def mac_bytes(key: Key, purpose: str, message: bytes) -> bytes:
     """Return the 32-byte HMAC-SHA256 of `message` under the key for `purpose`."""
-    return hmac.digest(key.subkey(_purpose_label(purpose)), message, hashlib.sha256)
+    return mac_with(purpose_key(key, purpose), message)
+
+
+def purpose_key(key: Key, purpose: str) -> bytes:
+    """Return the 32 bytes with which digests for one purpose are made, and no others."""
+    return key.subkey(_purpose_label(purpose))
+
+
+def mac_with(derived: bytes, message: bytes) -> bytes:
+    """Return the 32-byte HMAC-SHA256 of `message` under what `purpose_key` gave."""
+    return hmac.digest(derived, message, hashlib.sha256)
 
 
 @functools.lru_cache(maxsize=256)

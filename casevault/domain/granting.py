@@ -55,6 +55,11 @@ TEAM_GROUPS = (PrincipalKind.OVERSIGHT, PrincipalKind.DIRECTORY, PrincipalKind.I
 # Who may let others into a group that belongs to no team.
 _WIDE_GROUP_ROLES = {PrincipalKind.AUDITORS: "auditor", PrincipalKind.DPO: "dpo"}
 
+# What is granted to recovery everywhere, and so may be granted by it.
+_HELD_BY_RECOVERY = frozenset(
+    {ObjectKind.CASE, ObjectKind.GROUP, ObjectKind.MONTH, ObjectKind.DUTY, ObjectKind.BREAK_GLASS}
+)
+
 # Which roles a member of a team group must be vouched for.
 GROUP_MEMBERS = {
     PrincipalKind.OVERSIGHT: frozenset({"supervisor"}),
@@ -83,7 +88,7 @@ def _covers(
         return object_kind is ObjectKind.GROUP
     if scope.kind == PrincipalKind.RECOVERY:
         # With k shares on paper and a second person's approval: it holds all of these anyway.
-        return object_kind in (ObjectKind.CASE, ObjectKind.GROUP)
+        return object_kind in _HELD_BY_RECOVERY
     if object_kind is ObjectKind.MONTH:
         # The service seals each month to the auditors; an auditor lets a colleague in.
         return scope.kind == PrincipalKind.SERVICE or "auditor" in scope.roles

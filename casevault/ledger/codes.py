@@ -148,6 +148,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "key.rotate_failed": "admin",
         "key.month": "system",
         "key.orphan": "system",
+        "key.retire": "admin",
         "key.roll": "admin",
         "staff.add": "admin",
         "staff.add_failed": "admin",

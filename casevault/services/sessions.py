@@ -101,7 +101,8 @@ class Sessions:
         with self._kdf.queued(reserved=attempt.is_known):
             self._take(attempt)
             staff, secret = self._unlocked(attempt, envelope, passphrase)
-        return self._begin(attempt, Owner.of(staff, secret), secret, code)
+            renewed = self._renewed(staff, secret, envelope, passphrase)
+        return self._begin(attempt, Owner.of(staff, secret), secret, code, renewed)
 
     def _unlocked(
         self, attempt: _Attempt, envelope: Envelope | None, passphrase: str
@@ -117,6 +118,19 @@ class Sessions:
             )
         except Tampered:
             raise self._failed(attempt) from None
+
+    def _renewed(
+        self, staff: UUID, secret: PrincipalSecret, envelope: Envelope | None, passphrase: str
+    ) -> tuple[Envelope, Envelope] | None:
+        """Return the envelope with the one to replace it by, if its pepper is not the present one.
+
+        Only here is the passphrase at hand: a new pepper reaches each person at their next sign-in.
+        """
+        stores, pepper = self._stores, self._stores.roots.pepper()
+        if envelope is None or envelope.pepper_version == pepper.version:
+            return None
+        fresh = self._kdf.close(stores.organisation, staff, secret, passphrase, pepper)
+        return envelope, fresh
 
     def _take(self, attempt: _Attempt) -> None:
         """Count a guess before it is evaluated; the first one too many is on the ledger."""
@@ -182,7 +196,12 @@ class Sessions:
         self._render_feed(opened.session, opened.secret, request)
 
     def _begin(
-        self, attempt: _Attempt, owner: Owner, secret: PrincipalSecret, code: str | None
+        self,
+        attempt: _Attempt,
+        owner: Owner,
+        secret: PrincipalSecret,
+        code: str | None,
+        renewed: tuple[Envelope, Envelope] | None,
     ) -> SignedIn:
         stores, now = self._stores, self._stores.now()
         with stores.keyring.reading() as tx:
@@ -202,9 +221,12 @@ class Sessions:
             # Of two at once with one code, the second finds it used here.
             if code is not None and not factors.accept(tx, owner, code, now):
                 raise _wrong_code()
-            if people.envelope_of(tx, owner.staff) is None:
+            present = people.envelope_of(tx, owner.staff)
+            if present is None:
                 # They left while their passphrase was being checked.
                 raise Unauthenticated(code="session.over")
+            if renewed is not None and present == renewed[0]:
+                people.put_envelope(tx, owner.staff, renewed[1])
             guesses.give_back(tx, attempt.allowance, now)
             if assured and not attempt.is_known:
                 device = guesses.add_device(tx, owner.staff, now)

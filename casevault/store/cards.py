@@ -199,6 +199,20 @@ def card_of(roots: RootProvider, team: UUID, case: UUID, version: int | None = N
     return macs.mac(roots.service(version), "search-card", team, case)[: cards.ID_BYTES]
 
 
+def by_service_key(connection: Connection, roots: RootProvider) -> dict[int, int]:
+    """Return how many cards bear a name of each version of the service key."""
+    case, found = tables.case_file, dict.fromkeys(roots.service_versions(), 0)
+    present = {
+        (row.team_id, bytes(row.id))
+        for row in connection.execute(select(_CARD.c.team_id, _CARD.c.id))
+    }
+    for row in connection.execute(select(case.c.team_id, case.c.id)):
+        for version in found:
+            name = row.team_id, card_of(roots, row.team_id, row.id, version)
+            found[version] += name in present
+    return found
+
+
 def cards_of(roots: RootProvider, team: UUID, case: UUID) -> set[bytes]:
     """Return every name that a case's card may have: one for each service key there is."""
     return {card_of(roots, team, case, version) for version in roots.service_versions()}

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from casevault.crypto import canonical
 from casevault.crypto.roots import RootProvider
@@ -106,6 +106,27 @@ def check_stamp(roots: RootProvider, row: dict[str, Any]) -> None:
     columns = dict(row)
     found = bytes(columns.pop("mac"))
     stamps.check(roots, _STAMP, _stamped(columns), found)
+
+
+def by_service_key(connection: Connection) -> dict[int, int]:
+    """Return how many plain rows bear a stamp of each version of the service key."""
+    version = func.substr(tables.case_file.c.mac, 1, 4)
+    rows = connection.execute(select(version, func.count()).group_by(version))
+    return {stamps.version_of(bytes(found)): int(count) for found, count in rows}
+
+
+def restamp(connection: Connection, roots: RootProvider, most: int) -> int:
+    """Stamp up to `most` rows anew that bear an older service key's stamp; return how many.
+
+    :raises Tampered: one of them bears none that holds.
+    """
+    case, version = tables.case_file, roots.service().version.to_bytes(4, "big")
+    older = select(case).where(func.substr(case.c.mac, 1, 4) != version).limit(most)
+    rows = [dict(row) for row in connection.execute(older.with_for_update()).mappings()]
+    for row in rows:
+        columns = _columns(roots, _case(roots, dict(row)))
+        connection.execute(update(case).where(case.c.id == row["id"]).values(mac=columns["mac"]))
+    return len(rows)
 
 
 def _columns(roots: RootProvider, case: CaseMetadata) -> dict[str, Any]:

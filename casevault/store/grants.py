@@ -190,6 +190,11 @@ def signed_by(tx: KeyringTransaction, kind: ObjectKind, granter: UUID) -> list[G
     return found
 
 
+def by_ids(tx: KeyringTransaction, ids: Iterable[UUID]) -> list[Grant]:
+    """Return those of these grants that exist, locked. Not yet checked."""
+    return [_grant(row) for row in tx.find(tables.grant, lock=True, id=sorted(ids))]
+
+
 def objects_of(tx: KeyringTransaction, kind: ObjectKind, grantees: Iterable[UUID]) -> set[UUID]:
     """Return the ids of the objects of one kind granted to any of these principals."""
     found = tx.lookups(tables.grant, grantee_id=list(grantees), object_kind=kind.value)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from casevault.crypto import macs
 from casevault.crypto.roots import RootProvider
+from casevault.crypto.sealing import Key
 from casevault.errors import Conflict
 from casevault.store import tables
 
@@ -28,12 +29,13 @@ class Repeat:
 def find(connection: Connection, roots: RootProvider, repeat: Repeat, now: int) -> UUID | None:
     """Return what the same request created before; another request under the key is refused."""
     table = tables.idempotency
+    known = {_key(key, repeat): key for key in map(roots.service, roots.service_versions())}
     row = connection.execute(
-        select(table).where(table.c.key == _key(roots, repeat), table.c.expires_at > now)
-    ).one_or_none()
+        select(table).where(table.c.key.in_(list(known)), table.c.expires_at > now)
+    ).first()
     if row is None:
         return None
-    if not macs.same(bytes(row.request), _request(roots, repeat)):
+    if not macs.same(bytes(row.request), _request(known[bytes(row.key)], repeat)):
         raise Conflict(
             "This Idempotency-Key was used for another request. Choose a new one.",
             code="idempotency.reused",
@@ -50,19 +52,18 @@ def keep(
     connection.execute(delete(table).where(table.c.expires_at <= now))
     connection.execute(
         insert(table).values(
-            key=_key(roots, repeat),
-            request=_request(roots, repeat),
+            key=_key(roots.service(), repeat),
+            request=_request(roots.service(), repeat),
             case_id=created,
             expires_at=now + _SECONDS,
         )
     )
 
 
-def _key(roots: RootProvider, repeat: Repeat) -> bytes:
-    return macs.mac(roots.service(), "idempotency", repeat.staff, repeat.route, repeat.key)
+def _key(service: Key, repeat: Repeat) -> bytes:
+    return macs.mac(service, "idempotency", repeat.staff, repeat.route, repeat.key)
 
 
-def _request(roots: RootProvider, repeat: Repeat) -> bytes:
+def _request(service: Key, repeat: Repeat) -> bytes:
     # Bound to its key: equal bodies under two keys must not look equal in a dump.
-    purpose, key = "idempotency-request", _key(roots, repeat)
-    return macs.mac(roots.service(), purpose, key, repeat.request)
+    return macs.mac(service, "idempotency-request", _key(service, repeat), repeat.request)

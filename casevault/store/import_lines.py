@@ -17,7 +17,7 @@ from casevault.crypto import canonical
 from casevault.crypto.roots import RootProvider
 from casevault.store import stamps, tables
 
-_LINE, _BECAME = "import-line", "import-case"
+_LINE, _BECAME = PURPOSES = ("import-line", "import-case")
 _TABLE = tables.import_line
 # Made once: building a statement costs as much as running it.
 _ADD = insert(_TABLE)

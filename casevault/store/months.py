@@ -99,16 +99,12 @@ class Months:
                 tx,
                 Object(ObjectKind.MONTH, object_id),
                 {COMPARTMENT: key},
-                self._service(tx),
+                Granter(*principals.in_use(tx, PrincipalKind.SERVICE)),
                 [(grantee, frozenset({COMPARTMENT})) for grantee in self._grantees(tx)],
                 purpose="ledger",
                 issued_at=unix_seconds(self._clock.now()),
             )
             self._destroy_old(tx, month)
-
-    def _service(self, tx: KeyringTransaction) -> Granter:
-        (service,) = principals.groups(tx, PrincipalKind.SERVICE)
-        return Granter(service.id, tx.roots.principal("service"))
 
     def _grantees(self, tx: KeyringTransaction) -> list[Grantee]:
         found = [

@@ -44,9 +44,9 @@ class Session:
     sealed_seed: bytes = field(repr=False)
 
 
-def login_index(tx: KeyringTransaction, login: str) -> bytes:
+def login_index(tx: KeyringTransaction, login: str, version: int | None = None) -> bytes:
     """Return the HMAC by which a login is found; spelling variants are one login."""
-    return macs.mac(tx.roots.service(), "login", fold_login(login))
+    return macs.mac(tx.roots.service(version), "login", fold_login(login))
 
 
 def fold_login(login: str) -> str:
@@ -66,16 +66,38 @@ def teams(tx: KeyringTransaction) -> dict[UUID, str]:
 
 def add_staff(tx: KeyringTransaction, member: StaffMember) -> None:
     """Insert a colleague; a login that is taken is a `Conflict`."""
+    if staff_by_login(tx, member.login) is not None:
+        # Under another version of the service key, where no index finds it.
+        raise Conflict(code="store.conflict")
     tx.add(
         tables.staff, _staff_content(tx, member), id=member.id, login=login_index(tx, member.login)
     )
 
 
 def change_staff(tx: KeyringTransaction, member: StaffMember) -> None:
-    """Replace what is kept about a colleague."""
-    tx.replace(
-        tables.staff, _staff_content(tx, member), id=member.id, login=login_index(tx, member.login)
-    )
+    """Replace what is kept about a colleague, under the present service key."""
+    index = login_index(tx, member.login)
+    if tx.remove(tables.staff, id=member.id) != 1:
+        raise Conflict(code="keyring.row")
+    tx.add(tables.staff, _staff_content(tx, member), id=member.id, login=index)
+
+
+def by_pepper(tx: KeyringTransaction) -> dict[int, tuple[int, int]]:
+    """Return how many envelopes lie under each pepper: of passphrases, and of codes on paper."""
+    found: dict[int, tuple[int, int]] = {}
+    for place, table in enumerate((tables.envelope, tables.recovery_envelope)):
+        for row in tx.find(table):
+            version = Envelope.decode(row.content).pepper_version
+            counts = list(found.get(version, (0, 0)))
+            counts[place] += 1
+            found[version] = (counts[0], counts[1])
+    return found
+
+
+def by_service_key(tx: KeyringTransaction) -> dict[UUID, int]:
+    """Return under which version of the service key each colleague's row lies."""
+    rows = tx.find(tables.staff)
+    return {row.lookup["id"]: Reader.of(row.content).number() for row in rows}
 
 
 def staff_by_id(tx: KeyringTransaction, staff: UUID) -> StaffMember | None:
@@ -94,7 +116,8 @@ def known_staff(tx: KeyringTransaction, staff: UUID) -> StaffMember:
 
 def staff_by_login(tx: KeyringTransaction, login: str) -> StaffMember | None:
     """Return the colleague with this login, or None."""
-    row = tx.one(tables.staff, login=login_index(tx, login))
+    indexes = [login_index(tx, login, version) for version in tx.roots.service_versions()]
+    row = tx.one(tables.staff, login=indexes)
     return None if row is None else _staff(tx, row)
 
 

@@ -71,6 +71,16 @@ def group_secret(organisation: UUID, group: Principal, key: Key) -> PrincipalSec
     return secret
 
 
+def in_use(tx: KeyringTransaction, kind: PrincipalKind) -> tuple[UUID, PrincipalSecret]:
+    """Return a principal of the root provider: its id, and the pair that the keyring names."""
+    (row,) = groups(tx, kind)
+    for version in tx.roots.versions(kind.value):
+        secret = tx.roots.principal(kind.value, version)
+        if secret.public.key_id == row.public.key_id:
+            return row.id, secret
+    raise KeyUnavailable(code="roots.version")
+
+
 def principal(tx: KeyringTransaction, principal_id: UUID) -> Principal | None:
     """Return a principal, or None."""
     row = tx.one(tables.principal, id=principal_id)
@@ -112,6 +122,17 @@ def vouches_for(tx: KeyringTransaction, subject: UUID) -> list[Vouch]:
             raise Tampered(code="vouch")
         found.append(vouch)
     return found
+
+
+def pairs_of(tx: KeyringTransaction, one: Principal) -> list[bytes]:
+    """Return the key ids of every pair that a principal was ever vouched for, the present last.
+
+    Not checked: this is for counting, never for believing.
+    """
+    found = sorted(vouches_for(tx, one.id), key=lambda vouch: vouch.statement.valid_from)
+    former = dict.fromkeys(vouch.subject_keys.key_id for vouch in found)
+    former.pop(one.public.key_id, None)
+    return [*former, one.public.key_id]
 
 
 def remove_principal(tx: KeyringTransaction, principal_id: UUID) -> None:

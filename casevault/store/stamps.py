@@ -19,23 +19,40 @@ STAMP_BYTES = 36
 
 def stamp(roots: RootProvider, purpose: str, message: bytes, version: int | None = None) -> bytes:
     """Return the 36-byte stamp of `message`, under the current service key by default."""
-    key = roots.service(version)
-    return key.version.to_bytes(4, "big") + macs.mac_bytes(key, purpose, message)
+    number, derived = _stamping(roots, purpose, version)
+    return number.to_bytes(4, "big") + macs.mac_with(derived, message)
 
 
 def stamps(roots: RootProvider, purpose: str, message: bytes) -> list[bytes]:
-    """Return every stamp of `message` that may be stored: one for each service key there is."""
-    return [stamp(roots, purpose, message, version) for version in roots.service_versions()]
+    """Return every stamp of `message` that may be stored: one for each service key there was."""
+    versions = (*roots.service_versions(), *roots.remnant_versions(purpose))
+    return [stamp(roots, purpose, message, version) for version in versions]
 
 
 def check(roots: RootProvider, purpose: str, message: bytes, found: bytes) -> None:
     """Return if `found` stamps `message`, else `Tampered`."""
     try:
-        key = roots.service(int.from_bytes(found[:4], "big"))
+        _, derived = _stamping(roots, purpose, version_of(found))
     except KeyUnavailable:
         raise Tampered(code="stamp") from None
-    if not macs.same(macs.mac_bytes(key, purpose, message), found[4:]):
+    if not macs.same(macs.mac_with(derived, message), found[4:]):
         raise Tampered(code="stamp")
+
+
+def version_of(found: bytes) -> int:
+    """Return under which version of the service key a stamp was made."""
+    return int.from_bytes(found[:4], "big")
+
+
+def _stamping(roots: RootProvider, purpose: str, version: int | None) -> tuple[int, bytes]:
+    try:
+        key = roots.service(version)
+    except KeyUnavailable:
+        left = None if version is None else roots.remnant(version, purpose)
+        if version is None or left is None:
+            raise
+        return version, left
+    return key.version, macs.purpose_key(key, purpose)
 
 
 def seal_cursor(roots: RootProvider, purpose: str, position: Sequence[str | int]) -> str:

@@ -91,17 +91,6 @@ def test_check_of_an_address_that_is_none(capsys, url):
     assert "zq7secret" not in done.err
 
 
-def test_keys_status_counts_rows_by_epoch(sqlite_world, config_of, capsys):
-    """As lines and as JSON, the same numbers."""
-    config = config_of(sqlite_world)
-    plain = here(capsys, "keys", "status", "-c", config)
-    found = here(capsys, "keys", "status", "-c", config, "--json")
-    assert plain.code == found.code == 0
-    rows = [tuple(line.split("\t")) for line in plain.out.splitlines()]
-    assert rows == [(row["table"], str(row["epoch"]), str(row["rows"])) for row in found.data]
-    assert sum(row["rows"] for row in found.data) > 10
-
-
 @pytest.mark.parametrize(
     "command", [("keys", "status"), ("ledger", "print"), ("ledger", "export", "x"), ("serve",)]
 )

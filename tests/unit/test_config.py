@@ -26,6 +26,7 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "unfinished": (("6b1e6f20-1808-41de-8cc9-6a1e4158bf8d",), ("", "yes", True)),
     "kdf_profile": (("standard", "small"), ("", "Small", "none", 1)),
     "epochs_kept": ((0, 3), (-1, 4, "many")),
+    "backups_promised_days": ((0, 3_650), (-1, 3_651, "long")),
     "ledger_origin": (
         ("a/b", "example.org/casevault/2026a", "a/" + "b" * 118),
         ("", "example.org", "/a", "a/", "a b/c", "a/b\n", "a+b/c", "A/b", "a/" + "b" * 119),

@@ -18,12 +18,14 @@ from casevault.crypto.roots.opening import (
     tokenise_roots,
     unseal_roots,
 )
-from casevault.crypto.roots.provider import RootProvider
+from casevault.crypto.roots.provider import PEPPER, SERVICE_KEY, RootProvider
 from casevault.crypto.roots.vessels import NO_KEY, RootsKey, RootsPlace
 
 __all__ = [
     "NO_KEY",
+    "PEPPER",
     "PRINCIPALS",
+    "SERVICE_KEY",
     "RootMaterial",
     "RootProvider",
     "RootsKey",

@@ -36,6 +36,8 @@ class RootMaterial:
     peppers: dict[int, Key] = field(repr=False)
     services: dict[int, Key] = field(repr=False)
     principals: dict[str, dict[int, bytes]] = field(repr=False)
+    # Of service keys that were destroyed: what was derived for values that cannot be made anew.
+    remnants: dict[int, dict[str, bytes]] = field(repr=False, default_factory=dict)
 
     @classmethod
     def fresh(cls, keyring_id: UUID, host_id: str) -> RootMaterial:
@@ -63,6 +65,10 @@ def encode(material: RootMaterial) -> bytes:
             name: {str(number): b64(seed) for number, seed in seeds.items()}
             for name, seeds in material.principals.items()
         },
+        "remnants": {
+            str(number): {purpose: b64(key) for purpose, key in derived.items()}
+            for number, derived in material.remnants.items()
+        },
     }
     return json.dumps(raw, indent=1).encode()
 
@@ -80,6 +86,7 @@ def decode(data: bytes) -> RootMaterial:
             peppers=decode_keys(raw["peppers"]),
             services=decode_keys(raw["services"]),
             principals={name: _seeds(raw["principals"][name]) for name in PRINCIPALS},
+            remnants={int(n): _remnants(derived) for n, derived in raw["remnants"].items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Tampered(code="roots") from None
@@ -96,6 +103,10 @@ def decode_keys(raw: dict[str, str]) -> dict[int, Key]:
     if not keys:
         raise Tampered(code="roots")
     return keys
+
+
+def _remnants(raw: dict[str, str]) -> dict[str, bytes]:
+    return {str(purpose): _secret(text, KEY_BYTES) for purpose, text in raw.items()}
 
 
 def _seeds(raw: dict[str, str]) -> dict[int, bytes]:

@@ -7,22 +7,26 @@ Nothing here knows what the keys are used for.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-from casevault.crypto.principals import PrincipalSecret
+from casevault.crypto import macs
+from casevault.crypto.principals import SECRET_BYTES, PrincipalSecret
 from casevault.crypto.roots.files import host_id
-from casevault.crypto.roots.material import RootMaterial, encode
+from casevault.crypto.roots.material import PRINCIPALS, RootMaterial, encode
 from casevault.crypto.roots.vessels import Shredding, Stamp, Vessel
 from casevault.crypto.sealing import Key
 from casevault.errors import Busy, KeyUnavailable, Tampered
 
 T = TypeVar("T")
 
+# The two kinds of versioned keys beside the pairs of PRINCIPALS.
+PEPPER, SERVICE_KEY = "pepper", "service-key"
 # How long a process may go on with what another process of this host has changed.
 _FRESH_SECONDS = 0.05
 
@@ -108,6 +112,51 @@ class RootProvider:
         """Return the versions of a principal's pair, newest first."""
         return tuple(sorted(self._held().principals[name], reverse=True))
 
+    def remnant(self, version: int, purpose: str) -> bytes | None:
+        """Return what is left of a destroyed service key for one purpose, if anything is."""
+        return self._held().remnants.get(version, {}).get(purpose)
+
+    def remnant_versions(self, purpose: str) -> tuple[int, ...]:
+        """Return of which destroyed service keys something is left for a purpose, newest first."""
+        held = self._held().remnants
+        return tuple(sorted((n for n, derived in held.items() if purpose in derived), reverse=True))
+
+    def add_version(self, kind: str) -> int:
+        """Make the next version of a pepper, service key or pair, durable before it is used.
+
+        `kind` is PEPPER, SERVICE_KEY or one of PRINCIPALS.
+        """
+
+        def add(material: RootMaterial) -> int:
+            keys = _keys_of(material, kind)
+            number = max(keys) + 1
+            keys[number] = (
+                secrets.token_bytes(SECRET_BYTES) if kind in PRINCIPALS else Key.random(number)
+            )
+            return number
+
+        return self.change(add)
+
+    def drop_version(self, kind: str, version: int, keep: Iterable[str] = ()) -> None:
+        """Destroy an older version; of a service key keep what it gives for these purposes.
+
+        Whether anything still needs it is known to whoever calls.
+        """
+
+        def drop(material: RootMaterial) -> None:
+            keys = _keys_of(material, kind)
+            if version >= max(keys):
+                raise ValueError("the newest version is in use")
+            gone = keys.pop(version)
+            if isinstance(gone, Key) and kind == SERVICE_KEY:
+                material.remnants[version] = {one: macs.purpose_key(gone, one) for one in keep}
+
+        self.change(drop)
+
+    def versions(self, kind: str) -> tuple[int, ...]:
+        """Return the versions of a kind of key that are held, newest first."""
+        return tuple(sorted(_keys_of(self._held(), kind), reverse=True))
+
     def export(self, epochs_from: int = 0) -> bytes:
         """Return everything that is held, for the capsule: as secret as the keys themselves.
 
@@ -188,3 +237,9 @@ class RootProvider:
         if found is None:
             raise KeyUnavailable(code="roots.version")
         return found
+
+
+def _keys_of(material: RootMaterial, kind: str) -> dict[int, Any]:
+    if kind in PRINCIPALS:
+        return material.principals[kind]
+    return {PEPPER: material.peppers, SERVICE_KEY: material.services}[kind]

@@ -1,0 +1,79 @@
+"""`casevault keys roll`, `status`, `rotate` and `retire`: what they print, and how they end."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.builders import ORIGIN, a_vault
+from tests.cli.processes import here
+
+
+@pytest.fixture
+def vault(sqlite_databases, tmp_path):
+    """Give a vault with a configuration file."""
+    made = a_vault(sqlite_databases, tmp_path)
+    config = tmp_path / "casevault.toml"
+    values = {
+        "organisation_id": made.stores.organisation,
+        "root_fingerprint": made.outcome.root_pin,
+        "data_url": sqlite_databases.data_url,
+        "keyring_url": sqlite_databases.keyring_url,
+        "keys_dir": made.keys_dir,
+        "ledger_origin": ORIGIN,
+        "second_medium": tmp_path / "medium",
+    }
+    config.write_text("".join(f'{name} = "{value}"\n' for name, value in values.items()))
+    config.chmod(0o600)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def run(vault, tmp_path, capsys, monkeypatch):
+    """Run a command of this vault."""
+    monkeypatch.setattr("casevault.cli.keys.harden_process", lambda: None)
+    monkeypatch.setattr("casevault.cli.rotating.harden_process", lambda: None)
+    monkeypatch.setattr("casevault.services.rolls.READERS_SECONDS", 0)
+    return lambda *args: here(capsys, *args, "-c", tmp_path / "casevault.toml")
+
+
+def test_rolls_need_their_medium(vault, run):
+    """Exit code 3 and what to do, until a medium is taken; then epochs go one after another."""
+    missing = run("keys", "roll")
+    assert (missing.code, missing.out) == (3, "")
+    assert "--new-medium" in missing.err
+    assert "No epoch was destroyed" in missing.err
+    assert vault.stores.roots.epochs() == (1,)
+    first = run("keys", "roll", "--new-medium")
+    assert (first.code, first.out.startswith("Epoch 2: ")) == (0, True)
+    assert first.out.endswith("rows moved; epochs destroyed: none.\n")
+    assert run("keys", "roll", "--json").data["destroyed"] == [1]
+    assert run("keys", "roll", "--erase-now").out.endswith("epochs destroyed: 2, 3.\n")
+
+
+def test_status_shows_every_version(vault, run):
+    """What is held, what lies under it, and how old the copies are; the same as JSON."""
+    assert "never made" in run("keys", "status").err
+    run("keys", "roll", "--new-medium")
+    done = run("keys", "status")
+    assert "Copies on the second medium: 20" in done.err
+    found = run("keys", "status", "--json").data
+    rows = [tuple(line.split("\t")) for line in done.out.splitlines()]
+    assert rows == [tuple(map(str, row.values())) for row in found["uses"]]
+    assert ("pepper", "1", "passphrases", "4") in rows
+    assert ("service-key", "1", "accounts", "4") in rows
+    assert found["held"]["epoch"] == [1, 2]
+    assert {row["version"] for row in found["uses"] if row["key"] == "epoch"} == {2}
+
+
+def test_a_pepper_is_rotated_and_not_retired_while_it_is_needed(vault, run):
+    """The command says by what; nothing to retire is no fault."""
+    nothing = run("keys", "retire", "pepper")
+    assert (nothing.code, nothing.out) == (0, "pepper: there is no older version.\n")
+    done = run("keys", "rotate", "pepper")
+    assert done.out == ("pepper: version 2; 0 moved.\n  version 1 is needed by 4 passphrases.\n")
+    refused = run("keys", "retire", "pepper")
+    assert (refused.code, refused.out) == (3, "")
+    assert "4 passphrases" in refused.err
+    moved = run("keys", "rotate", "service-key", "--json").data
+    assert moved == {"key": "service-key", "version": 2, "moved": 4, "left": []}
