@@ -69,7 +69,7 @@ class Rotations:
         :raises Invalid: the shares are not those that hold now.
         """
         stores = self._stores
-        found = recovering.recovered(stores, list(shares))
+        found = recovering.recovered(stores.keyring, stores.trust, list(shares))
         if not self._older(kind.value):
             pairs.renew(stores, found.root, kind)
         moved = 0

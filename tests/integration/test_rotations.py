@@ -272,7 +272,7 @@ def test_counting_opens_every_case_with_its_new_pair(vault):
     stores, rotations = vault.stores, rotations_of(vault)
     cases = [a_case(vault) for _ in range(3)]
     # Cut off: the pair is new, and nothing has been moved.
-    root = recovering.recovered(stores, shares_of(vault)).root
+    root = recovering.recovered(stores.keyring, stores.trust, shares_of(vault)).root
     pairs.renew(stores, root, PrincipalKind.COUNTING)
     old = stores.roots.principal("counting", 1)
     cases.append(a_case(vault))
