@@ -51,6 +51,8 @@ from casevault.services.recovery import Recovery
 from casevault.services.resets import Resets
 from casevault.services.rolls import Rolls
 from casevault.services.rotations import Rotations
+from casevault.services.search import Search
+from casevault.services.search_cards import SearchCards
 from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
 from casevault.services.transitions import Transitions
@@ -59,11 +61,14 @@ from casevault.store import identity, intents, migrate, people, spool, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
+from casevault.store.finding import Finder
+from casevault.store.helpers import Helpers
 from casevault.store.keyring import Keyring
 from casevault.store.ledger import SERVICE, Act, Ledger
 from casevault.store.media import Medium
 from casevault.store.months import Months
 from casevault.store.open_sessions import Limits, OpenSessions
+from casevault.store.search_options import SearchOptions
 from casevault.store.stores import Stores
 from casevault.store.trust import Trust
 from casevault.store.unit_of_work import unit_of_work
@@ -99,6 +104,8 @@ class Vault:
     field_use: FieldUse
     feeds: Feeds
     oversight: Oversight
+    search: Search
+    search_cards: SearchCards
     ledger_exports: LedgerExports
     readiness: Readiness
     checkpoints: Checkpoints
@@ -107,6 +114,7 @@ class Vault:
     def close(self) -> None:
         """Stop the caretaker, end the ledger's writer, close all connections."""
         self.caretaker.stop()
+        self.search.close()
         self.stores.close()
 
 
@@ -149,7 +157,8 @@ def open_stores(
         refused.pop_all()
     months = Months(keyring, trust, at)
     ledger = Ledger(data, months, roots, at)
-    return Stores(organisation, data, keyring, ledger, months, trust, roots, at, dictionary)
+    search = search_options(settings)
+    return Stores(organisation, data, keyring, ledger, months, trust, roots, at, dictionary, search)
 
 
 def open_vault(
@@ -167,6 +176,8 @@ def open_vault(
     limits = Limits(settings.idle_minutes * 60, settings.absolute_hours * 3600)
     opener = OpenSessions(stores, limits, boot_secret)
     signer = checkpoints(settings, stores)
+    helpers = Helpers(settings.data_url, settings.search_processes)
+    finder = Finder(stores, helpers if settings.search_processes else None)
     return Vault(
         settings=settings,
         stores=stores,
@@ -196,10 +207,23 @@ def open_vault(
         field_use=FieldUse(stores, gate),
         feeds=Feeds(stores, gate),
         oversight=Oversight(stores, gate),
+        search=Search(stores, gate, finder),
+        search_cards=SearchCards(stores, gate),
         ledger_exports=LedgerExports(stores, gate, signer.sign, settings.ledger_origin),
         readiness=Readiness(stores),
         checkpoints=signer,
         caretaker=Caretaker(stores, signer, Notifier(settings.notify_command).tell),
+    )
+
+
+def search_options(settings: Settings) -> SearchOptions:
+    """Return how this programme searches."""
+    return SearchOptions(
+        full_phones=settings.search_full_phones,
+        papers=settings.search_papers,
+        regions=settings.search_regions,
+        organisation_wide=settings.search_organisation_wide,
+        per_hour=settings.search_per_hour,
     )
 
 

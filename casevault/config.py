@@ -14,7 +14,7 @@ import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -36,6 +36,10 @@ FILE_ONLY = frozenset(
         "ledger_spool",
         "ledger_keys",
         "break_glass_closed",
+        "search_organisation_wide",
+        "search_full_phones",
+        "search_papers",
+        "search_regions",
         "notify_command",
         "second_medium",
         "backups_promised_days",
@@ -90,6 +94,12 @@ _WHAT_TO_DO = {
     "behind_proxy": "Choose true or false.",
     "closing_needs_approval": "Choose true or false.",
     "break_glass_closed": "Choose true or false.",
+    "search_full_phones": "Choose true or false.",
+    "search_papers": "Choose true or false.",
+    "search_regions": 'Give a list of countries, such as search_regions = ["GB", "FR"].',
+    "search_organisation_wide": "Choose true or false.",
+    "search_per_hour": "Choose 5 to 500 searches for each person and hour.",
+    "search_processes": "Choose 0 to 16 helper processes for each worker.",
     "notify_command": 'Give a list of up to 16 words, such as ["/usr/local/bin/call-duty"].',
     "data_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
     "keyring_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
@@ -167,6 +177,17 @@ class Settings(BaseModel):
     notify_command: tuple[str, ...] = Field(default=(), max_length=16)
     # Fields of the data dictionary that are off unless the programme has this purpose.
     purposes: tuple[str, ...] = ()
+    # What stands on search cards beside names, birth years and the last seven digits of phones.
+    search_full_phones: bool = False
+    search_papers: bool = False
+    # Whose phone numbers are read without a country's prefix (ISO 3166).
+    search_regions: tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...] = ()
+    # Teams may share their directories with all others: then a caseworker's account anywhere in
+    # the organisation opens the cards of every team that does.
+    search_organisation_wide: bool = False
+    search_per_hour: int = Field(default=60, ge=5, le=500)
+    # For large searches, in each worker. 0: none, and other requests wait while one is made.
+    search_processes: int = Field(default=2, ge=0, le=16)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 

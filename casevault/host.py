@@ -11,7 +11,6 @@ import ctypes
 import fcntl
 import gc
 import os
-import resource
 import secrets
 import stat
 from collections.abc import Iterator
@@ -22,10 +21,10 @@ from uuid import UUID
 from casevault.config import Settings
 from casevault.crypto.roots import write_private
 from casevault.errors import Misconfigured
+from casevault.store.hardening import harden_process as harden_process
 
 BOOT_SECRET = "boot-secret"  # noqa: S105 - the name of a file
 _BOOT_BYTES = 32
-_PR_SET_DUMPABLE = 4
 _M_ARENA_MAX = -8
 
 
@@ -75,13 +74,6 @@ def read_boot_secret(settings: Settings) -> bytes:
             code="boot.secret",
         )
     return secret
-
-
-def harden_process() -> None:
-    """No core dumps, and no other process of this account may read our memory."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def settle_memory() -> None:

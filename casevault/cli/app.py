@@ -23,6 +23,7 @@ from casevault.cli import (
     ledger,
     partners,
     release,
+    search,
     serve,
     staff,
 )
@@ -59,6 +60,7 @@ ledger.app.add_typer(auditing.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(release.app, name="release")
 app.add_typer(partners.app, name="partners")
+app.add_typer(search.app, name="search")
 app.add_typer(staff.app, name="staff")
 
 

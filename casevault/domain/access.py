@@ -89,6 +89,8 @@ class Permission(StrEnum):
     WORKLOAD_READ = "workload:read"
     FEED_READ = "feed:read"
     FEED_WRITE = "feed:write"
+    SEARCH_RUN = "search:run"
+    DIRECTORY_SHARE = "directory:share"
     LEDGER_QUERY = "ledger:query"
     LEDGER_EXPORT = "ledger:export"
 
@@ -192,6 +194,11 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         # Whoever has the token of a feed has nothing but that feed.
         Permission.FEED_READ: Rule(public=True),
         Permission.FEED_WRITE: Rule(_TEAM, writes=True),
+        # What it opens are the cards of directories whose keys the caller holds; it is counted.
+        Permission.SEARCH_RUN: Rule(_TEAM, writes=True),
+        Permission.DIRECTORY_SHARE: Rule(
+            frozenset({Role.SUPERVISOR}), writes=True, own_team=True, step_up=True
+        ),
         Permission.LEDGER_QUERY: Rule(frozenset({Role.AUDITOR})),
         Permission.LEDGER_EXPORT: Rule(frozenset({Role.AUDITOR}), writes=True, step_up=True),
     }

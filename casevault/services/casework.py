@@ -224,8 +224,8 @@ class Casework:
             return version + 1, Done("case.amend", fields)
 
         done = self._desk.change(caller, case_id, Permission.CASE_AMEND, wanted, work)
-        for one in fresh:
-            cards.settle(self._stores, one)
+        if fresh:
+            cards.settle(self._stores, *fresh)
         return done
 
     def _listed(

@@ -116,13 +116,16 @@ def has_card(connection: Connection, roots: RootProvider, team: UUID, case: UUID
     return bool(_key_ids(connection, roots, team, case))
 
 
-def settle(stores: Stores, fresh: Fresh) -> None:
-    """Drop every key of a case's card but the one under which it lies now."""
-    team, case = fresh.directory.team, fresh.case
+def settle(stores: Stores, *fresh: Fresh) -> None:
+    """Drop every key of these cases' cards but those under which they lie now."""
     with stores.data.reading() as connection:
-        used = _key_ids(connection, stores.roots, team, case)
+        used = {
+            one: _key_ids(connection, stores.roots, one.directory.team, one.case) for one in fresh
+        }
     with stores.keyring.writing() as tx:
-        _drop(tx, [fresh.directory.group], cards_of(tx.roots, team, case), keep=used)
+        for one, keep in used.items():
+            ids = cards_of(tx.roots, one.directory.team, one.case)
+            _drop(tx, [one.directory.group], ids, keep=keep)
 
 
 def forget(tx: KeyringTransaction, team: UUID, cases: Iterable[UUID]) -> int:
@@ -165,8 +168,11 @@ def holds_keys(tx: KeyringTransaction, group: UUID) -> bool:
     return bool(tx.lookups(_KEYS, directory_id=group))
 
 
-def drop_orphans(stores: Stores, team: UUID, cases: Iterable[UUID]) -> int:
-    """Delete keys and rows of cards that are none of these cases', a day after they were made."""
+def drop_orphans(stores: Stores, team: UUID, cases: Iterable[UUID]) -> set[bytes]:
+    """Delete keys of cards that are none of these cases', a day after they were made.
+
+    Returns which cards they were of; `remove_cards` is the data store's half.
+    """
     known = {card for case in cases for card in cards_of(stores.roots, team, case)}
     before = stores.now() - _ORPHAN_SECONDS
     with stores.keyring.writing() as tx:
@@ -180,13 +186,25 @@ def drop_orphans(stores: Stores, team: UUID, cases: Iterable[UUID]) -> int:
             for entry in entries
             if cards.card_id(entry) not in known and cards.made_at(entry) < before
         }
-        return _drop(tx, groups, gone)
+        _drop(tx, groups, gone)
+    return gone
+
+
+def remove_cards(connection: Connection, team: UUID, ids: Iterable[bytes]) -> int:
+    """Delete cards by their names; return how many there were."""
+    return connection.execute(_REMOVE, {"team": team, "ids": sorted(ids)}).rowcount
 
 
 def pages(tx: KeyringTransaction, group: UUID, first: int, end: int) -> dict[int, list[bytes]]:
     """Return the entries of a directory's pages from `first` up to `end`."""
     found = tx.find(_KEYS, directory_id=group, page=list(range(first, end)))
     return {row.lookup["page"]: list(_entries(row.content)) for row in found}
+
+
+def contents(tx: KeyringTransaction, group: UUID, first: int, end: int) -> dict[int, bytes]:
+    """As `pages`, each page's entries one after the other."""
+    found = tx.find(_KEYS, directory_id=group, page=list(range(first, end)))
+    return {row.lookup["page"]: row.content for row in found}
 
 
 def lock(tx: KeyringTransaction, group: UUID) -> None:

@@ -91,6 +91,12 @@ def open_cases_of(connection: Connection, team: UUID) -> set[UUID]:
     return set(connection.execute(query).scalars())
 
 
+def all_of_team(connection: Connection, team: UUID) -> set[UUID]:
+    """Return the ids of all cases of a team, whose stamps are not checked."""
+    case = tables.case_file
+    return set(connection.execute(select(case.c.id).where(case.c.team_id == team)).scalars())
+
+
 def ids_of_team(connection: Connection, ids: Sequence[UUID], team: UUID) -> set[UUID]:
     """Return those of these ids that are cases of a team, whose stamps are not checked."""
     case, found = tables.case_file, set[UUID]()

@@ -160,6 +160,20 @@ class KeyHolder:
                 return self._unwrap(tx, grant, self.secret, {GROUP_COMPARTMENT})[GROUP_COMPARTMENT]
         raise Refused(code="group.not-member")
 
+    def keys_through(self, tx: KeyringTransaction, group: Principal) -> list[tuple[Principal, Key]]:
+        """Return the keys of groups that were granted to a group of this person's."""
+        _, secret = self.group(tx, group.id)
+        found = []
+        for one in grants.of_grantee(tx, ObjectKind.GROUP, group.id):
+            row = principals.principal(tx, one.terms.object_id)
+            if row is None:
+                continue
+            target = Object(ObjectKind.GROUP, row.id, row.team)
+            if self._counts(tx, one, target):
+                opened = self._unwrap(tx, one, secret, {GROUP_COMPARTMENT})
+                found.append((row, opened[GROUP_COMPARTMENT]))
+        return found
+
     def _counts(self, tx: KeyringTransaction, grant: Grant, target: Object) -> bool:
         terms = grant.terms
         if terms.grantee == self.staff and terms.grantee_key_id != self.secret.public.key_id:

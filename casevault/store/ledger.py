@@ -78,6 +78,8 @@ class Act:
     fields: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     count: int | None = None
+    # The keyed digest of what was asked.
+    query: str | None = None
     links: tuple[tuple[str, str], ...] = ()
     id: EntryId = field(default_factory=lambda: EntryId(new_id()))
 
@@ -303,6 +305,7 @@ class Ledger:
             fields=act.fields,
             filters=act.filters,
             count=act.count,
+            query=act.query,
             request=actor.request,
             links=act.links,
             skipped=skipped,

@@ -15,5 +15,3 @@ class SearchOptions:
     # Whether directories that other teams share are searched too.
     organisation_wide: bool = False
     per_hour: int = 60
-    # 0: search in the worker itself, whatever the number of cards.
-    processes: int = 2

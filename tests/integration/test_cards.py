@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -9,9 +11,11 @@ from casevault.crypto import cards as crypto_cards
 from casevault.crypto.sealing import Key, seal, unseal
 from casevault.domain.casefile import DocumentKind
 from casevault.errors import Tampered
+from casevault.ids import new_id
 from casevault.matching.people import decode
 from casevault.services.casework import Casework, NewCase
-from casevault.store import cards, tables
+from casevault.services.search_cards import SearchCards
+from casevault.store import cards, rotating, tables
 from casevault.store.caller import Gate
 from tests.builders import a_vault
 
@@ -170,3 +174,57 @@ def test_a_card_opens_as_the_sealed_format_says(vault):
     for short in (b"", sealed[:84], sealed[:-1]):
         with pytest.raises(Tampered):
             opener.open(entry, short)
+
+
+def test_a_rebuild_writes_every_card_from_the_records(vault):
+    """Cards that are lost, stale or of an unlisted case are put right; a second run is the same."""
+    caller, casework = vault.caller("salma"), _casework(vault)
+    cases = [casework.open_case(caller, AMINA, {}, "standard").case.id for _ in range(3)]
+    hidden = casework.open_case(caller, AMINA, {"unlisted": True}, "standard").case.id
+    stores = vault.stores
+    with stores.keyring.writing() as tx:
+        cards.forget(tx, vault.team, cases[:1])
+        directory = _directory(vault, tx, caller)
+        fresh = cards.renew(tx, directory, [hidden], stores.now())[hidden]
+    with stores.data.writing() as connection:
+        cards.remove(connection, stores.roots, vault.team, cases[1:2])
+        cards.put(connection, stores.roots, fresh, cards.seal_card(stores.organisation, fresh, b""))
+    rebuilding = SearchCards(stores, Gate(stores, "passphrase"))
+    seen = []
+    for _ in range(2):
+        done = rebuilding.rebuild(lambda: caller, lambda *at: seen.append(at))
+        assert (done.listed, done.unlisted, done.skipped) == (3, 1, ())
+        assert set(_opened(vault, caller)) == {case.bytes for case in cases}
+        assert len(_entries(vault, caller)[1]) == len(_rows(vault)) == 3
+    assert seen[-1] == (4, 4)
+
+
+def test_a_rebuild_drops_what_belongs_to_no_case(vault):
+    """A key that was made for a case which never came to be goes a day later, not before."""
+    caller, stores = vault.caller("salma"), vault.stores
+    _casework(vault).open_case(caller, AMINA, {}, "standard")
+    with stores.keyring.writing() as tx:
+        cards.renew(tx, _directory(vault, tx, caller), [new_id()], stores.now())
+    rebuilding = SearchCards(stores, Gate(stores, "passphrase"))
+    assert rebuilding.rebuild(lambda: caller).orphans == 0
+    vault.clock.advance(timedelta(days=2))
+    assert rebuilding.rebuild(lambda: caller).orphans == 1
+    assert len(_entries(vault, caller)[1]) == 1
+
+
+def test_cards_move_when_the_directory_gets_a_successor(vault):
+    """Whoever left opens no card with what they had; everybody else finds as before."""
+    leaver = vault.enrolled("leo", team=vault.team)
+    caller, stores = vault.caller("salma"), vault.stores
+    case = _casework(vault).open_case(caller, AMINA, {}, "standard").case.id
+    old, (before,) = _entries(vault, caller)
+    with stores.keyring.writing() as tx:
+        rotating.rotate(stores, tx, caller, old.group, leaver.id)
+    new, (after,) = _entries(vault, vault.caller("salma"))
+    assert new.group != old.group
+    assert set(_opened(vault, vault.caller("salma"))) == {case.bytes}
+    with pytest.raises(Tampered):
+        crypto_cards.unwrap(crypto_cards.wrapping_key(old.key), new.group, after)
+    assert before != after
+    with stores.keyring.reading() as tx:
+        assert not cards.holds_keys(tx, old.group)

@@ -495,6 +495,18 @@ def _set_partner_key(stage):
     key = base64.b64encode(KEYS.kem + KEYS.sign).decode()
     body = {"key": key, "fingerprint": KEYS.fingerprint}
     return Ask(ids=_partner(stage), body=body, etag='"v1"')
+# --- finding people ------------------------------------------------------------------------------
+
+
+@valid("search")
+def _search(_stage):
+    return Ask(body={"name": "Ondine Obvious-Madeup", "birth_year": 1994})
+
+
+@valid("share_directory")
+def _share_directory(stage):
+    # The setting is off: refused to supervisors with a sentence, and to others for their role.
+    return Ask(ids={"team_id": stage.world.team(NORTH)}, body={})
 
 
 # --- consents and deadlines ----------------------------------------------------------------------

@@ -30,6 +30,8 @@ LEDGER = frozenset(
         # What counts refusals, and keeps for a minute what the ledger gets as one entry.
         "guess",
         "failure",
+        # How often somebody searched this hour.
+        "search_count",
     }
 )
 SEEN = frozenset({"session", "device"})

@@ -42,8 +42,8 @@ EXEMPT = {
 }
 # What may be written although it could not be recorded, each with the reason.
 KEYS_FIRST = {
-    "open_case": ["access_grant", "access_grant_key", "case_key"],
-    "open_cases": ["access_grant", "access_grant_key", "case_key"],
+    "open_case": ["access_grant", "access_grant_key", "card_keys", "case_key"],
+    "open_cases": ["access_grant", "access_grant_key", "card_keys", "case_key"],
     "save_draft": ["access_grant", "access_grant_key"],
     "make_feed": ["access_grant", "access_grant_key"],
     # Power is taken first and recorded until it is; the intent remembers that it must be.

@@ -68,6 +68,12 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "break_glass_closed": ((True, False), ("perhaps",)),
     "ledger_spool": (("/srv/spool", "spool"), ("keys", "keys/spool", ".")),
     "ledger_keys": (([], ["a"]), ("key", [7], ["a"] * 3)),
+    "search_full_phones": ((True, False), ("perhaps",)),
+    "search_papers": ((True, False), ("perhaps",)),
+    "search_regions": (([], ["GB", "FR"]), (["gb"], ["GBR"], "GB")),
+    "search_organisation_wide": ((True, False), ("perhaps",)),
+    "search_per_hour": ((5, 500), (4, 501)),
+    "search_processes": ((0, 16), (-1, 17)),
     "notify_command": (([], ["/usr/local/bin/call"]), ("/bin/call", [7], ["a"] * 17)),
     # Which purposes there are is known to the dictionary, which start-up asks.
     "purposes": (([], ["disability"]), ("disability", [7])),

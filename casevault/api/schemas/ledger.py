@@ -40,6 +40,7 @@ class LedgerEntry(Shape):
     fields: list[str]
     filters: list[str]
     count: int | None
+    query: str | None
     request: str | None
     leaf: str
 
@@ -67,6 +68,7 @@ class LedgerEntry(Shape):
             fields=list(body.fields),
             filters=list(body.filters),
             count=body.count,
+            query=body.query,
             request=body.request,
             leaf=found.entry.leaf_bytes.decode(),
         )
