@@ -495,6 +495,8 @@ def _set_partner_key(stage):
     key = base64.b64encode(KEYS.kem + KEYS.sign).decode()
     body = {"key": key, "fingerprint": KEYS.fingerprint}
     return Ask(ids=_partner(stage), body=body, etag='"v1"')
+
+
 # --- finding people ------------------------------------------------------------------------------
 
 
