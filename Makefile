@@ -9,7 +9,7 @@ JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-all lint types contracts migrations wheel bench faults fuzz \
-        openapi ci clean
+        attack oracle openapi ci clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,7 +32,7 @@ demo: venv ## walk through made-up cases; STEP=n starts there, SERVE=1 leaves th
 test: venv ## the gate: everything but fault injection and slow tests, on SQLite and PostgreSQL
 	$(PYTEST) $(GATE) -n $(JOBS)
 
-test-all: venv ## every test, with branch coverage
+test-all: venv oracle ## every test, with branch coverage
 	$(PYTEST) -n $(JOBS) --cov --cov-report=term-missing:skip-covered
 
 lint: venv ## style, with ruff
@@ -57,6 +57,15 @@ bench: venv ## compare with the plaintext twin; results go to stdout
 
 faults: venv ## kill processes and cut connections at the worst moments
 	$(PYTEST) -m faults
+
+# Without a network the tests that need it skip by name.
+oracle: venv ## install OpenDP, against which our sampler of noise is tested
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-oracle.lock \
+	  || echo "OpenDP cannot be installed here: its tests will be skipped"
+
+attack: venv oracle ## attack published counts: naive ones and ours; results go to stdout
+	$(BIN)/python -m tests.attacks
+	$(PYTEST) tests/attacks -q -rs
 
 fuzz: venv ## property tests with many more examples
 	$(PYTEST) tests/property --hypothesis-profile=fuzz -n $(JOBS)

@@ -35,7 +35,7 @@ class Shares:
 
 # Small organisations need their total more: docs/adr, "The total of a coarse release".
 SHARES = {
-    Tier.COARSE: Shares(Fraction(25, 100), Fraction(30, 100), Fraction(45, 100)),
+    Tier.COARSE: Shares(Fraction(35, 100), Fraction(27, 100), Fraction(38, 100)),
     Tier.FINE: Shares(Fraction(10, 100), Fraction(30, 100), Fraction(60, 100)),
 }
 

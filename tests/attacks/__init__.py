@@ -1,0 +1,1 @@
+"""Our own attacks on published counts: against naive suppression, and against what is shipped."""

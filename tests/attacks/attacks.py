@@ -1,0 +1,211 @@
+"""The attacks. Each gives shares between 0 and 1: how often it learned something exact.
+
+They get only what is published, are scored with the truth, and know the mechanism.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import csr_matrix
+
+from casevault.disclosure.measuring import measure
+from tests.attacks.world import (
+    FLOOR,
+    TABLE,
+    Counts,
+    Person,
+    Published,
+    frozen,
+    naive,
+    noise,
+    release,
+    shipped,
+    truth,
+)
+
+DETAIL = "people/exploitation/age_band/gender"
+SMALL = 50
+
+
+def pinned(published: Published) -> dict[tuple[int, ...], int]:
+    """Return the withheld details that a linear program leaves exactly one value for."""
+    size = int(np.prod(published.shape))
+    places = np.indices(published.shape).reshape(len(published.shape), -1)
+    rows, columns, right = [], [], []
+    for axes, shown in published.margins.items():
+        for place, value in shown.items():
+            if value is not None:
+                inside = np.ones(size, dtype=bool)
+                for axis, index in zip(axes, place, strict=True):
+                    inside &= places[axis] == index
+                cells = np.flatnonzero(inside)
+                rows += [len(right)] * len(cells)
+                columns += cells.tolist()
+                right.append(value)
+    sums = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(right), size))
+    hidden = [place for place, value in published.margins[_all(published)].items() if value is None]
+    found = {}
+    for place in hidden:
+        aim = np.zeros(size)
+        aim[np.ravel_multi_index(place, published.shape)] = 1
+        ends = [
+            linprog(sign * aim, A_eq=sums, b_eq=right, bounds=(0, None), method="highs")
+            for sign in (1, -1)
+        ]
+        if all(end.success for end in ends):
+            low, high = ends[0].fun, -ends[1].fun
+            if high - low < 0.5:
+                found[place] = round((high + low) / 2)
+    return found
+
+
+def _all(published: Published) -> tuple[int, ...]:
+    return tuple(range(len(published.shape)))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an attack got, and what it may get: `limit` is what a guess without data would."""
+
+    naive: float
+    shipped: float
+    limit: float
+
+    @property
+    def held(self) -> bool:
+        """Say whether the attack works on naive publishing and not on what is shipped."""
+        works = self.naive > max(0.03, 2 * self.shipped)
+        return works and self.shipped <= self.limit
+
+
+def reconstruction(crowd: Sequence[Person], seed: int) -> Outcome:
+    """Linear program: small cells (1 to 10) whose exact count it pins down."""
+    made = release(TABLE)
+    snap = frozen(crowd)
+    exact = truth(snap, made)[DETAIL]
+    small = {tuple(map(int, p)) for p in np.argwhere((exact > 0) & (exact < FLOOR))}
+    cells = made.cells(made.measure(snap, noise("lp", seed)))[TABLE]
+    shares = []
+    for published in (naive(exact), shipped(made, TABLE, cells)):
+        claims = pinned(published)
+        shares.append(sum(claims.get(p) == int(exact[p]) for p in small) / len(small))
+    return Outcome(shares[0], shares[1], 0.05)
+
+
+def newcomer(crowd: Sequence[Person], seed: int, tries: int) -> Outcome:
+    """Two releases, one person apart: newcomers whose whole profile is read off the difference.
+
+    A guess without data names the most frequent profile."""
+    made = release(TABLE)
+    hits, blind = [0, 0], 0
+    before = frozen(crowd)
+    old = truth(before, made)[DETAIL].ravel()
+    for n in range(tries):
+        after = frozen([*crowd, crowd[(7 * n + seed) % len(crowd)]])
+        new = truth(after, made)[DETAIL].ravel()
+        place = int(np.argmax(new - old))
+        # Hidden small cells give nothing to the naive attacker either.
+        shown = [np.where((c > 0) & (c < FLOOR), 0, c) for c in (old, new)]
+        change = shown[1] - shown[0]
+        hits[0] += int(change.max() > 0 and int(np.argmax(change)) == place)
+        drawn = [
+            made.estimates(made.measure(s, noise("two", seed, n, i)))[DETAIL].values.ravel()
+            for i, s in enumerate((before, after))
+        ]
+        hits[1] += int(int(np.argmax(drawn[1] - drawn[0])) == place)
+        blind += int(int(np.argmax(old)) == place)
+    return Outcome(hits[0] / tries, hits[1] / tries, _above(blind / tries, tries))
+
+
+def thin_slice(crowd: Sequence[Person], seed: int, tries: int) -> Outcome:
+    """Totals of everybody and of everybody but a small group: how often its size is exact.
+
+    The limit is what noise of that size hits by chance."""
+    made = release(TABLE)
+    rest = [p for p in crowd if p["citizenships"] != ("FJ",)]
+    snaps = [frozen(c) for c in (crowd, rest)]
+    totals = [int(truth(s, made)["people"]) for s in snaps]
+    hits, deviation = 0, 1.0
+    for n in range(tries):
+        found = [
+            made.estimates(made.measure(s, noise("slice", seed, n, i)))["people"]
+            for i, s in enumerate(snaps)
+        ]
+        deviation = found[0].deviation
+        hits += int(found[0].values - found[1].values) == len(crowd) - len(rest)
+    exact = totals[0] - totals[1] == len(crowd) - len(rest)
+    chance = 1 / (deviation * 2 * np.sqrt(np.pi))
+    return Outcome(float(exact), hits / tries, _above(float(chance), tries))
+
+
+def averaging(crowd: Sequence[Person], seed: int, draws: int) -> Outcome:
+    """Asking again: exact cells among those of 11 and more after many looks.
+
+    The naive publisher here draws new noise for whoever asks; the limit is one look."""
+    made = release(TABLE)
+    snap = frozen(crowd)
+    exact = truth(snap, made)
+    flat = exact[DETAIL].ravel()
+    busy = flat >= FLOOR
+    fresh = [
+        measure(made.measurements, exact, noise("again", seed, n))[DETAIL] for n in range(draws)
+    ]
+    stored = made.measure(snap, noise("once", seed))
+    looks = [made.estimates(stored)[DETAIL].values.ravel() for _ in range(draws)]
+    shares = [
+        float((np.rint(np.mean(seen, axis=0)) == flat)[busy].mean())
+        for seen in (fresh, looks, looks[:1])
+    ]
+    return Outcome(*shares)
+
+
+def linkage(crowd: Sequence[Person], seed: int) -> Outcome:
+    """Knowing two of three attributes: small groups of whom the third is certain for everybody."""
+    made = release(TABLE)
+    snap = frozen(crowd)
+    exact = truth(snap, made)[DETAIL]
+    cells = made.cells(made.measure(snap, noise("link", seed)))[TABLE]
+    shares = [_certain(_seen(one), exact) for one in (naive(exact), shipped(made, TABLE, cells))]
+    return Outcome(shares[0], shares[1], 0.02)
+
+
+def _seen(published: Published) -> Counts:
+    """Return the details as numbers; withheld is -1."""
+    found = published.margins[_all(published)]
+    flat = [-1 if found[p] is None else found[p] for p in np.ndindex(published.shape)]
+    return np.array(flat).reshape(published.shape)
+
+
+def _certain(shown: Counts, exact: Counts) -> float:
+    groups = known = 0
+    for axis in range(exact.ndim):
+        held = np.moveaxis(exact, axis, 0).reshape(exact.shape[axis], -1)
+        seen = np.moveaxis(shown, axis, 0).reshape(exact.shape[axis], -1)
+        for group in np.flatnonzero((held.sum(axis=0) > 0) & (held.sum(axis=0) < SMALL)):
+            groups += 1
+            # A zero that is shown rules a value out; what is withheld rules nothing out.
+            possible = np.flatnonzero(seen[:, group] != 0)
+            known += int(len(possible) == 1 and held[possible[0], group] == held[:, group].sum())
+    return known / max(groups, 1)
+
+
+def zeros(crowd: Sequence[Person], seed: int) -> Outcome:
+    """Empty cells that are known to be empty because a zero is shown."""
+    made = release(TABLE)
+    snap = frozen(crowd)
+    exact = truth(snap, made)[DETAIL]
+    cells = made.cells(made.measure(snap, noise("zero", seed)))[TABLE]
+    shares = [
+        float((_seen(one)[exact == 0] == 0).mean())
+        for one in (naive(exact), shipped(made, TABLE, cells))
+    ]
+    return Outcome(shares[0], shares[1], 0.0)
+
+
+def _above(share: float, tries: int) -> float:
+    """Return a limit three deviations above a share of so many tries."""
+    return share + 3 * float(np.sqrt(max(share * (1 - share), 1 / tries) / tries))

@@ -1,0 +1,63 @@
+"""The attacks in short: each works on naive publishing and fails on what is shipped."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.attacks import accuracy, attacks, audit
+from tests.attacks.world import people
+
+CROWD = people(1000, 1)
+
+
+def test_a_linear_program_recovers_hidden_cells_and_not_these():
+    """Naive suppression gives many of them away exactly."""
+    assert attacks.reconstruction(CROWD, 1).held
+
+
+def test_a_newcomer_shows_in_two_exact_releases_and_not_in_two_of_these():
+    """The difference names the newcomer's profile."""
+    assert attacks.newcomer(CROWD, 1, 40).held
+
+
+def test_the_difference_of_two_totals_is_exact_and_not_of_these():
+    """A thin slice between two groups."""
+    assert attacks.thin_slice(CROWD, 1, 60).held
+
+
+def test_fresh_noise_averages_out_and_stored_noise_does_not():
+    """Looking again at what is stored shows the same again."""
+    assert attacks.averaging(CROWD, 1, 64).held
+
+
+def test_a_group_of_one_kind_is_known_and_not_here():
+    """Who knows two attributes of somebody learns the third."""
+    assert attacks.linkage(CROWD, 1).held
+
+
+def test_a_shown_zero_is_a_fact_and_here_is_none():
+    """Nobody of a kind is something about everybody else."""
+    assert attacks.zeros(CROWD, 1).held
+
+
+@pytest.mark.parametrize("case", [audit.people_release, audit.services_release])
+def test_the_audit_does_not_refute_the_claim_and_refutes_less_noise(case):
+    """With 99.9 % confidence; a build with a quarter of the noise is found out."""
+    made = case()
+    claim = audit.claim(made[0])
+    assert audit.lower_bound(made, audit.shipped_build, 800, 1) <= claim
+    assert audit.lower_bound(made, audit.less_noise, 1600, 1) > claim
+
+
+def test_the_audit_refutes_a_forgotten_cap():
+    """Noise for one service, where one person adds five."""
+    made = audit.services_release()
+    assert audit.lower_bound(made, audit.cap_forgotten, 1600, 1) > audit.claim(made[0])
+
+
+def test_errors_are_within_the_figures():
+    """A coarse release of 5,000 people: details 4.2, margins 7.7, the total within its noise."""
+    found = accuracy.errors(people(5000, 3), 20)
+    assert found.detail <= 4.2
+    assert found.margin <= 7.7
+    assert found.total <= 5
