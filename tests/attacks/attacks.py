@@ -174,9 +174,10 @@ def linkage(crowd: Sequence[Person], seed: int) -> Outcome:
 
 
 def _seen(published: Published) -> Counts:
-    """Return the details as numbers; withheld is -1."""
+    """Return the details as numbers, those that a linear program pins too; withheld is -1."""
     found = published.margins[_all(published)]
-    flat = [-1 if found[p] is None else found[p] for p in np.ndindex(published.shape)]
+    known = {**{p: v for p, v in found.items() if v is not None}, **pinned(published)}
+    flat = [known.get(p, -1) for p in np.ndindex(published.shape)]
     return np.array(flat).reshape(published.shape)
 
 
@@ -199,8 +200,9 @@ def zeros(crowd: Sequence[Person], seed: int) -> Outcome:
     snap = frozen(crowd)
     exact = truth(snap, made)[DETAIL]
     cells = made.cells(made.measure(snap, noise("zero", seed)))[TABLE]
+    empty = [tuple(map(int, place)) for place in np.argwhere(exact == 0)]
     shares = [
-        float((_seen(one)[exact == 0] == 0).mean())
+        sum(one.margins[_all(one)][place] == 0 for place in empty) / len(empty)
         for one in (naive(exact), shipped(made, TABLE, cells))
     ]
     return Outcome(shares[0], shares[1], 0.0)

@@ -32,7 +32,7 @@ def test_fresh_noise_averages_out_and_stored_noise_does_not():
 
 def test_a_group_of_one_kind_is_known_and_not_here():
     """Who knows two attributes of somebody learns the third."""
-    assert attacks.linkage(CROWD, 1).held
+    assert attacks.linkage(people(500, 500), 1).held
 
 
 def test_a_shown_zero_is_a_fact_and_here_is_none():
@@ -42,11 +42,11 @@ def test_a_shown_zero_is_a_fact_and_here_is_none():
 
 @pytest.mark.parametrize("case", [audit.people_release, audit.services_release])
 def test_the_audit_does_not_refute_the_claim_and_refutes_less_noise(case):
-    """With 99.9 % confidence; a build with a quarter of the noise is found out."""
+    """With 99.9 % confidence; a build with a sixth of the noise is found out."""
     made = case()
     claim = audit.claim(made[0])
     assert audit.lower_bound(made, audit.shipped_build, 800, 1) <= claim
-    assert audit.lower_bound(made, audit.less_noise, 1600, 1) > claim
+    assert audit.lower_bound(made, audit.less_noise, 1200, 1) > claim
 
 
 def test_the_audit_refutes_a_forgotten_cap():
