@@ -67,7 +67,7 @@ class SealedVessel:
     def begin(self, held: RootMaterial, passphrase: str, profile: KdfProfile) -> None:
         """Write the file with an envelope for this passphrase."""
         keyring, salt = held.keyring_id, fresh_salt()
-        kek = _kek(profile, passphrase, salt, keyring)
+        kek = _kek(profile, passphrase, salt)
         sealed = seal(kek, _place(keyring, profile), self._key.material)
         envelope = Envelope(profile, salt, _NO_PEPPER, sealed)
         self._put(held, b64(envelope.encode()), 1)
@@ -114,14 +114,14 @@ def file_key(place: RootsPlace, passphrase: str) -> RootsKey:
         or len(envelope.salt) != SALT_BYTES
     ):
         raise Tampered(code="roots")
-    kek = _kek(envelope.profile, passphrase, envelope.salt, keyring)
+    kek = _kek(envelope.profile, passphrase, envelope.salt)
     if header(envelope.sealed).key_id != kek.id:
         raise Locked("This is not the passphrase of the root material.", code="roots.passphrase")
     return RootsKey(unseal(kek, _place(keyring, envelope.profile), envelope.sealed).content)
 
 
-def _kek(profile: KdfProfile, passphrase: str, salt: bytes, keyring: UUID) -> Key:
-    info = canonical.encode("casevault/1/roots-kek", keyring)
+def _kek(profile: KdfProfile, passphrase: str, salt: bytes) -> Key:
+    info = canonical.encode("casevault/1/roots-kek")
     return Key(HKDF(SHA256(), KEY_BYTES, None, info).derive(stretch(profile, passphrase, salt)))
 
 

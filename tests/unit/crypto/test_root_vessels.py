@@ -34,6 +34,7 @@ from casevault.crypto.roots import (
     unseal_roots,
 )
 from casevault.crypto.roots import provider as provider_module
+from casevault.crypto.roots import sealed as sealed_module
 from casevault.crypto.roots import token as token_module
 from casevault.crypto.roots.material import decode, encode
 from casevault.crypto.sealing import Key
@@ -270,14 +271,15 @@ def _at(node, path):
     return node, path[-1]
 
 
+@pytest.mark.usefixtures("at_once")
 def test_every_changed_part_of_a_seal_is_found(kept):
     """Each part, at its start and end, cut short, missing and of another kind: never believed."""
     if kept.key is NO_KEY:
         return  # whoever writes a plain file writes what they like: its rows do not open then
     secret, before = PIN if kept.token else PASSPHRASE, kept.place.file.read_bytes()
-    for path in _strings(kept.raw):
+    for path in _strings(json.loads(before)):
         for spoil in (lambda t: _flipped(t, 0), lambda t: _flipped(t, -1), lambda t: t[:-4], str):
-            node, name = _at(raw := kept.raw, path)
+            node, name = _at(raw := json.loads(before), path)
             if spoil is str:
                 node[name] = 7
             elif path[-1] in ("kind", "keyring_id"):
@@ -557,3 +559,164 @@ def test_a_forked_process_opens_its_own_session(hardware):
         check=False,
     )
     assert done.stdout.strip() == "0 3 (1, 2, 3)", done.stderr
+
+
+# --- what tokens and files may do wrong ----------------------------------------------------------
+
+
+class _Lax:
+    """A session with a token that makes keys which can be exported."""
+
+    def __init__(self, session):
+        self._session = session
+
+    def __getattr__(self, name):
+        return getattr(self._session, name)
+
+    def generate_key(self, *arguments, template, **options):
+        import pkcs11
+
+        lax = {pkcs11.Attribute.SENSITIVE: False, pkcs11.Attribute.EXTRACTABLE: True}
+        return self._session.generate_key(*arguments, template=template | lax, **options)
+
+
+def test_a_token_whose_keys_can_leave_is_refused(hardware, monkeypatch):
+    """And the key that it made is destroyed again."""
+    hand, before = _hand(hardware), _keys(hardware)
+    session = hand._open()
+    monkeypatch.setattr(token_module.Token, "_open", lambda _self: _Lax(session))
+    with pytest.raises(Misconfigured) as caught:
+        hand.make_key("lax", b"cv1" + KEYRING.bytes)
+    assert caught.value.code == "roots.token-exports"
+    assert _keys(hardware) == before
+
+
+def test_a_key_that_stays_is_no_destroyed_key(hardware, monkeypatch):
+    """A token that says yes and keeps it: nothing is certified."""
+
+    class Stubborn:
+        def destroy(self):
+            """Do nothing."""
+
+    monkeypatch.setattr(token_module.Token, "_find", lambda *_a: [Stubborn()])
+    with pytest.raises(Busy):
+        _hand(hardware).destroy(b"any")
+
+
+def _library(monkeypatch, error):
+    """Let the library answer with an error when somebody logs in."""
+
+    class Token:
+        def open(self, **_options):
+            raise error
+
+    class Library:
+        def get_token(self, **_options):
+            import pkcs11
+
+            if isinstance(error, pkcs11.MultipleTokensReturned):
+                raise error
+            return Token()
+
+    monkeypatch.setattr(token_module.Token, "_begin", lambda _self: Library())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "code"),
+    [
+        ("PinLocked", Locked, "roots.pin-locked"),
+        ("PinIncorrect", Locked, "roots.pin"),
+        ("MultipleTokensReturned", Misconfigured, "roots.token-label"),
+        ("DeviceError", Busy, "roots.token"),
+    ],
+)
+def test_what_a_token_answers_to_a_log_in(hardware, monkeypatch, name, kind, code):
+    """Each answer is one sentence for whoever can do something about it."""
+    import pkcs11
+
+    _library(monkeypatch, getattr(pkcs11, name)())
+    with pytest.raises(kind) as caught:
+        token_module.Token(hardware.place.module, hardware.place.token, PIN).keys(b"")
+    assert caught.value.code == code
+
+
+def test_a_token_that_is_away_is_not_asked_for_every_request(hardware, monkeypatch):
+    """One try a second: a network token that is down costs each try a time-out."""
+    import pkcs11
+
+    tries = []
+    _library(monkeypatch, pkcs11.DeviceError())
+    begin = token_module.Token._begin
+    monkeypatch.setattr(token_module.Token, "_begin", lambda s: tries.append(1) or begin(s))
+    away = token_module.Token(hardware.place.module, hardware.place.token, PIN)
+    for _ in range(50):
+        with pytest.raises(Busy):
+            away.keys(b"")
+    assert len(tries) == 1
+
+
+def test_an_installation_without_pkcs11_says_so(hardware, monkeypatch):
+    """The extra is optional."""
+    monkeypatch.setitem(sys.modules, "pkcs11", None)
+    token_module._forget()
+    with pytest.raises(Misconfigured) as caught:
+        hardware.again()
+    assert caught.value.code == "roots.no-pkcs11"
+
+
+def test_a_token_that_goes_while_it_opens_something_is_away(hardware, monkeypatch):
+    """An error of a token that no longer shows the key is no tampering."""
+    hand, wrapped = _hand(hardware), token_module.Wrapped(b"k", b"i" * 12, b"c" * 48)
+    import pkcs11
+
+    class Key:
+        def decrypt(self, *_arguments, **_options):
+            raise pkcs11.DeviceError
+
+    shown = iter([[Key()], []])
+    monkeypatch.setattr(token_module.Token, "_find", lambda *_a: next(shown))
+    with pytest.raises(Busy):
+        hand.unwrap(wrapped, b"context")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw.update(key=7),
+        lambda raw: raw.pop("key"),
+        lambda raw: raw.update(epochs=[]),
+        lambda raw: raw.update(epochs={}),
+        lambda raw: raw["epochs"].update({"x": raw["epochs"]["1"]}),
+        lambda raw: raw["epochs"].update({"2": raw["epochs"]["1"]}),
+        lambda raw: raw["epochs"].update({"1": raw["key"]}),
+        lambda raw: raw["epochs"].update({"1": "text"}),
+        lambda raw: raw.update(format=2),
+        lambda raw: raw.update(keyring_id="none"),
+        lambda raw: raw.pop("keyring_id"),
+        lambda raw: raw.update(body="not base64 !"),
+    ],
+)
+def test_a_file_that_names_other_keys_is_not_believed(hardware, change):
+    """Epochs put in each other's place, numbers that are none, parts that are missing."""
+    hardware.rewrite(change)
+    with pytest.raises(Tampered):
+        hardware.again()
+
+
+def test_a_token_that_gives_back_something_else_is_not_believed(hardware, monkeypatch):
+    """32 bytes were wrapped; anything else is no key."""
+    monkeypatch.setattr(token_module.Token, "unwrap", lambda *_a: b"short")
+    with pytest.raises(Tampered):
+        hardware.again()
+
+
+def test_what_a_new_vessel_gives_back_is_compared(tmp_path, monkeypatch):
+    """Before the old one is left: a difference leaves everything as it was."""
+    kept = plain(tmp_path, None)
+    before = kept.place.file.read_bytes()
+    other = decode(create_roots(tmp_path / "other", KEYRING).export())
+    monkeypatch.setattr(sealed_module.SealedVessel, "read", lambda _self: other)
+    with pytest.raises(Tampered):
+        seal_roots(kept.roots, kept.place, PASSPHRASE, SMALL)
+    assert kept.place.file.read_bytes() == before
+    assert kept.roots.epochs() == (1,)

@@ -18,6 +18,7 @@ from casevault.crypto.roots import (
     PRINCIPALS,
     adopt_roots,
     create_roots,
+    discard_roots,
     host_id,
     open_roots,
     write_private,
@@ -364,3 +365,31 @@ def test_nothing_prints_its_secret(tmp_path):
     secrets += [seed for pairs in material.principals.values() for seed in pairs.values()]
     assert_silent(material, *secrets)
     assert_silent(roots, *secrets)
+
+
+def test_material_of_another_keyring_is_not_discarded(tmp_path):
+    """Only what was made for this one; a folder without any is left alone too."""
+    created(tmp_path)
+    discard_roots(tmp_path / "keys", UUID(int=6))
+    assert file_of(tmp_path).exists()
+    discard_roots(tmp_path / "keys", KEYRING)
+    assert not file_of(tmp_path).exists()
+    discard_roots(tmp_path / "keys", KEYRING)
+
+
+def test_principals_have_versions(tmp_path):
+    """Each pair by its number, the newest first; one without any pair is not believed."""
+    roots = created(tmp_path)
+    assert roots.principal_versions("ledger") == (1,)
+    with pytest.raises(KeyUnavailable):
+        roots.principal("ledger", 2)
+    rewrite(tmp_path, lambda raw: raw["principals"].update(ledger={}))
+    with pytest.raises(Tampered):
+        roots.reload()
+
+
+def test_a_copy_without_epochs_is_refused(tmp_path):
+    """It would open nothing."""
+    roots = created(tmp_path)
+    with pytest.raises(ValueError, match="opens nothing"):
+        roots.export(epochs_from=2)
