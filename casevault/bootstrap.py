@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 from casevault.clock import Clock, SystemClock
-from casevault.config import Settings
+from casevault.config import Settings, sqlite_path
 from casevault.crypto import principals as crypto_principals
 from casevault.crypto.credentials import PROFILES, PassphraseKdf
 from casevault.crypto.roots import NO_KEY, RootsKey, RootsPlace, create_roots, open_roots
@@ -69,6 +69,7 @@ from casevault.store.media import Medium
 from casevault.store.months import Months
 from casevault.store.open_sessions import Limits, OpenSessions
 from casevault.store.search_options import SearchOptions
+from casevault.store.space import Space
 from casevault.store.stores import Stores
 from casevault.store.trust import Trust
 from casevault.store.unit_of_work import unit_of_work
@@ -171,7 +172,7 @@ def open_vault(
 ) -> Vault:
     """Open a vault for one process. The caller closes it, and starts the caretaker if it serves."""
     stores = open_stores(settings, clock, key=key, unsettled=unsettled)
-    gate = Gate(stores, settings.minimum_assurance)
+    gate = Gate(stores, settings.minimum_assurance, space(settings))
     kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
     limits = Limits(settings.idle_minutes * 60, settings.absolute_hours * 3600)
     opener = OpenSessions(stores, limits, boot_secret)
@@ -212,7 +213,9 @@ def open_vault(
         ledger_exports=LedgerExports(stores, gate, signer.sign, settings.ledger_origin),
         readiness=Readiness(stores),
         checkpoints=signer,
-        caretaker=Caretaker(stores, signer, Notifier(settings.notify_command).tell),
+        caretaker=Caretaker(
+            stores, signer, Notifier(settings.notify_command).tell, space(settings)
+        ),
     )
 
 
@@ -225,6 +228,13 @@ def search_options(settings: Settings) -> SearchOptions:
         organisation_wide=settings.search_organisation_wide,
         per_hour=settings.search_per_hour,
     )
+
+
+def space(settings: Settings) -> Space:
+    """Return the disks of the stores; a database server's own disk only if it is named."""
+    files = [sqlite_path(settings.data_url), sqlite_path(settings.keyring_url)]
+    folders = [file.parent for file in files if file is not None]
+    return Space(folders if settings.watched_disk is None else [*folders, settings.watched_disk])
 
 
 def checkpoints(settings: Settings, stores: Stores) -> Checkpoints:

@@ -35,6 +35,7 @@ FILE_ONLY = frozenset(
         "ledger_origin",
         "ledger_spool",
         "ledger_keys",
+        "watched_disk",
         "break_glass_closed",
         "search_organisation_wide",
         "search_full_phones",
@@ -58,6 +59,7 @@ _PATH_FIELDS = (
     "runtime_dir",
     "second_medium",
     "ledger_spool",
+    "watched_disk",
     "pkcs11_module",
     "unlock_file",
     "backup_dir",
@@ -90,6 +92,7 @@ _WHAT_TO_DO = {
     "organisation_name": "Choose up to 120 characters.",
     "ledger_origin": "Choose up to 120 characters, like example.org/casevault/2026a.",
     "ledger_spool": "Name the folder that is shared with the signer.",
+    "watched_disk": "Name a folder on the disk of the database server.",
     "ledger_keys": "List the keys that `casevault ledger signer-key` printed.",
     "behind_proxy": "Choose true or false.",
     "closing_needs_approval": "Choose true or false.",
@@ -133,6 +136,8 @@ class Settings(BaseModel):
     # Where another account or machine signs checkpoints, and with which keys; else this host does.
     ledger_spool: Path | None = None
     ledger_keys: tuple[str, ...] = Field(default=(), max_length=2)
+    # A folder on the disk of a PostgreSQL server on this host; SQLite's own are watched anyway.
+    watched_disk: Path | None = None
 
     # An address may hold a password.
     data_url: str = Field(default="sqlite:///var/casevault.db", repr=False)

@@ -12,14 +12,26 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 
+from casevault.domain.room import Room
 from casevault.errors import Busy, CaseVaultError, Tampered
 from casevault.logs import get_logger
-from casevault.store import deadlines, dossiers, failures, intents, private, sweeping, tree
+from casevault.store import (
+    deadlines,
+    dossiers,
+    failures,
+    intents,
+    milestones,
+    private,
+    sweeping,
+    tree,
+)
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.ledger import FAILED, SERVICE, Act
+from casevault.store.space import Space
 from casevault.store.stores import Stores
 
 INTEGRATE_SECONDS = 0.2
+DAY_SECONDS = 86_400
 ROUND_SECONDS = 60.0
 
 
@@ -31,7 +43,9 @@ class Caretaker:
         stores: Stores,
         checkpoints: Checkpoints,
         notify: Callable[[StrEnum, int], None] = lambda _notice, _count: None,
+        space: Space | None = None,
     ) -> None:
+        self._space = space or Space(())
         self._stores = stores
         self._notify = notify
         self._checkpoints = checkpoints
@@ -60,14 +74,39 @@ class Caretaker:
         next_round = time.monotonic() + self.round_seconds
         while not self._stop.wait(INTEGRATE_SECONDS):
             self.integrate()
+            if self._stores.ledger.urgent.is_set():
+                self._stores.ledger.urgent.clear()
+                self._guarded(self._checkpoints.sign)
             if time.monotonic() >= next_round:
                 next_round = time.monotonic() + self.round_seconds
+                self._guarded(self.mark_day)
                 self._guarded(self._checkpoints.sign)
+                self.watch_disk()
                 self._guarded(partial(intents.finish_all, self._stores))
                 self._guarded(partial(failures.record_past, self._stores))
                 self._guarded(self.erase_due)
                 self._guarded(partial(sweeping.sweep, self._stores))
                 self._guarded(self.watch_people)
+
+    def mark_day(self) -> None:
+        """Write one entry a day, so that a log in which nothing happens still gets a checkpoint.
+
+        Whoever holds yesterday's checkpoint can then tell a quiet day from a log that stands still.
+        """
+        stores, now = self._stores, self._stores.now()
+        with stores.keyring.writing() as tx:
+            before = milestones.last(tx, milestones.DAY)
+            if before is not None and now - before < DAY_SECONDS:
+                return
+            milestones.note(tx, milestones.DAY, now)
+        stores.ledger.record(Act("system.day", SERVICE))
+        self.integrate()
+
+    def watch_disk(self) -> None:
+        """Say in the log of the service how little room there is."""
+        found = self._space.room()
+        if found is not Room.PLENTY:
+            get_logger().warning("disk nearly full", code=found.name.lower().replace("_", "-"))
 
     def watch_people(self) -> None:
         """Raise the alarm about what passed its date, call people, drop what is over."""

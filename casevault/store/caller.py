@@ -11,11 +11,13 @@ from uuid import UUID
 
 from casevault.domain import access
 from casevault.domain.access import Decision, Permission, Subject
+from casevault.domain.room import has_room
 from casevault.errors import NotFound, Refused
 from casevault.ids import StaffId
 from casevault.store import ledger
 from casevault.store.keyholder import KeyHolder
 from casevault.store.ledger import Act, Touched
+from casevault.store.space import Space, refused
 from casevault.store.stores import Stores
 
 
@@ -49,9 +51,10 @@ class Caller:
 class Gate:
     """Asks `domain.access` and records what it refuses."""
 
-    def __init__(self, stores: Stores, minimum_assurance: str) -> None:
+    def __init__(self, stores: Stores, minimum_assurance: str, space: Space | None = None) -> None:
         self._stores = stores
         self._minimum = minimum_assurance
+        self._space = space or Space(())
 
     def require(
         self,
@@ -64,8 +67,11 @@ class Gate:
     ) -> Decision:
         """Return the decision if it allows; else record the denial and raise.
 
-        `hide` makes a refusal look like a record that does not exist.
+        `hide` makes a refusal look like a record that does not exist. On a full disk nothing is
+        recorded: that is nobody's denial, and would fill it further.
         """
+        if not has_room(permission, self._space.room()):
+            raise refused()
         decision = access.decide(caller.actor, permission, subject, minimum_assurance=self._minimum)
         if not decision.allowed:
             self.deny(caller, permission, decision.rule, touched)

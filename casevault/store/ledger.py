@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from casevault.crypto.sealing import Place, seal
 from casevault.errors import CaseVaultError, Unrecorded
 from casevault.ids import EntryId, new_id
 from casevault.ledger import entry as ledger_entry
+from casevault.ledger.codes import CODES
 from casevault.ledger.entry import Body, Entity, encode_body, encode_leaf, make_leaf
 from casevault.store import stamps, tables, tree
 from casevault.store.database import Database
@@ -36,6 +37,8 @@ _OUTAGE = frozenset({"store.unavailable", "store.busy", "unrecorded.month"})
 _ADD_ENTRY = insert(tables.ledger_entry)
 _ADD_BODY = insert(tables.ledger_body)
 _ADD_SUBJECT = insert(tables.ledger_subject)
+# Categories and codes after which a checkpoint is signed at once.
+_URGENT = frozenset({"breakglass", "export", "case.erase", "system.tamper", "ledger.retire"})
 FAILED = 8
 REFUSED = 4
 
@@ -105,6 +108,8 @@ class Ledger:
         self._queue_lock = threading.Lock()
         self._commit_lock = threading.Lock()
         self._queue: list[_Waiting] = []
+        # Set when something was committed that wants a checkpoint at once.
+        self.urgent = threading.Event()
         self._begin_as_new_writer()
         # A forked worker must not continue its parent's counters.
         os.register_at_fork(after_in_child=self._begin_as_new_writer)
@@ -183,6 +188,11 @@ class Ledger:
             raise
         return taken
 
+    def announce(self, acts: Iterable[Act]) -> None:
+        """Ask for a checkpoint at once if one of these committed acts wants it."""
+        if any(CODES[act.code] in _URGENT or act.code in _URGENT for act in acts):
+            self.urgent.set()
+
     def rolled_back(self, counters: Sequence[int]) -> None:
         """Remember numbers that were taken for nothing: the next entry names them."""
         with self._counter_lock:
@@ -190,13 +200,18 @@ class Ledger:
 
     def close(self) -> None:
         """Say that this writer ended on purpose."""
-        if self._registered:
-            with self._database.writing() as connection:
-                connection.execute(
-                    update(tables.ledger_writer)
-                    .where(tables.ledger_writer.c.writer == self.writer)
-                    .values(closed=True)
-                )
+        if not self._registered:
+            return
+        if self._skipped:
+            # Nobody comes after it who could name them.
+            with suppress(CaseVaultError):
+                self.record(Act("system.stop", SERVICE))
+        with self._database.writing() as connection:
+            connection.execute(
+                update(tables.ledger_writer)
+                .where(tables.ledger_writer.c.writer == self.writer)
+                .values(closed=True)
+            )
 
     def crashed_writers(self) -> list[str]:
         """Return writers of this host that ended without saying so."""
@@ -240,6 +255,7 @@ class Ledger:
                 acts = [act for waiting in batch for act in waiting.acts]
                 taken = self.append(connection, month, acts)
                 connection.commit()
+            self.announce(acts)
         except CaseVaultError as error:
             self.rolled_back(taken)
             return error
@@ -313,12 +329,7 @@ class Ledger:
 
     @staticmethod
     def _index(connection: Connection, entry_id: UUID, body: Body) -> None:
-        found = {("subject", entity.record) for entity in body.entities}
-        found |= {
-            (kind, value)
-            for kind, value in (("actor", body.actor), ("session", body.session))
-            if value is not None
-        }
+        found = subjects_of(body)
         if found:
             connection.execute(
                 _ADD_SUBJECT,
@@ -355,6 +366,15 @@ def _rule(act: Act) -> str:
     if act.rule.startswith("permit:") and seen & act.actor.broken:
         return "permit:break-glass"
     return act.rule
+
+
+def subjects_of(body: Body) -> set[tuple[str, str]]:
+    """Return the rows by which an entry is searched: (kind, pseudonym)."""
+    found = {("subject", entity.record) for entity in body.entities}
+    for kind, value in (("actor", body.actor), ("session", body.session)):
+        if value is not None:
+            found.add((kind, value))
+    return found
 
 
 def pseudonym(month: MonthKey, kind: str, value: UUID) -> str:

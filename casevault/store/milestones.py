@@ -20,6 +20,9 @@ SETTLED = "settled"
 # Capsule, keyring backup and a data backup were opened with the shares, and nothing kept.
 REHEARSED = "rehearsed"
 
+# A daily entry was written, so that a quiet log gets a checkpoint.
+DAY = "day"
+
 
 def note(tx: KeyringTransaction, kind: str, at: int) -> None:
     """Remember when (Unix seconds) something happened, or up to which number, instead of before."""

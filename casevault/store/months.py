@@ -26,7 +26,6 @@ from casevault.store.keyring import Keyring, KeyringTransaction
 from casevault.store.trust import Trust
 
 COMPARTMENT = "month"
-_KEPT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,13 @@ def of(month: str, object_id: UUID, key: Key) -> MonthKey:
 def name_of(moment: datetime) -> str:
     """Return the month of a moment, as ``2026-11``."""
     return f"{moment:%Y-%m}"
+
+
+def month_before(month: str, count: int = 1) -> str:
+    """Return the month `count` months before a month."""
+    year, number = map(int, month.split("-"))
+    whole = year * 12 + number - 1 - count
+    return f"{whole // 12:04}-{whole % 12 + 1:02}"
 
 
 class Months:
@@ -117,10 +123,10 @@ class Months:
 
     @staticmethod
     def _destroy_old(tx: KeyringTransaction, current: str) -> None:
-        rows = sorted(tx.find(tables.month_key), key=lambda row: str(row.lookup["month"]))
-        for row in rows[:-_KEPT]:
+        oldest = month_before(current)
+        for row in tx.find(tables.month_key):
             object_id = Reader.of(row.content).uuid()
-            if row.lookup["month"] < current:
+            if str(row.lookup["month"]) < oldest:
                 tx.replace(tables.month_key, canonical.encode(object_id, None), **row.lookup)
 
 

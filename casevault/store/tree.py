@@ -184,6 +184,11 @@ def _frontier(size: int, encoded: bytes) -> Frontier:
     return frontier
 
 
+def tile_root(hashes: Sequence[bytes]) -> bytes:
+    """Return the root of a full tile."""
+    return tree.complete_root(hashes)
+
+
 def digest_of(sealed_body: bytes) -> bytes:
     """Return what the tag covers of a sealed body."""
     return macs.sha256(sealed_body)

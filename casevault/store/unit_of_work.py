@@ -27,11 +27,13 @@ class UnitOfWork:
         self._month = month
         self._taken: list[int] = []
         self._committed = False
+        self._acts: list[Act] = []
 
     def record(self, *acts: Act) -> None:
         """Write entries into this transaction."""
         try:
             self._taken += self._ledger.append(self.connection, self._month, acts)
+            self._acts += acts
         except SQLAlchemyError:
             raise Unrecorded() from None
 
@@ -44,6 +46,7 @@ class UnitOfWork:
         except SQLAlchemyError:
             raise Unrecorded() from None
         self._committed = True
+        self._ledger.announce(self._acts)
 
     def finish(self) -> None:
         """Account for the numbers of entries that were rolled back."""
