@@ -9,10 +9,10 @@ JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-all lint types contracts migrations wheel bench faults fuzz \
-        attack oracle openapi ci clean
+        attack oracle example-ledger openapi ci clean
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 venv: .venv/.installed ## make .venv from the lock file (hashes checked)
 
@@ -69,6 +69,9 @@ attack: venv oracle ## attack published counts: naive ones and ours; results go 
 
 fuzz: venv ## property tests with many more examples
 	$(PYTEST) tests/property --hypothesis-profile=fuzz -n $(JOBS)
+
+example-ledger: venv ## make docs/examples/ledger anew: a small log to try a verifier on
+	$(BIN)/python tests/vectors/make_example.py docs/examples/ledger
 
 openapi: venv ## write openapi.json anew
 	$(BIN)/python -m tests.openapi_snapshot --write
