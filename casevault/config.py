@@ -53,7 +53,13 @@ FILE_ONLY = frozenset(
         "machine_backups",
     }
 )
-_URL_FIELDS = ("data_url", "keyring_url", "data_migrator_url", "keyring_migrator_url")
+_URL_FIELDS = (
+    "data_url",
+    "keyring_url",
+    "data_migrator_url",
+    "keyring_migrator_url",
+    "scratch_url",
+)
 _PATH_FIELDS = (
     "keys_dir",
     "runtime_dir",
@@ -108,6 +114,7 @@ _WHAT_TO_DO = {
     "keyring_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
     "data_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
     "keyring_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
+    "scratch_url": "Use a postgresql+psycopg:// address.",
     "log_level": "Choose 'debug', 'info', 'warning' or 'error'.",
     "pkcs11_label": "Give the token's label, up to 32 characters.",
     "machine_backups": 'Give a list of folders, such as machine_backups = ["/home"].',
@@ -159,6 +166,8 @@ class Settings(BaseModel):
     backup_dir: Path | None = None
     # The folder of pg_dump and pg_restore, where they are not in the usual places.
     postgres_programs: Path | None = None
+    # PostgreSQL: another server, by a database there, where `db backup` tries what it made.
+    scratch_url: str | None = Field(default=None, repr=False)
     # Folders that other backups or snapshots of this machine take; `doctor` looks whether they
     # hold what must be in none.
     machine_backups: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from casevault.cli import (
     db,
     demo,
     dictionary,
+    doctor,
     imports,
     init,
     keys,
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 app.command(name="init")(init.init)
 app.command(name="serve")(serve.serve)
+app.command(name="doctor")(doctor.doctor)
 app.add_typer(demo.app, name="demo")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from casevault import host, rebuilding, restoring
 from casevault.cli import shares, unlocking
+from casevault.cli.data_verbs import BACKUP, BackupWish, shown
+from casevault.cli.operating import operate
 from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from
 from casevault.config import Settings
 from casevault.errors import CaseVaultError, Invalid
 from casevault.rebuilding import Proven, Rebuild
 from casevault.restoring import Restore
-from casevault.services.backups import Backups, Source
 from casevault.store import data_backups, media
-from casevault.store.data_backups import Manifest
+from casevault.store.data_backups import moment
 from casevault.store.rebuilding import Copies
 
 _SENTENCE = "take the older keyring"
@@ -29,9 +28,6 @@ _MediumOption = typer.Option(
 
 def backup(
     folder: Path | None = typer.Argument(None, help="Where to (default: backup_dir)."),  # noqa: B008
-    scratch: str | None = typer.Option(
-        None, help="PostgreSQL: another server for the trial, as an address of a database there."
-    ),
     config: Path | None = ConfigOption,
     as_json: bool = JsonOption,
 ) -> None:
@@ -41,22 +37,12 @@ def backup(
     through, then sealed to the backup key and read back. Keep as many as you like, for as long as
     you like. The keyring is not in it: `casevault keys roll` copies that. (operator)
     """
-    settings = settings_from(config)
-    target = folder or settings.backup_dir
-    if target is None:
-        raise Invalid("Name a folder, or set backup_dir.", code="backup.folder")
-    target.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stores = unlocking.open_stores(settings)
-    try:
-        # As the owner of the tables, who alone can create a database for the trial.
-        source = Source(settings.data_url, settings.postgres_programs, scratch or _owner(settings))
-        made = Backups(stores).make(source, target, say)
-    finally:
-        stores.close()
+    wish = BackupWish() if folder is None else BackupWish(str(folder.resolve()))
+    made = operate(settings_from(config), BACKUP, wish)
     if as_json:
-        emit({"path": str(made.path), **_shown(made.manifest)})
+        emit(made)
     else:
-        print(made.path)
+        print(made["path"])
     say("Verified by a restore. Copy it, with backup-key.cv beside it, to another place.")
 
 
@@ -66,11 +52,11 @@ def inspect(file: Path = _FILE, as_json: bool = JsonOption) -> None:
     Say what a backup of the data store says about itself; nothing is opened. (offline)
     """
     with file.open("rb") as source:
-        shown = _shown(data_backups.read_manifest(source))
+        said = shown(data_backups.read_manifest(source))
     if as_json:
-        emit(shown)
+        emit(said)
         return
-    for name, value in shown.items():
+    for name, value in said.items():
         if name != "rows":
             print(f"{name}\t{value}")
 
@@ -97,7 +83,7 @@ def restore(
     with host.sole_service(settings):
         wanted = Restore(file, key, shares.prompted(), set_aside)
         made = restoring.restore(settings, wanted, say, unlocking.key_of(settings))
-    say(f"Restored: the data of {_moment(made.made_at)}. Next: casevault db settle.")
+    say(f"Restored: the data of {moment(made.made_at)}. Next: casevault db settle.")
 
 
 def rebuild(
@@ -146,9 +132,9 @@ def drill(
         emit(
             {
                 "keyring_rows": proven.keyring_rows,
-                "keyring_made_at": _moment(proven.keyring_made_at),
+                "keyring_made_at": moment(proven.keyring_made_at),
                 "epochs": list(proven.epochs),
-                "data": _shown(proven.data),
+                "data": shown(proven.data),
             }
         )
     else:
@@ -174,10 +160,10 @@ def _copies(medium: Path, data: Path) -> Copies:
 def _report(proven: Proven) -> None:
     epochs = ", ".join(map(str, proven.epochs))
     print(f"capsule: opens with these shares; epochs {epochs}")
-    print(f"keyring backup: of {_moment(proven.keyring_made_at)}, {proven.keyring_rows} rows open")
+    print(f"keyring backup: of {moment(proven.keyring_made_at)}, {proven.keyring_rows} rows open")
     rows = dict(proven.data.rows)
     print(
-        f"data backup: of {_moment(proven.data.made_at)}, {rows.get('case_file', 0)} cases,"
+        f"data backup: of {moment(proven.data.made_at)}, {rows.get('case_file', 0)} cases,"
         f" {proven.data.ledger_size} entries of the log; whole"
     )
 
@@ -190,28 +176,3 @@ def _confirm_older() -> None:
     typed: str = typer.prompt(f"Type: {_SENTENCE}", err=True)
     if typed.strip() != _SENTENCE:
         raise Invalid("Not confirmed; nothing was done.", code="rebuild.unconfirmed")
-
-
-def _shown(manifest: Manifest) -> dict[str, Any]:
-    return {
-        "id": str(manifest.id),
-        "organisation": str(manifest.organisation),
-        "made_at": _moment(manifest.made_at),
-        "form": manifest.form.value,
-        "schema": manifest.schema,
-        "program": manifest.program,
-        "epoch": manifest.epoch,
-        "generation": manifest.generation,
-        "ledger_size": manifest.ledger_size,
-        "bytes": manifest.length,
-        "sha256": manifest.digest.hex(),
-        "rows": dict(manifest.rows),
-    }
-
-
-def _moment(at: int) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _owner(settings: Settings) -> str | None:
-    return settings.data_migrator_url

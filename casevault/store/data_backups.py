@@ -102,6 +102,11 @@ class Manifest:
         )
 
 
+def moment(at: int) -> str:
+    """Return a moment (Unix seconds) as people and programs read it."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def describe(
     roots: RootProvider, found: Examined, form: Form, plain: Path, generation: int, now: int
 ) -> Manifest:

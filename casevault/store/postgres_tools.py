@@ -55,7 +55,7 @@ def scratch(url: str) -> Iterator[str]:
     except SQLAlchemyError:
         raise Misconfigured(
             "To try the restore, a database is created and dropped, and this role may not do that."
-            " Give the migrator role CREATEDB, or name another server with --scratch.",
+            " Give the migrator role CREATEDB, or name another server as scratch_url.",
             code="backup.scratch",
         ) from None
     try:

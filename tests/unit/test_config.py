@@ -49,6 +49,7 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "unlock_file": (("/run/casevault/unlock", "x/unlock"), ("keys/u", "var/u", "keyring/u")),
     "backup_dir": (("/media/backups", "backups"), ("var", "keyring/x", "keys/y", ".")),
     "postgres_programs": (("/usr/lib/postgresql/18/bin",), ()),
+    "scratch_url": (("postgresql+psycopg://m@h/postgres",), ("", "http://m@h/postgres")),
     "machine_backups": (([], ["/home", "/srv"]), ("/home", [7])),
     "host": (("127.0.0.1", "::1", "localhost"), (EVERYWHERE, "::", "192.0.2.1", "example.org", "")),
     "port": ((1, 65_535), (0, 65_536, "http")),
