@@ -19,6 +19,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from casevault.config.hints import WHAT_TO_DO
 from casevault.errors import Misconfigured
 
 PREFIX = "CASEVAULT_"
@@ -79,47 +80,6 @@ _ORIGIN = re.compile(r"[a-z0-9.-]+(/[A-Za-z0-9._-]+)+")
 _PASSWORD = re.compile(r"^([\w+]+://[^:/@]*):.*@")
 _PASSWORD_IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&]*")
 _TRUSTED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9.:-]+|\[[0-9A-Fa-f:.]+\]")
-_WHAT_TO_DO = {
-    "idle_minutes": "Choose 1 to 15 minutes: sessions can be made shorter, not longer.",
-    "absolute_hours": "Choose 1 to 10 hours: sessions can be made shorter, not longer.",
-    "kdf_profile": "Choose 'standard' or, for small machines, 'small'.",
-    "minimum_assurance": "Choose 'passphrase' or 'second_factor'.",
-    "root_fingerprint": "Give the 64 hexadecimal digits that `casevault init` printed.",
-    "unfinished": "Put it back as `casevault init` wrote it.",
-    "organisation_id": "Give the UUID that `casevault init` wrote.",
-    "body_limit": "Choose 65,536 to 16,777,216 bytes.",
-    "trusted_hosts": "List the names under which people reach the service.",
-    "port": "Choose 1 to 65,535.",
-    "workers": "Choose 1 to 64 processes.",
-    "threads": "Choose 1 to 64 threads for each process.",
-    "argon2_concurrency": "Choose 1 to 16 passphrases at a time for each process.",
-    "epochs_kept": "Choose 0 to 3 epochs.",
-    "backups_promised_days": "Choose 0 to 3,650 days.",
-    "organisation_name": "Choose up to 120 characters.",
-    "ledger_origin": "Choose up to 120 characters, like example.org/casevault/2026a.",
-    "ledger_spool": "Name the folder that is shared with the signer.",
-    "watched_disk": "Name a folder on the disk of the database server.",
-    "ledger_keys": "List the keys that `casevault ledger signer-key` printed.",
-    "behind_proxy": "Choose true or false.",
-    "closing_needs_approval": "Choose true or false.",
-    "break_glass_closed": "Choose true or false.",
-    "search_full_phones": "Choose true or false.",
-    "search_papers": "Choose true or false.",
-    "search_regions": 'Give a list of countries, such as search_regions = ["GB", "FR"].',
-    "search_organisation_wide": "Choose true or false.",
-    "search_per_hour": "Choose 5 to 500 searches for each person and hour.",
-    "search_processes": "Choose 0 to 16 helper processes for each worker.",
-    "notify_command": 'Give a list of up to 16 words, such as ["/usr/local/bin/call-duty"].',
-    "data_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
-    "keyring_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
-    "data_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
-    "keyring_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
-    "scratch_url": "Use a postgresql+psycopg:// address.",
-    "log_level": "Choose 'debug', 'info', 'warning' or 'error'.",
-    "pkcs11_label": "Give the token's label, up to 32 characters.",
-    "machine_backups": 'Give a list of folders, such as machine_backups = ["/home"].',
-    "purposes": 'Give a list of purposes, such as purposes = ["disability"].',
-}
 
 
 def _runtime_dir() -> Path:
@@ -327,7 +287,7 @@ def _sentence(location: tuple[int | str, ...]) -> str:
     name = str(location[0]) if location else ""
     if name not in Settings.model_fields:
         return "The configuration file has an unknown setting; check the spelling."
-    return f"{name} is not a value that can be used. {_WHAT_TO_DO.get(name, '')}".strip()
+    return f"{name} is not a value that can be used. {WHAT_TO_DO.get(name, '')}".strip()
 
 
 def _unsafe(settings: Settings) -> list[str]:

@@ -1,0 +1,53 @@
+"""What to write instead: one sentence for each setting whose value cannot be used.
+
+Never shows the value, which could be a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+WHAT_TO_DO: Mapping[str, str] = MappingProxyType(
+    {
+        "idle_minutes": "Choose 1 to 15 minutes: sessions can be made shorter, not longer.",
+        "absolute_hours": "Choose 1 to 10 hours: sessions can be made shorter, not longer.",
+        "kdf_profile": "Choose 'standard' or, for small machines, 'small'.",
+        "minimum_assurance": "Choose 'passphrase' or 'second_factor'.",
+        "root_fingerprint": "Give the 64 hexadecimal digits that `casevault init` printed.",
+        "unfinished": "Put it back as `casevault init` wrote it.",
+        "organisation_id": "Give the UUID that `casevault init` wrote.",
+        "body_limit": "Choose 65,536 to 16,777,216 bytes.",
+        "trusted_hosts": "List the names under which people reach the service.",
+        "port": "Choose 1 to 65,535.",
+        "workers": "Choose 1 to 64 processes.",
+        "threads": "Choose 1 to 64 threads for each process.",
+        "argon2_concurrency": "Choose 1 to 16 passphrases at a time for each process.",
+        "epochs_kept": "Choose 0 to 3 epochs.",
+        "backups_promised_days": "Choose 0 to 3,650 days.",
+        "organisation_name": "Choose up to 120 characters.",
+        "ledger_origin": "Choose up to 120 characters, like example.org/casevault/2026a.",
+        "ledger_spool": "Name the folder that is shared with the signer.",
+        "watched_disk": "Name a folder on the disk of the database server.",
+        "ledger_keys": "List the keys that `casevault ledger signer-key` printed.",
+        "behind_proxy": "Choose true or false.",
+        "closing_needs_approval": "Choose true or false.",
+        "break_glass_closed": "Choose true or false.",
+        "search_full_phones": "Choose true or false.",
+        "search_papers": "Choose true or false.",
+        "search_regions": 'Give a list of countries, such as search_regions = ["GB", "FR"].',
+        "search_organisation_wide": "Choose true or false.",
+        "search_per_hour": "Choose 5 to 500 searches for each person and hour.",
+        "search_processes": "Choose 0 to 16 helper processes for each worker.",
+        "notify_command": 'Give a list of up to 16 words, such as ["/usr/local/bin/call-duty"].',
+        "data_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
+        "keyring_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
+        "data_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
+        "keyring_migrator_url": "Use a sqlite:/// or postgresql+psycopg:// address.",
+        "scratch_url": "Use a postgresql+psycopg:// address.",
+        "log_level": "Choose 'debug', 'info', 'warning' or 'error'.",
+        "pkcs11_label": "Give the token's label, up to 32 characters.",
+        "machine_backups": 'Give a list of folders, such as machine_backups = ["/home"].',
+        "purposes": 'Give a list of purposes, such as purposes = ["disability"].',
+    }
+)
