@@ -48,6 +48,7 @@ from casevault.services.partners import Partners
 from casevault.services.readiness import Readiness
 from casevault.services.records import Records
 from casevault.services.recovery import Recovery
+from casevault.services.reissues import Reissues
 from casevault.services.resets import Resets
 from casevault.services.rolls import Rolls
 from casevault.services.rotations import Rotations
@@ -257,6 +258,11 @@ def rolls(settings: Settings, stores: Stores) -> Rolls:
 def rotations(settings: Settings, stores: Stores) -> Rotations:
     """Return what gives keys new versions."""
     return Rotations(stores, settings.backups_promised_days)
+
+
+def reissues(stores: Stores) -> Reissues:
+    """Return what replaces the recovery shares."""
+    return Reissues(stores)
 
 
 def databases(settings: Settings, *, migrator: bool = False) -> tuple[Database, Database]:

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from casevault.cli import key_verbs as verbs
-from casevault.cli import rotating, sealing, shares, unlocking
+from casevault.cli import reissuing, rotating, sealing, shares, unlocking
 from casevault.cli.operating import operate
 from casevault.cli.output import (
     EXIT_PARTIAL,
@@ -33,6 +33,7 @@ from casevault.store.caller import Gate
 app = typer.Typer(help="Example: casevault keys status", no_args_is_help=True)
 app.command(name="rotate")(rotating.rotate)
 app.command(name="retire")(rotating.retire)
+app.command(name="reissue")(reissuing.reissue)
 app.command(name="seal")(sealing.seal)
 app.command(name="unseal")(sealing.unseal)
 

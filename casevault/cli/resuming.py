@@ -85,8 +85,7 @@ def finish(config: Path, *, rehearsal: bool) -> None:
         if rehearsal:
             page.unlink(missing_ok=True)
         elif page.exists():
-            _confirm(page)
-            _see_deleted(page)
+            confirm_on_paper(page)
         else:
             _combine(settings)
     except typer.Abort:
@@ -96,6 +95,12 @@ def finish(config: Path, *, rehearsal: bool) -> None:
     kept = [line for line in lines if not line.startswith(_MARK)]
     write_private(config, ("\n".join(kept) + "\n").encode())
     say("The set-up is finished.")
+
+
+def confirm_on_paper(page: Path) -> None:
+    """Have words of every sheet of a page typed from paper, then the page deleted."""
+    _confirm(page)
+    _see_deleted(page)
 
 
 def _remove(config: Path) -> None:

@@ -153,6 +153,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "key.rotate_failed": "admin",
         "key.month": "system",
         "key.orphan": "system",
+        "key.reissue": "admin",
         "key.retire": "admin",
         "key.roll": "admin",
         "staff.add": "admin",

@@ -63,6 +63,10 @@ class Rolls:
         stores.ledger.record(replace(act, count=done.moved))
         return done
 
+    def check_medium(self) -> None:
+        """Return if a roll would find its medium, else `MediumFault`."""
+        self._medium.require()
+
     def copy(self) -> None:
         """Replace the copies on the medium without rolling: the newest keyring, whenever asked."""
         stores = self._stores

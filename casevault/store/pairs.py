@@ -117,3 +117,5 @@ def _move_one(
             issued_at=stores.now(),
             expires_at=grant.terms.expires_at,
         )
+        for given in grants.of_object(tx, target, [to.id]):
+            stores.trust.check_grant(tx, given)

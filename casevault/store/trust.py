@@ -25,6 +25,7 @@ from casevault.errors import CaseVaultError, Misconfigured, Refused, Tampered
 from casevault.store import grants, principals
 from casevault.store.grants import Grantee
 from casevault.store.keyring import KeyringTransaction
+from casevault.store.principals import Principal
 
 REMEMBERED_SECONDS = 60
 _MAX_REMEMBERED = 10_000
@@ -59,12 +60,43 @@ class Trust:
     def check_root(self, tx: KeyringTransaction) -> None:
         """Refuse a keyring whose root is not the pinned one."""
         roots = principals.groups(tx, PrincipalKind.ROOT)
-        if len(roots) != 1 or roots[0].public.pin != self._root_pin:
+        if len(roots) != 1 or not self._is_root(tx, roots[0]):
             raise Misconfigured(
                 "The root key in the keyring is not the one that `root_fingerprint` pins. Restore"
                 " the right keyring, or the right configuration file.",
                 code="root.fingerprint",
             )
+
+    def present_root(self, tx: KeyringTransaction) -> str:
+        """Return the fingerprint of the root in the keyring: the pinned one, or its successor."""
+        self.check_root(tx)
+        (root,) = principals.groups(tx, PrincipalKind.ROOT)
+        return root.public.pin
+
+    def _is_root(self, tx: KeyringTransaction, root: Principal) -> bool:
+        """Say whether this is the pinned root, or one that it signed for, from hand to hand."""
+        if root.public.pin == self._root_pin:
+            return True
+        found: bool = self._remembered(
+            tx, ("root", root.public.pin), lambda: self._succeeds(tx, root)
+        )
+        return found
+
+    def _succeeds(self, tx: KeyringTransaction, root: Principal) -> bool:
+        stated = [
+            vouch
+            for vouch in principals.vouches_for(tx, root.id)
+            if vouch.statement.kind == PrincipalKind.ROOT.value
+        ]
+        # Keys prove themselves by the fingerprint; whoever states them need not be believed.
+        at = next((v.subject_keys for v in stated if v.subject_keys.pin == self._root_pin), None)
+        seen: set[str] = set()
+        while at is not None and at.pin != root.public.pin:
+            seen.add(at.pin)
+            signer = at
+            following = (v.subject_keys for v in stated if _is_signed_by(v, signer))
+            at = next((keys for keys in following if keys.pin not in seen), None)
+        return at is not None
 
     def scopes(self, tx: KeyringTransaction, subject: UUID, at: int | None = None) -> list[Scope]:
         """Return the scopes that a principal holds at `at` (now by default; Unix seconds)."""
@@ -212,7 +244,7 @@ class Trust:
         if principal is None:
             return ()
         if principal.kind is PrincipalKind.ROOT:
-            if principal.public.pin != self._root_pin:
+            if not self._is_root(tx, principal):
                 return ()
             scope = Scope(kind=PrincipalKind.ROOT.value, roles=(), team=None)
             return (Believed(scope, subject, principal.public, 0, 1 << 62),)
@@ -268,3 +300,11 @@ class Trust:
                 is_revoked=revoked_at is not None,
             )
         return None
+
+
+def _is_signed_by(vouch: Vouch, issuer: PublicKeys) -> bool:
+    try:
+        crypto_vouches.check_signature(vouch, issuer)
+    except CaseVaultError:
+        return False
+    return True

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
+from casevault.cli import sheets
 from tests.builders import ORIGIN, a_vault
 from tests.cli.processes import here
 
@@ -12,6 +17,7 @@ from tests.cli.processes import here
 def vault(sqlite_databases, tmp_path):
     """Give a vault with a configuration file."""
     made = a_vault(sqlite_databases, tmp_path)
+    runtime = Path(tempfile.mkdtemp(prefix="casevault-test-", dir="/dev/shm"))
     config = tmp_path / "casevault.toml"
     values = {
         "organisation_id": made.stores.organisation,
@@ -21,11 +27,13 @@ def vault(sqlite_databases, tmp_path):
         "keys_dir": made.keys_dir,
         "ledger_origin": ORIGIN,
         "second_medium": tmp_path / "medium",
+        "runtime_dir": runtime,
     }
     config.write_text("".join(f'{name} = "{value}"\n' for name, value in values.items()))
     config.chmod(0o600)
     yield made
     made.close()
+    shutil.rmtree(runtime)
 
 
 @pytest.fixture
@@ -35,6 +43,50 @@ def run(vault, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("casevault.cli.rotating.harden_process", lambda: None)
     monkeypatch.setattr("casevault.services.rolls.READERS_SECONDS", 0)
     return lambda *args: here(capsys, *args, "-c", tmp_path / "casevault.toml")
+
+
+@pytest.fixture
+def typed(run, tmp_path, monkeypatch):
+    """Run a command whose secrets are typed; the sheets are looked at and deleted."""
+    monkeypatch.setattr("casevault.cli.reissuing.harden_process", lambda: None)
+    seen = []
+
+    def confirm(page):
+        seen.append(sheets.shares_on(page.read_text()))
+        page.unlink()
+
+    monkeypatch.setattr("casevault.cli.reissuing.confirm_on_paper", confirm)
+
+    def command(*args, shares=()):
+        lines = iter(shares)
+        monkeypatch.setattr("typer.prompt", lambda *_, **__: next(lines))
+        return run(*args)
+
+    return command, seen
+
+
+def test_shares_are_replaced_and_the_new_root_is_pinned(vault, typed, tmp_path):
+    """Not without a medium; then the old set is refused, and nothing shows a word."""
+    command, seen = typed
+    config, old = tmp_path / "casevault.toml", vault.outcome.shares[:2]
+    numbers = ("--threshold", "2", "--shares", "3")
+    missing = command("keys", "reissue", *numbers, shares=old)
+    assert (missing.code, seen) == (3, [])
+    assert vault.outcome.root_pin in config.read_text()
+    assert command("keys", "roll", "--new-medium").code == 0
+    done = command("keys", "reissue", *numbers, shares=old)
+    assert done.code == 0, done.err
+    (pages,) = seen
+    assert len(pages) == 3
+    for words in pages:
+        assert " ".join(words[:2]) not in done.out + done.err
+    assert vault.outcome.root_pin not in config.read_text()
+    assert command("keys", "drill", shares=old).code == 1
+    fresh = [" ".join(words) for words in pages[:2]]
+    assert command("keys", "drill", shares=fresh).code == 0
+    assert command("keys", "rotate", "organisation", shares=fresh).out == (
+        "organisation: version 2; 0 moved.\n"
+    )
 
 
 def test_rolls_need_their_medium(vault, run):

@@ -80,8 +80,14 @@ def test_no_role_is_in_both_the_auditors_and_a_team():
         assert group is PrincipalKind.AUDITORS or not roles & auditors
 
 
-def test_recovery_grants_cases_and_groups_and_nothing_else():
-    """What the shares open, they may give; not months of the log, not what is private."""
+def test_recovery_grants_what_it_holds_and_nothing_else():
+    """What the shares open, they may give: else new shares could not open it. Nothing private."""
     recovery = [Scope("recovery", (), None)]
     given = {kind for kind in ObjectKind if may_grant(recovery, kind, None)}
-    assert given == {ObjectKind.CASE, ObjectKind.GROUP}
+    assert given == {
+        ObjectKind.CASE,
+        ObjectKind.GROUP,
+        ObjectKind.MONTH,
+        ObjectKind.DUTY,
+        ObjectKind.BREAK_GLASS,
+    }
