@@ -5,7 +5,7 @@ Each field says what it is for; a field that no document names cannot be stored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -44,11 +44,19 @@ class Field:
     low: int = 0
     high: int = 0
     htcds: str = ""
+    # Which category of data it is (`data_category`): what consents and referrals are about.
+    category: str = ""
     # Written by the service itself and never taken from an input.
     system: bool = False
 
 
 _T = Type
+
+
+def _of(category: str, *fields: Field) -> tuple[Field, ...]:
+    return tuple(replace(field, category=category) for field in fields)
+
+
 _NAME_PARTS = (
     Field("given", purpose="To address and to find the person"),
     Field("family", purpose="To find the person"),
@@ -70,22 +78,41 @@ _PAPERS = (
 )
 
 IDENTITY = (
-    Field("name_to_use", purpose="How the person wants to be called", required=True),
-    Field("pronoun", purpose="How the person wants to be spoken of"),
-    Field("names", _T.GROUP, "To find the person again", many=True, fields=_NAME_PARTS),
-    Field("aliases", purpose="Names under which others know them", many=True),
-    Field("spellings", purpose="Names in other scripts and spellings", many=True),
-    Field("age", _T.INTEGER, "Safeguards for minors", low=0, high=120, htcds="Age"),
-    Field("birth_year", _T.INTEGER, "Safeguards, when the age is not known", low=1900, high=2100),
-    Field("age_band", _T.CODE, "Safeguards, when only a band is known", codes="age_band"),
-    Field("gender", _T.CODE, "Fitting services", codes="gender", htcds="Gender"),
-    Field("citizenships", _T.COUNTRY, "Consular and legal help", many=True, htcds="Citizenship"),
-    Field("languages", _T.LANGUAGE, "To be understood", many=True, htcds="PrimaryLanguage"),
-    Field("interpreter_needed", _T.YES_NO, "To be understood"),
-    Field("safe_contact", _T.GROUP, "To reach them without harm", fields=_SAFE_CONTACT),
-    Field("phones", _T.PHONE, "To reach them", many=True, htcds="Phone"),
-    Field("address", _T.LONG, "Where they can be found, if that is safe to write"),
-    Field("papers", _T.GROUP, "Residence and protection", many=True, fields=_PAPERS),
+    *_of(
+        "name",
+        Field("name_to_use", purpose="How the person wants to be called", required=True),
+        Field("pronoun", purpose="How the person wants to be spoken of"),
+        Field("names", _T.GROUP, "To find the person again", many=True, fields=_NAME_PARTS),
+        Field("aliases", purpose="Names under which others know them", many=True),
+        Field("spellings", purpose="Names in other scripts and spellings", many=True),
+    ),
+    *_of(
+        "age_and_gender",
+        Field("age", _T.INTEGER, "Safeguards for minors", low=0, high=120, htcds="Age"),
+        Field(
+            "birth_year", _T.INTEGER, "Safeguards, when the age is not known", low=1900, high=2100
+        ),
+        Field("age_band", _T.CODE, "Safeguards, when only a band is known", codes="age_band"),
+        Field("gender", _T.CODE, "Fitting services", codes="gender", htcds="Gender"),
+    ),
+    *_of(
+        "origin_and_languages",
+        Field(
+            "citizenships", _T.COUNTRY, "Consular and legal help", many=True, htcds="Citizenship"
+        ),
+        Field("languages", _T.LANGUAGE, "To be understood", many=True, htcds="PrimaryLanguage"),
+        Field("interpreter_needed", _T.YES_NO, "To be understood"),
+    ),
+    *_of(
+        "contact",
+        Field("safe_contact", _T.GROUP, "To reach them without harm", fields=_SAFE_CONTACT),
+        Field("phones", _T.PHONE, "To reach them", many=True, htcds="Phone"),
+        Field("address", _T.LONG, "Where they can be found, if that is safe to write"),
+    ),
+    *_of(
+        "papers",
+        Field("papers", _T.GROUP, "Residence and protection", many=True, fields=_PAPERS),
+    ),
 )
 
 _EVENTS = (
@@ -125,15 +152,36 @@ _IMPORTED = (
 )
 
 PROFILE = (
-    Field("presenting_situation", _T.LONG, "What the person came with"),
-    Field("trafficking_status", _T.CODE, "Which rights apply", codes="trafficking_status"),
-    Field("risk_level", _T.CODE, "How urgent it is", codes="risk_level"),
-    Field("risk_reasons", _T.LONG, "What the danger is"),
-    Field("needs", _T.CODE, "Which services to look for", many=True, codes="service_type"),
-    Field("history", _T.GROUP, "Claims, needs, prevention", many=True, fields=_EVENTS),
-    Field("perpetrators", _T.GROUP, "Safety", many=True, fields=_PERPETRATORS),
-    Field("disability", _T.GROUP, "Barriers", fields=_WASHINGTON, switch="disability"),
-    Field("plan", _T.GROUP, "What was agreed with the person", many=True, fields=_GOALS),
+    *_of(
+        "situation_and_needs",
+        Field("presenting_situation", _T.LONG, "What the person came with"),
+        Field("trafficking_status", _T.CODE, "Which rights apply", codes="trafficking_status"),
+    ),
+    *_of(
+        "risk",
+        Field("risk_level", _T.CODE, "How urgent it is", codes="risk_level"),
+        Field("risk_reasons", _T.LONG, "What the danger is"),
+    ),
+    *_of(
+        "situation_and_needs",
+        Field("needs", _T.CODE, "Which services to look for", many=True, codes="service_type"),
+    ),
+    *_of(
+        "history",
+        Field("history", _T.GROUP, "Claims, needs, prevention", many=True, fields=_EVENTS),
+    ),
+    *_of(
+        "risk",
+        Field("perpetrators", _T.GROUP, "Safety", many=True, fields=_PERPETRATORS),
+    ),
+    *_of(
+        "disability",
+        Field("disability", _T.GROUP, "Barriers", fields=_WASHINGTON, switch="disability"),
+    ),
+    *_of(
+        "plan_and_services",
+        Field("plan", _T.GROUP, "What was agreed with the person", many=True, fields=_GOALS),
+    ),
     Field("unlisted", _T.YES_NO, "No search card: at high risk, through the supervisor only"),
     Field(
         "imported",

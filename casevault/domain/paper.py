@@ -26,7 +26,10 @@ thead th { border-bottom: 0.3mm solid #000; padding-bottom: 2mm }
 .head { display: flex; gap: 5mm; margin-top: 2mm }
 .head span { flex: 1; border-bottom: 0.2mm solid #000; padding-bottom: 7mm; font-size: 8pt }
 .field { margin: 3mm 0; break-inside: avoid }
-.label { font-weight: bold }
+.label, dt { font-weight: bold }
+dl { margin: 0 }
+dt { margin-top: 2mm; break-after: avoid }
+dd { margin-inline-start: 6mm }
 .help, .hint { font-size: 9pt; color: #333 }
 .line { border-bottom: 0.2mm solid #000; height: 8mm }
 .short { display: inline-block; width: 45mm }

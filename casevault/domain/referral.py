@@ -1,0 +1,170 @@
+"""Referrals: the states they go through, and what may leave with one.
+
+What is disclosed is what the consents cover, what the service needs and what the caseworker ticked,
+all three at once. Pure; the bytes that leave are made here, so that a preview shows exactly them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from casevault.domain import consent, dictionary
+from casevault.domain.casefile import DocumentKind
+from casevault.domain.consent import Answer, Disclosure, Ground, Purpose
+from casevault.errors import Conflict
+
+FORMAT = "casevault/referral/1"
+# The documents of which a referral may carry fields.
+SOURCES = (DocumentKind.IDENTITY.value, DocumentKind.PROFILE.value)
+
+
+class ReferralState(StrEnum):
+    """How far a referral is."""
+
+    DRAFT = "draft"
+    CONSENTED = "consented"
+    SENT = "sent"
+    RECEIVED = "received"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    RECALLED = "recalled"
+
+
+_S = ReferralState
+_ANSWERS = frozenset({_S.ACCEPTED, _S.DECLINED})
+_ENDS = frozenset({_S.EXPIRED, _S.RECALLED})
+_TRANSITIONS: Mapping[ReferralState, frozenset[ReferralState]] = MappingProxyType(
+    {
+        _S.DRAFT: frozenset({_S.CONSENTED, _S.RECALLED}),
+        # Back to a draft when a consent ends before anything was sent.
+        _S.CONSENTED: frozenset({_S.SENT, _S.DRAFT, _S.RECALLED}),
+        _S.SENT: frozenset({_S.RECEIVED}) | _ANSWERS | _ENDS,
+        _S.RECEIVED: _ANSWERS | _ENDS,
+        _S.ACCEPTED: frozenset({_S.COMPLETED, _S.DECLINED, _S.RECALLED}),
+        _S.DECLINED: frozenset(),
+        _S.COMPLETED: frozenset(),
+        _S.EXPIRED: frozenset(),
+        _S.RECALLED: frozenset(),
+    }
+)
+# A recipient who has not answered yet; what a withdrawn consent stops.
+OPEN = frozenset({_S.DRAFT, _S.CONSENTED, _S.SENT, _S.RECEIVED, _S.ACCEPTED})
+
+_ALWAYS = frozenset({"name", "contact"})
+_PERSON = _ALWAYS | {"age_and_gender", "origin_and_languages"}
+# What each service needs to help, at the most. Nothing else leaves, whatever was agreed to.
+NEEDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "safehouse": _PERSON | {"situation_and_needs", "risk", "disability"},
+        "health_medical": _PERSON | {"situation_and_needs", "disability"},
+        "psychosocial": _PERSON | {"situation_and_needs", "risk", "history", "disability"},
+        "police_other": _PERSON | {"papers", "situation_and_needs", "risk", "history"},
+        "legal_assistance": _PERSON | {"papers", "situation_and_needs", "risk", "history"},
+        "livelihoods": _PERSON | {"situation_and_needs", "disability", "plan_and_services"},
+        "child_protection": _PERSON | {"situation_and_needs", "risk", "history", "disability"},
+        "family_mediation": _PERSON | {"situation_and_needs", "risk"},
+        "family_reunification": _PERSON | {"papers", "situation_and_needs", "risk"},
+        "education": _PERSON | {"disability", "plan_and_services"},
+        "non_food_items": _ALWAYS | {"age_and_gender"},
+        "water_sanitation": _ALWAYS,
+        "registration": _PERSON | {"papers"},
+        "food": _ALWAYS,
+        "other": _PERSON | {"situation_and_needs"},
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What leaves with a referral: fields by document, and why every other category stays."""
+
+    service: str
+    answer: Answer
+    fields: Mapping[str, Mapping[str, Any]] = field(repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The dotted names of the fields, for the ledger: never their values."""
+        return tuple(
+            f"{document}.{name}"
+            for document in sorted(self.fields)
+            for name in self.fields[document]
+        )
+
+
+def moved(state: ReferralState, target: ReferralState) -> ReferralState:
+    """Return the next state; one that cannot follow is a `Conflict`."""
+    if target not in _TRANSITIONS[state]:
+        raise Conflict("The referral cannot go there from here.", code="referral.transition")
+    return target
+
+
+def is_overdue(state: ReferralState, answer_by: str | None, today: date) -> bool:
+    """Say whether the recipient should have answered by now."""
+    waits = state in (_S.SENT, _S.RECEIVED)
+    return waits and answer_by is not None and date.fromisoformat(answer_by) < today
+
+
+def manifest(
+    service: str,
+    ticked: Iterable[str],
+    recipient: str,
+    documents: Mapping[str, Mapping[str, Any]],
+    grounds: Iterable[Ground],
+    today: date,
+    *,
+    abroad: bool = False,
+) -> Manifest:
+    """Return what may leave today: consent ∩ need ∩ ticked, of the documents that are given."""
+    asked = frozenset(ticked)
+    wanted = asked & NEEDS[service]
+    answer = consent.decide(Disclosure(Purpose.REFERRAL, wanted, recipient, abroad), grounds, today)
+    unneeded = dict.fromkeys(sorted(asked - wanted), "referral.not-needed")
+    found = Answer(answer.allowed, answer.grounds, {**answer.refused, **unneeded}, answer.rule)
+    return Manifest(service, found, fields_in(documents, answer.allowed))
+
+
+def fields_in(
+    documents: Mapping[str, Mapping[str, Any]], categories: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    """Return the fields of documents that are of these categories, in the dictionary's order."""
+    wanted = frozenset(categories)
+    found: dict[str, dict[str, Any]] = {}
+    for document in SOURCES:
+        content = documents.get(document, {})
+        inside = {
+            one.name: content[one.name]
+            for one in dictionary.fields_of(document)
+            if one.category in wanted and one.name in content
+        }
+        if inside:
+            found[document] = inside
+    return found
+
+
+def referral_json(found: Manifest, letter: Mapping[str, Any], sender: str, reference: str) -> bytes:
+    """Return the referral as its recipient reads it by machine: UTF-8 JSON, keys sorted.
+
+    `letter` holds the referral's own fields (urgency, reason, answer_by, safe_contact);
+    `reference` is a random name for this referral alone, never an id of ours.
+    """
+    asked = {name: letter[name] for name in ("urgency", "reason", "answer_by") if name in letter}
+    if "safe_contact" in letter and "contact" in found.answer.allowed:
+        asked["safe_contact"] = letter["safe_contact"]
+    content = {
+        "format": FORMAT,
+        "reference": reference,
+        "from": sender,
+        "service": found.service,
+        **asked,
+        **{document: dict(inside) for document, inside in found.fields.items()},
+    }
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1).encode()

@@ -1,0 +1,35 @@
+"""A referral as its recipient reads it: one HTML page in their language, printable, no script."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+
+from casevault.domain import rendering, vocabulary
+from casevault.domain.referral import SOURCES
+
+_LETTER = ("urgency", "reason", "answer_by", "safe_contact")
+
+
+def referral_html(packed: bytes, language: str, style_href: str | None = None) -> str:
+    """Return the page of a referral, made from the very bytes that leave (`referral_json`)."""
+    content = json.loads(packed)
+    title = vocabulary.form_text("form.referral", language)
+    head = (
+        f"<p><strong>{_text('referral.from', language)}</strong>"
+        f" <bdi>{escape(content['from'])}</bdi></p>\n"
+        f"<p><strong>{_text('referral.reference', language)}</strong>"
+        f' <bdi dir="ltr">{escape(content["reference"])}</bdi></p>\n'
+        f'<p class="keep">{_text("referral.keep", language)}</p>\n'
+    )
+    asked = {"service": content["service"]} | {n: content[n] for n in _LETTER if n in content}
+    parts = [rendering.document("referral", asked, language)]
+    for document in SOURCES:
+        if document in content:
+            section = f"<h2>{_text(f'section.{document}', language)}</h2>\n"
+            parts.append(section + rendering.document(document, content[document], language))
+    return rendering.page(title, head + "".join(parts), language, style_href)
+
+
+def _text(name: str, language: str) -> str:
+    return escape(vocabulary.form_text(name, language))

@@ -1,0 +1,203 @@
+"""Referrals: which states follow which; nothing leaves that consent, need or tick left out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import date
+from html import escape
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from casevault.domain import dictionary, referral, rendering, vocabulary
+from casevault.domain.consent import CONSENT, Ground, Purpose
+from casevault.domain.referral import NEEDS, OPEN, SOURCES, ReferralState, manifest, moved
+from casevault.domain.referral_page import referral_html
+from casevault.errors import Conflict
+
+TODAY = date(2026, 11, 26)
+SHELTER = "Made-Up House of Calm"
+CATEGORIES = vocabulary.code_list("data_category")
+SERVICES = vocabulary.code_list("service_type")
+IDENTITY = {
+    "name_to_use": "Ondine <Obvious> Madeup",
+    "age": 30,
+    "languages": ["fr"],
+    "safe_contact": {"who": "Aunt & Co", "how": "call"},
+    "phones": ["+390000000001"],
+    "papers": [{"kind": "passport", "number": "X1"}],
+}
+PROFILE = {
+    "presenting_situation": "Made up:\nfirst line",
+    "risk_level": "high",
+    "history": [{"type": "Transit", "country": "IT"}],
+    "plan": [{"goal": "to weld", "state": "open"}],
+    "unlisted": True,
+}
+DOCUMENTS = {"identity": IDENTITY, "profile": PROFILE}
+
+
+def a_consent(categories, recipient=SHELTER, purpose=Purpose.REFERRAL):
+    """Return a consent of this week."""
+    return Ground(
+        UUID(int=1),
+        CONSENT,
+        purpose,
+        frozenset(categories),
+        frozenset({recipient.casefold()}),
+        date(2026, 11, 20),
+        date(2026, 12, 20),
+    )
+
+
+def test_every_field_has_a_category_or_never_leaves():
+    """What marks a case inside the organisation is nobody else's business."""
+    without = {
+        f"{document}.{one.name}"
+        for document in SOURCES
+        for one in dictionary.fields_of(document)
+        if one.category not in CATEGORIES
+    }
+    assert without == {"profile.unlisted", "profile.imported"}
+
+
+def test_every_service_says_what_it_needs():
+    """In categories that there are; nobody needs everything."""
+    assert set(NEEDS) == set(SERVICES)
+    for needed in NEEDS.values():
+        assert needed < set(CATEGORIES)
+
+
+@given(
+    st.sampled_from(SERVICES),
+    st.frozensets(st.sampled_from(CATEGORIES)),
+    st.lists(
+        st.builds(
+            a_consent,
+            st.frozensets(st.sampled_from(CATEGORIES)),
+            st.sampled_from((SHELTER, "Another made-up house")),
+            st.sampled_from(Purpose),
+        ),
+        max_size=4,
+    ),
+    st.booleans(),
+)
+def test_nothing_outside_the_intersection_leaves(service, ticked, grounds, abroad):
+    """Consent, need and tick, all three, for every field of the bytes that leave."""
+    found = manifest(service, ticked, SHELTER, DOCUMENTS, grounds, TODAY, abroad=abroad)
+    packed = referral.referral_json(found, {"safe_contact": {"who": "x"}}, "Us", "r-1")
+    content = json.loads(packed)
+    given_by = {
+        purpose: {
+            category
+            for ground in grounds
+            if ground.purpose is purpose and SHELTER.casefold() in ground.recipients
+            for category in ground.categories
+        }
+        for purpose in (Purpose.REFERRAL, Purpose.CROSS_BORDER)
+    }
+    may = ticked & NEEDS[service] & given_by[Purpose.REFERRAL]
+    may &= given_by[Purpose.CROSS_BORDER] if abroad else may
+    category_of = {
+        (document, one.name): one.category
+        for document in SOURCES
+        for one in dictionary.fields_of(document)
+    }
+    left = {
+        category_of[document, name] for document in SOURCES for name in content.get(document, {})
+    }
+    assert left <= may
+    assert ("safe_contact" in content) <= ("contact" in may)
+    # And nothing is held back that all three allow.
+    for document in SOURCES:
+        for name in DOCUMENTS[document]:
+            allowed = category_of[document, name] in may
+            assert (name in content.get(document, {})) == allowed
+    assert set(content) <= {
+        "format", "reference", "from", "service", "safe_contact", *SOURCES,
+    }  # fmt: skip
+    assert found.answer.allowed | found.answer.refused.keys() == ticked
+
+
+def test_what_is_not_needed_says_so():
+    """The caseworker sees why a ticked category stays."""
+    found = manifest("food", {"name", "history"}, SHELTER, DOCUMENTS, [], TODAY)
+    assert found.answer.refused == {"name": "consent.none", "history": "referral.not-needed"}
+    assert found.names == ()
+
+
+def test_the_ledger_gets_names():
+    """Of fields, by document."""
+    found = manifest("food", {"name"}, SHELTER, DOCUMENTS, [a_consent({"name"})], TODAY)
+    assert found.names == ("identity.name_to_use",)
+
+
+def test_every_transition_is_in_the_table():
+    """Others are refused; what has ended stays so."""
+    allowed = set()
+    for state, target in itertools.product(ReferralState, repeat=2):
+        try:
+            assert moved(state, target) is target
+        except Conflict:
+            continue
+        allowed.add((state.value, target.value))
+    assert ("draft", "sent") not in allowed
+    assert ("consented", "sent") in allowed
+    assert ("sent", "recalled") in allowed
+    ended = {"declined", "completed", "expired", "recalled"}
+    assert {state for state, _ in allowed} == {s.value for s in ReferralState} - ended
+    assert {state.value for state in OPEN} == {s.value for s in ReferralState} - ended
+
+
+@pytest.mark.parametrize(
+    ("state", "answer_by", "expected"),
+    [
+        ("sent", "2026-11-25", True),
+        ("received", "2026-11-25", True),
+        ("sent", "2026-11-26", False),
+        ("sent", None, False),
+        ("accepted", "2026-11-25", False),
+        ("draft", "2026-11-25", False),
+    ],
+)
+def test_what_is_not_answered_in_time_is_overdue(state, answer_by, expected):
+    """On the day itself it is not late."""
+    assert referral.is_overdue(ReferralState(state), answer_by, TODAY) is expected
+
+
+@pytest.mark.parametrize("language", vocabulary.LANGUAGES)
+def test_the_page_says_what_the_bytes_say(language):
+    """In the recipient's language and direction, escaped, with nothing that is not in the bytes."""
+    every = frozenset(CATEGORIES)
+    found = manifest("legal_assistance", every, SHELTER, DOCUMENTS, [a_consent(every)], TODAY)
+    letter = {"urgency": "today", "safe_contact": {"who": "Aunt", "how": "never"}}
+    page = referral_html(referral.referral_json(found, letter, "Us <b>", "r-1"), language)
+    assert f'dir="{"rtl" if language == "ar" else "ltr"}"' in page
+    assert "Ondine &lt;Obvious&gt; Madeup" in page
+    assert "Us &lt;b&gt;" in page
+    assert '<bdi dir="ltr">+390000000001</bdi>' in page
+    assert "Made up:<br>first line" in page
+    assert "to weld" not in page
+    assert escape(vocabulary.code_label("urgency", "today", language)) in page
+    assert "<script" not in page
+
+
+def test_a_page_links_its_style_or_brings_it_along():
+    """On a screen it is a file of ours, in a saved page it is inside."""
+    assert "<style>" in rendering.page("t", "", "en")
+    linked = rendering.page("t", "", "en", "/style.css")
+    assert '<link rel="stylesheet" href="/style.css">' in linked
+    assert "<style>" not in linked
+
+
+def test_only_what_is_filled_is_rendered():
+    """An empty document is nothing; a plain no is something."""
+    assert rendering.document("identity", {"aliases": []}, "en") == ""
+    shown = rendering.fields("identity", ["interpreter_needed"], {
+        "interpreter_needed": False, "name_to_use": "x",
+    }, "en")  # fmt: skip
+    assert "<dd>No</dd>" in shown
+    assert "Name to use" not in shown
