@@ -54,6 +54,7 @@ wheel: venv ## build the wheel, install it elsewhere, run the gate against it
 
 bench: venv ## compare with the plaintext twin; results go to stdout
 	$(BIN)/python benchmarks/bench.py
+	PYTHONPATH=. $(BIN)/python benchmarks/watch.py
 
 faults: venv ## kill processes and cut connections at the worst moments
 	$(PYTEST) -m faults

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from casevault.clock import Clock, SystemClock
 from casevault.config import Settings, sqlite_path
@@ -16,6 +17,8 @@ from casevault.crypto import principals as crypto_principals
 from casevault.crypto.credentials import PROFILES, PassphraseKdf
 from casevault.crypto.roots import NO_KEY, RootsKey, RootsPlace, create_roots, open_roots
 from casevault.domain.dictionary import Dictionary
+from casevault.domain.watching import limits as watching_limits
+from casevault.errors import Invalid, Misconfigured
 from casevault.host import named, new_boot_secret
 from casevault.services.accounts import Accounts
 from casevault.services.approvals import Approvals
@@ -50,13 +53,16 @@ from casevault.services.records import Records
 from casevault.services.recovery import Recovery
 from casevault.services.reissues import Reissues
 from casevault.services.resets import Resets
+from casevault.services.reviewing import Reviewing
 from casevault.services.rolls import Rolls
 from casevault.services.rotations import Rotations
 from casevault.services.search import Search
 from casevault.services.search_cards import SearchCards
 from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
+from casevault.services.sign_offs import SignOffs
 from casevault.services.transitions import Transitions
+from casevault.services.watching import Watch
 from casevault.services.worklist import Worklists
 from casevault.store import identity, intents, migrate, people, spool, tree
 from casevault.store.caller import Gate
@@ -109,6 +115,9 @@ class Vault:
     search: Search
     search_cards: SearchCards
     ledger_exports: LedgerExports
+    reviewing: Reviewing
+    sign_offs: SignOffs
+    watch: Watch
     readiness: Readiness
     checkpoints: Checkpoints
     caretaker: Caretaker
@@ -180,6 +189,7 @@ def open_vault(
     signer = checkpoints(settings, stores)
     helpers = Helpers(settings.data_url, settings.search_processes)
     finder = Finder(stores, helpers if settings.search_processes else None)
+    notifier, watching = Notifier(settings.notify_command), watch(settings, stores)
     return Vault(
         settings=settings,
         stores=stores,
@@ -214,9 +224,10 @@ def open_vault(
         ledger_exports=LedgerExports(stores, gate, signer.sign, settings.ledger_origin),
         readiness=Readiness(stores),
         checkpoints=signer,
-        caretaker=Caretaker(
-            stores, signer, Notifier(settings.notify_command).tell, space(settings)
-        ),
+        reviewing=Reviewing(stores, gate, signer.sign),
+        sign_offs=SignOffs(stores, gate, signer.sign, settings.ledger_origin),
+        watch=watching,
+        caretaker=Caretaker(stores, signer, notifier.tell, space(settings), watching.run_if_due),
     )
 
 
@@ -236,6 +247,21 @@ def space(settings: Settings) -> Space:
     files = [sqlite_path(settings.data_url), sqlite_path(settings.keyring_url)]
     folders = [file.parent for file in files if file is not None]
     return Space(folders if settings.watched_disk is None else [*folders, settings.watched_disk])
+
+
+def watch(settings: Settings, stores: Stores) -> Watch:
+    """Return the watch over the log, with the configured limits."""
+    notify = Notifier(settings.notify_command).alert
+    zone = ZoneInfo(settings.time_zone)
+    return Watch(stores, alert_limits(settings), zone, settings.watch_minutes, notify)
+
+
+def alert_limits(settings: Settings) -> watching_limits.Limits:
+    """Return the limits of the alert rules, or refuse those that are out of range."""
+    try:
+        return watching_limits.limits(settings.alert_limits)
+    except Invalid as error:
+        raise Misconfigured(error.detail, code="config.alert-limits") from None
 
 
 def checkpoints(settings: Settings, stores: Stores) -> Checkpoints:

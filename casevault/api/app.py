@@ -14,6 +14,7 @@ from casevault.api import docs_page, problems
 from casevault.api.deps import needs
 from casevault.api.middleware import BodyGuard, HostGuard, RequestContext
 from casevault.api.routes import (
+    alerts,
     approvals,
     auth,
     break_glass,
@@ -61,6 +62,7 @@ ROUTERS = (
     feeds.router,
     approvals.router,
     ledger.router,
+    alerts.router,
     vocabulary.router,
     docs,
 )

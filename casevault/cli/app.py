@@ -24,6 +24,7 @@ from casevault.cli import (
     ledger,
     partners,
     release,
+    reviews,
     search,
     serve,
     staff,
@@ -59,6 +60,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(dictionary.app, name="dictionary")
 # Without a name: its commands stand beside the operator's.
 ledger.app.add_typer(auditing.app)
+ledger.app.add_typer(reviews.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(release.app, name="release")
 app.add_typer(partners.app, name="partners")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from casevault.bootstrap import alert_limits
 from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from, table
 from casevault.config import describe, warnings
 from casevault.domain.dictionary import Dictionary
@@ -21,6 +22,7 @@ def check(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> Non
     """
     settings = settings_from(config)
     Dictionary.of(settings.purposes)
+    alert_limits(settings)
     rows = describe(settings)
     for warning in warnings(settings):
         say(f"Warning: {warning}")

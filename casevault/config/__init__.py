@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -43,6 +44,9 @@ FILE_ONLY = frozenset(
         "search_papers",
         "search_regions",
         "notify_command",
+        "time_zone",
+        "watch_minutes",
+        "alert_limits",
         "second_medium",
         "backups_promised_days",
         # A library that is loaded into the process, and where its secret is taken from.
@@ -149,6 +153,11 @@ class Settings(BaseModel):
     break_glass_closed: bool = False
     # Run without a shell, with a kind and a count as its last two arguments. Empty: nothing is run.
     notify_command: tuple[str, ...] = Field(default=(), max_length=16)
+    # Where the people work: what is night for the alert rules.
+    time_zone: str = Field(default="UTC", max_length=64)
+    # How often the rules look at the log. Their limits are checked where the rules are.
+    watch_minutes: int = Field(default=5, ge=1, le=60)
+    alert_limits: dict[str, float] = Field(default_factory=dict, max_length=40)
     # Fields of the data dictionary that are off unless the programme has this purpose.
     purposes: tuple[str, ...] = ()
     # What stands on search cards beside names, birth years and the last seven digits of phones.
@@ -305,6 +314,8 @@ def _unsafe(settings: Settings) -> list[str]:
         found.append(
             "host is not a loopback address. Put a TLS proxy in front and set behind_proxy = true."
         )
+    if settings.time_zone not in available_timezones():
+        found.append(_sentence(("time_zone",)))
     names = settings.trusted_hosts
     if not names or not all(_TRUSTED_HOST.fullmatch(name) for name in names):
         found.append(

@@ -93,6 +93,7 @@ class Permission(StrEnum):
     DIRECTORY_SHARE = "directory:share"
     LEDGER_QUERY = "ledger:query"
     LEDGER_EXPORT = "ledger:export"
+    LEDGER_REVIEW = "ledger:review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,8 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         ),
         Permission.LEDGER_QUERY: Rule(frozenset({Role.AUDITOR})),
         Permission.LEDGER_EXPORT: Rule(frozenset({Role.AUDITOR}), writes=True, step_up=True),
+        # Nobody reviews their own access: whose it is stands in what is reviewed.
+        Permission.LEDGER_REVIEW: Rule(frozenset({Role.AUDITOR}), writes=True, not_self=True),
     }
 )
 

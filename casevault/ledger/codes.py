@@ -179,6 +179,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "audit.release": "review",
         "audit.release_failed": "review",
         "audit.collect": "review",
+        "audit.erase": "system",
+        "audit.tally": "system",
         "alert.raise": "review",
         "ledger.export": "export",
         "system.init": "system",

@@ -24,6 +24,8 @@ from casevault.ledger.note import Checkpoint, Verify
 from casevault.ledger.proof import parse_proof, verify_proof
 from casevault.ledger.tree import leaf_hash
 
+# How many positions each log of a store has: what a position is in its own log.
+LOG_SPAN: Final = 1 << 40
 MAX_LINE_BYTES: Final = 1_000_000
 COLUMNS: Final = (
     "position",
@@ -126,7 +128,7 @@ def check_line(line: bytes, name: str, public: bytes, verify: Verify) -> tuple[B
     try:
         leaf_bytes = found["leaf"].encode("ascii")
         proof = parse_proof(found["proof"].encode())
-        if proof.index != found["position"]:
+        if proof.index != found["position"] % LOG_SPAN:
             raise tampered("evidence-position")
         salt = base64.urlsafe_b64decode(found["salt"] + "=")
         body = check_body(parse_leaf(leaf_bytes), salt, found["body"].encode())

@@ -16,6 +16,7 @@ from casevault.domain.room import Room
 from casevault.errors import Busy, CaseVaultError, Tampered
 from casevault.logs import get_logger
 from casevault.store import (
+    audit_records,
     deadlines,
     dossiers,
     failures,
@@ -44,9 +45,11 @@ class Caretaker:
         checkpoints: Checkpoints,
         notify: Callable[[StrEnum, int], None] = lambda _notice, _count: None,
         space: Space | None = None,
+        watch: Callable[[], object] = lambda: None,
     ) -> None:
         self._space = space or Space(())
         self._stores = stores
+        self._watch = watch
         self._notify = notify
         self._checkpoints = checkpoints
         # Public, so that a test of what a request changes can do without rounds in between.
@@ -87,6 +90,7 @@ class Caretaker:
                 self._guarded(self.erase_due)
                 self._guarded(partial(sweeping.sweep, self._stores))
                 self._guarded(self.watch_people)
+                self._guarded(self._watch)
 
     def mark_day(self) -> None:
         """Write one entry a day, so that a log in which nothing happens still gets a checkpoint.
@@ -117,8 +121,10 @@ class Caretaker:
         deadlines.sweep(self._stores)
 
     def erase_due(self) -> None:
-        """Erase private objects whose date is past."""
-        private.erase_due(self._stores, self._stores.clock.now().date())
+        """Erase private objects and records of the audit whose date is past."""
+        today = self._stores.clock.now().date()
+        private.erase_due(self._stores, today)
+        audit_records.erase_due(self._stores, today)
 
     def _guarded(self, act: Callable[[], object]) -> None:
         try:

@@ -18,7 +18,14 @@ from casevault.ledger import evidence, fhir
 from casevault.ledger.evidence import Evidence
 from casevault.ledger.note import unverified_checkpoint
 from casevault.ledger.proof import Proof, encode_proof
-from casevault.store import audit_months, ledger_query, ledger_search, tree
+from casevault.store import (
+    audit_months,
+    ledger_query,
+    ledger_search,
+    proofs,
+    tile_rows,
+    tree,
+)
 from casevault.store.caller import Caller, Gate
 from casevault.store.ledger import Act, Touched
 from casevault.store.ledger_query import Query
@@ -98,16 +105,21 @@ class LedgerExports:
         self._sign()
 
     def _portions(self, job: _Job) -> Iterator[list[Evidence]]:
-        stores, size = self._stores, unverified_checkpoint(job.note).size
+        stores = self._stores
+        with stores.data.reading() as connection:
+            log = tree.current(connection).log
+        end = tile_rows.start_of(log) + unverified_checkpoint(job.note).size
         where = ledger_query.where(job.query, job.month)
-        for entries in ledger_search.every(stores, job.month, where, size):
+        for entries in ledger_search.every(stores, job.month, where, end):
             with stores.data.reading() as connection:
-                prove = tree.prover(connection, size)
-                proofs = [Proof(one.position, prove(one.position), job.note) for one in entries]
-            yield [
-                _evidence(entry, job.actors.get(entry.body.actor or ""), proof)
-                for entry, proof in zip(entries, proofs, strict=True)
-            ]
+                prover = proofs.Prover(connection, log, job.note)
+                portion = [
+                    _evidence(
+                        entry, job.actors.get(entry.body.actor or ""), prover.of(entry.position)
+                    )
+                    for entry in entries
+                ]
+            yield portion
 
     def _form(self, form: Format) -> tuple[bytes, Write, bytes]:
         if form is Format.JSONL:

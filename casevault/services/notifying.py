@@ -25,8 +25,16 @@ class Notifier:
 
     def tell(self, notice: StrEnum, count: int) -> None:
         """Begin to call people; return at once."""
+        self.say(notice.value, count)
+
+    def alert(self, rule: str, count: int) -> None:
+        """Begin to call people about alerts of one rule."""
+        self.say("alert-" + rule, count)
+
+    def say(self, kind: str, count: int) -> None:
+        """Begin to call people with a kind of our own list and a count; return at once."""
         if self._command:
-            words = (*self._command, notice.value, str(count))
+            words = (*self._command, kind, str(count))
             threading.Thread(target=self._run, args=(words,), name="notify", daemon=True).start()
 
     def _run(self, words: Sequence[str]) -> None:

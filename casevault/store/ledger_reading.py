@@ -44,14 +44,15 @@ def entries(
     pseudonyms: Iterable[str] = (),
     before: int | None = None,
     first: int = 0,
+    also: Iterable[ColumnElement[bool]] = (),
     limit: int = 100,
 ) -> list[Entry]:
     """Return entries of a month in which all these pseudonyms appear, newest first.
 
-    Only from position `first` on, and below `before`.
+    Only from position `first` on, and below `before`; `also` are more conditions on their rows.
     """
     entry, leaf, body = tables.ledger_entry, tables.ledger_leaf, tables.ledger_body
-    conditions: list[ColumnElement[bool]] = [entry.c.month == month.month]
+    conditions: list[ColumnElement[bool]] = [entry.c.month == month.month, *also]
     if before is not None:
         conditions.append(leaf.c.position < before)
     if first:

@@ -52,12 +52,10 @@ def page(
 ) -> tuple[list[Entry], int | None]:
     """Return up to `limit` entries, newest first, and below which position to go on, if at all."""
     found: list[Entry] = []
+    low, read = before, 0
     with stores.data.reading() as connection:
-        first, high = bounds(connection, where)
-        low = high if before is None else before if high is None else min(before, high)
-        read = 0
         while read < MOST_READ:
-            some = _chunk(connection, stores, month, where, first, low)
+            some = _chunk(connection, stores, month, where, low)
             for entry in some:
                 if where.fits(entry):
                     found.append(entry)
@@ -70,27 +68,17 @@ def page(
     return found, low
 
 
-def every(stores: Stores, month: MonthKey, where: Where, size: int) -> Iterator[list[Entry]]:
-    """Yield all entries below position `size` in portions, newest first."""
-    low: int | None = size
-    with stores.data.reading() as connection:
-        first, high = bounds(connection, where)
-    low = size if high is None else min(size, high)
+def every(stores: Stores, month: MonthKey, where: Where, end: int) -> Iterator[list[Entry]]:
+    """Yield all entries below position `end` in portions, newest first."""
+    low = end
     while True:
         # A transaction for each: who reads slowly holds no connection meanwhile.
         with stores.data.reading() as connection:
-            some = _chunk(connection, stores, month, where, first, low)
+            some = _chunk(connection, stores, month, where, low)
         yield [entry for entry in some if where.fits(entry)]
         if len(some) < _CHUNK:
             return
         low = some[-1].position
-
-
-def bounds(connection: Connection, where: Where) -> tuple[int, int | None]:
-    """Return between which positions entries of these times stand."""
-    first = 0 if where.since is None else ledger_times.first_since(connection, where.since)
-    high = None if where.until is None else ledger_times.first_after(connection, where.until)
-    return first, high
 
 
 def _chunk(
@@ -98,7 +86,6 @@ def _chunk(
     stores: Stores,
     month: MonthKey,
     where: Where,
-    first: int,
     before: int | None,
 ) -> list[Entry]:
     return ledger_reading.entries(
@@ -108,6 +95,6 @@ def _chunk(
         month,
         pseudonyms=where.pseudonyms,
         before=before,
-        first=first,
+        also=ledger_times.within(where.since, where.until),
         limit=_CHUNK,
     )

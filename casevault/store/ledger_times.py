@@ -1,57 +1,53 @@
-"""From a moment to a place in the tree: entries are found by time without a column of times.
+"""Entries by time: the hour that each leaf tells, read from its own bytes.
 
-A leaf tells its hour, and leaves stand nearly in the order of time: PostgreSQL may integrate
-neighbours the other way round. So bounds are taken an hour wide, and whoever asks compares exact
-times afterwards.
+There is no column of times, and the order of the tree is no order of time either: a clock may have
+been wrong for a while, and PostgreSQL may integrate neighbours the other way round. So the hour
+stands in every condition, and whoever asks compares exact times afterwards.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, LargeBinary, func, select
 
-from casevault.errors import Tampered
-from casevault.ledger.entry import parse_leaf
-from casevault.store import tables, tree
+from casevault.store import tables
 
-_SLACK = timedelta(hours=1)
-
-
-def first_since(connection: Connection, moment: datetime) -> int:
-    """Return a position before which no entry is as young as `moment` (UTC)."""
-    return _search(connection, _hour(moment - _SLACK))
-
-
-def first_after(connection: Connection, moment: datetime) -> int:
-    """Return a position from which on no entry is as old as `moment` (UTC)."""
-    return _search(connection, _hour(moment + 2 * _SLACK))
+# A leaf begins {"v":1,"t":"2026-11-15T12:00:00Z", and only such leaves are written.
+_BEGINS, _LENGTH = len('{"v":1,"t":"') + 1, len("2026-11-15T12")
+HOUR: ColumnElement[bytes] = func.substr(
+    tables.ledger_entry.c.leaf, _BEGINS, _LENGTH, type_=LargeBinary
+)
+_POSITION = tables.ledger_leaf.c.position
+_ENTRIES = tables.ledger_leaf.join(
+    tables.ledger_entry, tables.ledger_leaf.c.entry_id == tables.ledger_entry.c.id
+)
 
 
-def _search(connection: Connection, hour: str) -> int:
-    """Return the lowest position whose leaf is of this hour or a later one."""
-    low, high = 0, tree.head(connection).size
-    while low < high:
-        middle = (low + high) // 2
-        if _hour_at(connection, middle) < hour:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def within(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    """Return the conditions that every entry of these times fulfils, hour by hour."""
+    found: list[ColumnElement[bool]] = []
+    if since is not None:
+        found.append(hour_of(since) <= HOUR)
+    if until is not None:
+        found.append(hour_of(until) >= HOUR)
+    return found
 
 
-def _hour_at(connection: Connection, position: int) -> str:
-    entry, leaf = tables.ledger_entry, tables.ledger_leaf
-    row = connection.execute(
-        select(entry.c.leaf)
-        .select_from(leaf.outerjoin(entry, leaf.c.entry_id == entry.c.id))
-        .where(leaf.c.position == position)
-    ).one_or_none()
-    if row is None:
-        raise Tampered(code="ledger.entry")
-    # Only the bytes of the oldest leaves are ever given up.
-    return "" if row.leaf is None else parse_leaf(bytes(row.leaf)).t
+def end_of(connection: Connection, moment: datetime) -> int:
+    """Return the position behind the last entry that was recorded before the hour of `moment`."""
+    last = select(func.max(_POSITION)).select_from(_ENTRIES).where(hour_of(moment) > HOUR)
+    found = connection.execute(last).scalar()
+    return 0 if found is None else int(found) + 1
 
 
-def _hour(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:00:00Z}"
+def begin_of(connection: Connection, moment: datetime) -> int | None:
+    """Return the position of the first entry of the hour of `moment` or a later one, if any."""
+    first = select(func.min(_POSITION)).select_from(_ENTRIES).where(hour_of(moment) <= HOUR)
+    found = connection.execute(first).scalar()
+    return None if found is None else int(found)
+
+
+def hour_of(moment: datetime) -> bytes:
+    """Return the hour of a moment as leaves tell it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H}".encode()

@@ -7,7 +7,7 @@ to be shown (certificates of erasure, releases, keys, incidents); only those lea
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlalchemy import Connection, select
@@ -52,6 +52,24 @@ def prove(connection: Connection, position: int, note: bytes) -> Proof:
         raise Invalid("This checkpoint is older than the entry.", code="ledger.checkpoint")
     path = tree.inclusion(connection, index, head.size, log)
     return Proof(index, path, note, bytes(found))
+
+
+class Prover:
+    """Proves entries under the newest note, those of closed logs under a note of their own."""
+
+    def __init__(self, connection: Connection, log: int, note: bytes) -> None:
+        self._connection = connection
+        self._log = log
+        self._note = note
+        self._prove = tree.prover(connection, log, unverified_checkpoint(note).size)
+
+    def of(self, position: int) -> Proof:
+        """Return the proof of an entry; its leaf stands beside it, so the proof carries none."""
+        log, index = tile_rows.place_of(position)
+        if log == self._log:
+            return Proof(index, self._prove(index), self._note)
+        note = note_for(self._connection, position, self._note)
+        return replace(prove(self._connection, position, note), extra=b"")
 
 
 def note_for(connection: Connection, position: int, newest: bytes) -> bytes:

@@ -136,6 +136,19 @@ quarantine = Table(
     sqlite_with_rowid=False,
 )
 
+# Alerts with their reviews, sign-offs, counts for the watch, and what an auditor lets others know:
+# each under a key of its own. Whom or which case it is about stands nowhere here.
+audit_record = Table(
+    "audit_record",
+    data,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("erase_after", String(10), nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 ledger_entry = Table(
     "ledger_entry",
     data,

@@ -137,9 +137,9 @@ def inclusion(
     return tree.inclusion_proof(index, size, tile_rows.reader(connection, at, size))
 
 
-def prover(connection: Connection, size: int) -> Callable[[int], tuple[bytes, ...]]:
+def prover(connection: Connection, log: int, size: int) -> Callable[[int], tuple[bytes, ...]]:
     """Return what gives the proofs of many entries under one root, and reads each tile once."""
-    reader = tile_rows.reader(connection, current(connection).log, size)
+    reader = tile_rows.reader(connection, log, size)
     return lambda index: tree.inclusion_proof(index, size, reader)
 
 

@@ -340,6 +340,8 @@ def build(
     settings = Settings(
         organisation_name="Example Red Cross (made up)",
         ledger_origin="example.org/casevault/test",
+        # Tests run the rules themselves.
+        watch_minutes=60,
         kdf_profile="small",
         data_url=databases.data_url,
         keyring_url=databases.keyring_url,

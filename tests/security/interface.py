@@ -395,6 +395,46 @@ def _export_ledger(stage):
     return Ask(body={"format": "csv", "case": stage.case})
 
 
+@valid("list_alerts", "list_sign_offs")
+def _list_alerts(_stage):
+    return Ask()
+
+
+def _review(stage):
+    """Return a review that the auditor opened by hand, each time another one."""
+    world = stage.world
+    entry = world.entries(code="case.open")[0]
+    body = {"month": entry["recorded"][:7], "positions": [entry["position"]], "note": "Made up."}
+    answer = world.post("/v1/ledger/reviews", "ada", body)
+    assert answer.status_code == 201, answer.text
+    return body, answer.json()["id"]
+
+
+@valid("open_review")
+def _open_review(stage):
+    return Ask(body=_review(stage)[0])
+
+
+@valid("read_alert")
+def _read_alert(stage):
+    return Ask(ids={"alert_id": _review(stage)[1]})
+
+
+@valid("step_alert")
+def _step_alert(stage):
+    return Ask(ids={"alert_id": _review(stage)[1]}, body={"to": "in_review"}, etag='"v1"')
+
+
+@valid("draw_sample")
+def _draw_sample(_stage):
+    return Ask(body={})
+
+
+@valid("sign_off")
+def _sign_off(_stage):
+    return Ask(body={"first": "2026-01-01", "last": "2026-01-31"})
+
+
 @valid("open_case")
 def _open_case(_stage):
     return Ask(body={"identity": an_identity(), "profile": {"presenting_situation": "Made up."}})

@@ -77,6 +77,10 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "search_per_hour": ((5, 500), (4, 501)),
     "search_processes": ((0, 16), (-1, 17)),
     "notify_command": (([], ["/usr/local/bin/call"]), ("/bin/call", [7], ["a"] * 17)),
+    "time_zone": (("UTC", "Africa/Nairobi"), ("", "Nowhere/Town", "../etc/passwd", 7)),
+    "watch_minutes": ((1, 60), (0, 61)),
+    # Which limits there are is known to the rules, which start-up asks.
+    "alert_limits": (({}, {"probes": 7}), ([], "probes", {"probes": "many"})),
     # Which purposes there are is known to the dictionary, which start-up asks.
     "purposes": (([], ["disability"]), ("disability", [7])),
     "log_level": (("debug", "info", "warning", "error"), ("trace", "INFO", "")),
@@ -100,6 +104,8 @@ def toml(value: object) -> str:
     """Return a value as TOML writes it."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(toml(item) for item in value) + "]"
     return repr(value) if isinstance(value, int) else '"' + str(value).replace("\n", "\\n") + '"'
