@@ -19,7 +19,7 @@ from casevault.crypto.roots import NO_KEY, RootsKey, RootsPlace, create_roots, o
 from casevault.domain.dictionary import Dictionary
 from casevault.domain.watching import limits as watching_limits
 from casevault.errors import Invalid, Misconfigured
-from casevault.host import named, new_boot_secret
+from casevault.host import drop_boot_secret, named, new_boot_secret
 from casevault.services.accounts import Accounts
 from casevault.services.approvals import Approvals
 from casevault.services.assignments import Assignments
@@ -45,8 +45,10 @@ from casevault.services.field_use import FieldUse
 from casevault.services.importing import Importing
 from casevault.services.ledger_exports import LedgerExports
 from casevault.services.links import Links
+from casevault.services.lockdowns import Lockdowns
 from casevault.services.notifying import Notifier
 from casevault.services.oversight import Oversight
+from casevault.services.own_sessions import OwnSessions
 from casevault.services.partners import Partners
 from casevault.services.readiness import Readiness
 from casevault.services.records import Records
@@ -61,10 +63,11 @@ from casevault.services.search_cards import SearchCards
 from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
 from casevault.services.sign_offs import SignOffs
+from casevault.services.suspensions import Suspensions
 from casevault.services.transitions import Transitions
 from casevault.services.watching import Watch
 from casevault.services.worklist import Worklists
-from casevault.store import identity, intents, migrate, people, spool, tree
+from casevault.store import identity, intents, lockdowns, migrate, people, spool, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
@@ -89,6 +92,7 @@ class Vault:
     settings: Settings
     stores: Stores
     sessions: Sessions
+    own_sessions: OwnSessions
     second_factors: SecondFactors
     accounts: Accounts
     approvals: Approvals
@@ -99,6 +103,8 @@ class Vault:
     assignments: Assignments
     covers: Covers
     departures: Departures
+    suspensions: Suspensions
+    lockdowns: Lockdowns
     duty: Duty
     emergencies: Emergencies
     records: Records
@@ -179,8 +185,12 @@ def open_vault(
     *,
     key: RootsKey = NO_KEY,
     unsettled: bool = False,
+    shut_too: bool = False,
 ) -> Vault:
-    """Open a vault for one process. The caller closes it, and starts the caretaker if it serves."""
+    """Open a vault for one process. The caller closes it, and starts the caretaker if it serves.
+
+    `shut_too`: people can sign in while it is locked down, to end that.
+    """
     stores = open_stores(settings, clock, key=key, unsettled=unsettled)
     gate = Gate(stores, settings.minimum_assurance, space(settings))
     kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
@@ -193,7 +203,8 @@ def open_vault(
     return Vault(
         settings=settings,
         stores=stores,
-        sessions=Sessions(stores, kdf, opener, settings.minimum_assurance),
+        sessions=Sessions(stores, kdf, opener, settings.minimum_assurance, shut_too=shut_too),
+        own_sessions=OwnSessions(stores, kdf, opener),
         second_factors=SecondFactors(stores, opener),
         accounts=Accounts(stores, gate, kdf),
         approvals=Approvals(stores, gate, break_glass_closed=settings.break_glass_closed),
@@ -204,6 +215,10 @@ def open_vault(
         assignments=Assignments(stores, gate),
         covers=Covers(stores, gate),
         departures=Departures(stores, gate),
+        suspensions=Suspensions(stores, gate),
+        lockdowns=Lockdowns(
+            stores, gate, settings.organisation_name, lambda: drop_boot_secret(settings)
+        ),
         duty=Duty(stores, gate),
         emergencies=Emergencies(stores, gate, closed=settings.break_glass_closed),
         records=Records(stores, gate),
@@ -352,6 +367,8 @@ def begin_service(settings: Settings, key: RootsKey = NO_KEY) -> None:
     """Do once per start what every worker relies on: generation, boot secret, ended writers."""
     stores = open_stores(settings, key=key)
     try:
+        with stores.keyring.reading() as tx:
+            lockdowns.require_open(tx)
         identity.advance(stores.data, stores.keyring.database)
         new_boot_secret(settings)
         for writer in stores.ledger.crashed_writers():

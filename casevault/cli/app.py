@@ -22,6 +22,7 @@ from casevault.cli import (
     init,
     keys,
     ledger,
+    lockdown,
     partners,
     release,
     reviews,
@@ -52,6 +53,7 @@ app = typer.Typer(
 app.command(name="init")(init.init)
 app.command(name="serve")(serve.serve)
 app.command(name="doctor")(doctor.doctor)
+app.command(name="lockdown")(lockdown.lockdown)
 app.add_typer(demo.app, name="demo")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")

@@ -27,6 +27,7 @@ from casevault.store.caller import Caller
 
 _BOOT_BYTES = 32
 _MOST_BYTES = 4096
+_LABEL = "command line"
 
 LoginOption = typer.Option(None, "--login", help="Your login (default: asked for).")
 PassphraseFdOption = typer.Option(
@@ -60,28 +61,49 @@ def signed_in(
     passphrase_fd: int | None = None,
     *,
     unsettled: bool = False,
+    shut_too: bool = False,
 ) -> Iterator[Person]:
     """Open the vault and sign a person in; sign out and close it whatever happens inside.
 
-    `unsettled`: also where the data store came from a backup and is to be settled.
+    `unsettled`: also where the data store came from a backup and is to be settled; `shut_too`:
+    also while it is locked down.
 
     :raises Unauthenticated: login and passphrase do not open an envelope, or the code is wrong.
     """
     settings = settings_from(config)
     logs.configure(settings.log_level)
     host.harden_process()
-    name = login if login is not None else typer.prompt("Login", err=True)
-    passphrase, code = _secrets(passphrase_fd)
-    vault = unlocking.open_vault(settings, secrets.token_bytes(_BOOT_BYTES), unsettled=unsettled)
+    given = _given(login, passphrase_fd)
+    boot_secret = secrets.token_bytes(_BOOT_BYTES)
+    vault = unlocking.open_vault(settings, boot_secret, unsettled=unsettled, shut_too=shut_too)
     try:
-        begun = vault.sessions.sign_in(name, passphrase, code)
-        person = Person(vault, begun.token)
-        try:
+        with _session(vault, *given) as person:
             yield person
-        finally:
-            _sign_out(person)
     finally:
         vault.close()
+
+
+@contextmanager
+def also(vault: Vault, login: str | None, passphrase_fd: int | None) -> Iterator[Person]:
+    """Sign a second person in, for an act that takes two."""
+    say("Now the second person.")
+    with _session(vault, *_given(login, passphrase_fd)) as person:
+        yield person
+
+
+def _given(login: str | None, passphrase_fd: int | None) -> tuple[str, str, str | None]:
+    name = login if login is not None else typer.prompt("Login", err=True)
+    return name, *_secrets(passphrase_fd)
+
+
+@contextmanager
+def _session(vault: Vault, login: str, passphrase: str, code: str | None) -> Iterator[Person]:
+    begun = vault.sessions.sign_in(login, passphrase, code, label=_LABEL)
+    person = Person(vault, begun.token)
+    try:
+        yield person
+    finally:
+        _sign_out(person)
 
 
 def _secrets(descriptor: int | None) -> tuple[str, str | None]:

@@ -78,10 +78,14 @@ def open_stores(
     return bootstrap.open_stores(settings, key=key, unsettled=unsettled)
 
 
-def open_vault(settings: Settings, boot_secret: bytes, *, unsettled: bool = False) -> Vault:
+def open_vault(
+    settings: Settings, boot_secret: bytes, *, unsettled: bool = False, shut_too: bool = False
+) -> Vault:
     """Open a vault, asking for what the root material needs. The caller closes it."""
     key = key_of(settings)
-    return bootstrap.open_vault(settings, boot_secret, key=key, unsettled=unsettled)
+    return bootstrap.open_vault(
+        settings, boot_secret, key=key, unsettled=unsettled, shut_too=shut_too
+    )
 
 
 def _from_file(path: Path) -> str:

@@ -135,6 +135,10 @@ class PassphraseKdf:
         place = _place(organisation, staff, envelope.profile, envelope.pepper_version)
         return PrincipalSecret(unseal(key, place, envelope.sealed).content)
 
+    def is_outdated(self, envelope: Envelope, pepper: Key) -> bool:
+        """Say whether an envelope was sealed with parameters that are not those of today."""
+        return (envelope.profile, envelope.pepper_version) != (self.profile, pepper.version)
+
     def waste(self, passphrase: str, pepper: Key) -> None:
         """Spend what `open` spends, for a name that does not exist."""
         self._kek(self.profile, passphrase, bytes(SALT_BYTES), UUID(int=0), pepper)

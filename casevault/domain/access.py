@@ -49,6 +49,8 @@ class Permission(StrEnum):
     SESSION_READ = "session:read"
     SESSION_END = "session:end"
     SESSION_CONFIRM = "session:confirm"
+    WORDS_PROPOSE = "words:propose"
+    SIGN_IN_CHANGE = "sign-in:change"
     SESSION_RAISE = "session:raise"
     FACTOR_WRITE = "factor:write"
     ENROLMENT_COMPLETE = "enrolment:complete"
@@ -60,6 +62,8 @@ class Permission(StrEnum):
     RECOVERY_CODE = "recovery-code:make"
     SIGN_IN_RESTORE = "sign-in:restore"
     STAFF_DEPART = "staff:depart"
+    STAFF_SUSPEND = "staff:suspend"
+    LOCKDOWN_BEGIN = "lockdown:begin"
     VOUCH_ISSUE = "vouch:issue"
     KEYS_RECOVER = "keys:recover"
     APPROVAL_LIST = "approval:list"
@@ -130,6 +134,15 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         # All that a session without its second factor may do besides: get one.
         Permission.SESSION_RAISE: Rule(anyone=True, writes=True),
         Permission.FACTOR_WRITE: Rule(anyone=True, writes=True),
+        Permission.WORDS_PROPOSE: Rule(public=True),
+        Permission.SIGN_IN_CHANGE: Rule(anyone=True, writes=True),
+        Permission.STAFF_SUSPEND: Rule(
+            frozenset({Role.ADMINISTRATOR}), writes=True, not_self=True, step_up=True
+        ),
+        # Whoever is awake shuts the vault; two of them open it again: `services.lockdowns`.
+        Permission.LOCKDOWN_BEGIN: Rule(
+            frozenset({Role.SUPERVISOR, Role.DPO, Role.ADMINISTRATOR}), writes=True, step_up=True
+        ),
         Permission.STAFF_ADD: Rule(frozenset({Role.ADMINISTRATOR}), writes=True),
         Permission.STAFF_RESET: Rule(
             frozenset({Role.ADMINISTRATOR}), writes=True, not_self=True, step_up=True

@@ -29,6 +29,7 @@ class ApprovedAct(StrEnum):
     BREAK_GLASS = "break_glass"
     DATA_SETTLE = "data.settle"
     LEDGER_VIOLATION = "ledger.violation"
+    LOCKDOWN_END = "lockdown.end"
 
 
 class Decision(StrEnum):
@@ -84,6 +85,10 @@ POLICIES: Mapping[ApprovedAct, Policy] = MappingProxyType(
         # That what a backup did not hold is lost is said by two who would miss different things.
         ApprovedAct.DATA_SETTLE: Policy(
             frozenset({Role.DPO, Role.SUPERVISOR, Role.AUDITOR}), 7 * _DAY
+        ),
+        # Both stand at the server.
+        ApprovedAct.LOCKDOWN_END: Policy(
+            frozenset({Role.SUPERVISOR, Role.DPO, Role.ADMINISTRATOR}), _HOUR
         ),
         # An emergency that can wait for longer is not one.
         ApprovedAct.BREAK_GLASS: Policy(frozenset({Role.SUPERVISOR}), _HOUR, own_team=True),

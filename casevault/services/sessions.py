@@ -15,14 +15,15 @@ from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.tokens import Token
 from casevault.domain.access import PASSPHRASE, SECOND_FACTOR, Actor, Role, is_assured
 from casevault.domain.vouching import Scope
-from casevault.errors import Busy, Conflict, Refused, Tampered, Unauthenticated
+from casevault.errors import Busy, Conflict, Locked, Refused, Tampered, Unauthenticated
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.store import factors, feeds, guesses, intents, ledger, people
+from casevault.store import factors, feeds, guesses, intents, ledger, lockdowns, people
 from casevault.store.caller import Caller
 from casevault.store.factors import Owner
 from casevault.store.failures import Failures
 from casevault.store.guesses import Allowance
 from casevault.store.keyholder import KeyHolder
+from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
 from casevault.store.open_sessions import TOUCH_SECONDS, OpenSessions
 from casevault.store.people import Session
@@ -62,12 +63,20 @@ class Sessions:
     """Sessions of one host: they die with its boot secret."""
 
     def __init__(
-        self, stores: Stores, kdf: PassphraseKdf, sessions: OpenSessions, minimum_assurance: str
+        self,
+        stores: Stores,
+        kdf: PassphraseKdf,
+        sessions: OpenSessions,
+        minimum_assurance: str,
+        *,
+        shut_too: bool = False,
     ) -> None:
         self._stores = stores
         self._kdf = kdf
         self._sessions = sessions
         self._minimum = minimum_assurance
+        # For the command that ends a lockdown, and no other.
+        self._shut_too = shut_too
         self._failures = Failures(stores)
 
     def sign_in(
@@ -77,13 +86,17 @@ class Sessions:
         code: str | None = None,
         request: str | None = None,
         device: str | None = None,
+        label: str = "",
     ) -> SignedIn:
         """Open the person's envelope and begin a session; the entry comes first.
 
         Without a code the session has no second factor, and no keys where one is asked for.
-        `device` is what an earlier sign-in gave to this device: it has its own allowance.
+        `device` is what an earlier sign-in gave to this device: it has its own allowance; `label`
+        is what its person calls it.
 
         :raises Unauthenticated: login, passphrase or code are wrong.
+        :raises Refused: the account is suspended.
+        :raises Locked: the vault is locked down.
         :raises Busy: too many sign in at this moment, or too many tried this login today.
         """
         stores = self._stores
@@ -102,7 +115,7 @@ class Sessions:
             self._take(attempt)
             staff, secret = self._unlocked(attempt, envelope, passphrase)
             renewed = self._renewed(staff, secret, envelope, passphrase)
-        return self._begin(attempt, Owner.of(staff, secret), secret, code, renewed)
+        return self._begin(attempt, Owner.of(staff, secret), secret, code, renewed, label)
 
     def _unlocked(
         self, attempt: _Attempt, envelope: Envelope | None, passphrase: str
@@ -122,12 +135,13 @@ class Sessions:
     def _renewed(
         self, staff: UUID, secret: PrincipalSecret, envelope: Envelope | None, passphrase: str
     ) -> tuple[Envelope, Envelope] | None:
-        """Return the envelope with the one to replace it by, if its pepper is not the present one.
+        """Return the envelope with the one to replace it by, if it is not as it would be made now.
 
-        Only here is the passphrase at hand: a new pepper reaches each person at their next sign-in.
+        Only here is the passphrase at hand: a new pepper, and other parameters, reach each person
+        at their next sign-in.
         """
         stores, pepper = self._stores, self._stores.roots.pepper()
-        if envelope is None or envelope.pepper_version == pepper.version:
+        if envelope is None or not self._kdf.is_outdated(envelope, pepper):
             return None
         fresh = self._kdf.close(stores.organisation, staff, secret, passphrase, pepper)
         return envelope, fresh
@@ -202,6 +216,7 @@ class Sessions:
         secret: PrincipalSecret,
         code: str | None,
         renewed: tuple[Envelope, Envelope] | None,
+        label: str,
     ) -> SignedIn:
         stores, now = self._stores, self._stores.now()
         with stores.keyring.reading() as tx:
@@ -212,11 +227,12 @@ class Sessions:
         token = Token.new(self._sessions.host_tag)
         assurance = PASSPHRASE if code is None else SECOND_FACTOR
         assured = is_assured(assurance, self._minimum)
-        session = Session(new_id(), owner.staff, now, now, now, assurance, b"")
+        session = Session(new_id(), owner.staff, now, now, now, assurance, b"", label)
         actor = ledger.Actor(
             staff=owner.staff, session=session.id, assurance=assurance, request=attempt.request
         )
         act, device = Act("auth.login", actor, rule="permit:envelope"), None
+        self._check_open(act)
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
             # Of two at once with one code, the second finds it used here.
             if code is not None and not factors.accept(tx, owner, code, now):
@@ -227,6 +243,8 @@ class Sessions:
                 raise Unauthenticated(code="session.over")
             if renewed is not None and present == renewed[0]:
                 people.put_envelope(tx, owner.staff, renewed[1])
+            if self._shut_out(tx, owner.staff) is not None:
+                raise Unauthenticated(code="session.over")
             guesses.give_back(tx, attempt.allowance, now)
             if assured and not attempt.is_known:
                 device = guesses.add_device(tx, owner.staff, now)
@@ -236,6 +254,30 @@ class Sessions:
             self._render_feed(session, secret, attempt.request)
         expires = now + self._sessions.limits.absolute
         return SignedIn(token.text(), owner.staff, expires, assurance, second_factor, device)
+
+    def _check_open(self, act: Act) -> None:
+        """Refuse, and record it, while the vault is locked down or the person is suspended."""
+        staff = act.actor.staff
+        assert staff is not None  # noqa: S101 - whoever has just opened their envelope
+        with self._stores.keyring.reading() as tx:
+            why = self._shut_out(tx, staff)
+        if why is not None:
+            rule = f"deny:{why.slug if isinstance(why, Locked) else 'suspended'}"
+            failed = replace(act, code="auth.login_failed", rule=rule)
+            self._stores.ledger.record(replace(failed, outcome=ledger.REFUSED))
+            raise why
+
+    def _shut_out(self, tx: KeyringTransaction, staff: UUID) -> Locked | Refused | None:
+        if lockdowns.is_shut(tx) and not self._shut_too:
+            return lockdowns.locked()
+        member = people.staff_by_id(tx, staff)
+        if member is None or not member.suspended:
+            return None
+        return Refused(
+            "This account is suspended.",
+            code="staff.suspended",
+            hint="An administrator can say why, and end it.",
+        )
 
     def _caller(
         self,

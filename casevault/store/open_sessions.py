@@ -61,7 +61,7 @@ class OpenSessions:
     def find(self, tx: KeyringTransaction, token: Token) -> Session:
         """Return the session of a token, else `Unauthenticated`."""
         session = people.session_of(tx, token)
-        if session is None or self._is_over(session):
+        if session is None or self.is_over(session):
             raise Unauthenticated("Your session has ended. Sign in again.", code="session.over")
         return session
 
@@ -82,7 +82,8 @@ class OpenSessions:
             session = self.find(tx, token)
         return self.unseal(token, session)
 
-    def _is_over(self, session: Session) -> bool:
+    def is_over(self, session: Session) -> bool:
+        """Say whether a session was unused, or there at all, for too long."""
         now = self._stores.now()
         return (
             now - session.seen_at > self.limits.idle

@@ -28,6 +28,8 @@ class StaffMember:
     roles: tuple[str, ...]
     team: UUID | None
     enrolled: bool
+    # Shut out for now: no sign-in, whatever else is there.
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Session:
     confirmed_at: int
     assurance: str
     sealed_seed: bytes = field(repr=False)
+    # What its person calls the device.
+    device: str = field(default="", repr=False)
 
 
 def login_index(tx: KeyringTransaction, login: str, version: int | None = None) -> bytes:
@@ -266,6 +270,31 @@ def end_other_sessions(tx: KeyringTransaction, staff: UUID, keep: tokens.Token) 
             tx.remove(tables.session, sid=row["sid"])
 
 
+def sessions_of(tx: KeyringTransaction, staff: UUID) -> list[Session]:
+    """Return a person's sessions, the newest first."""
+    found = [_session(row) for row in tx.find(tables.session, staff_id=staff)]
+    return sorted(found, key=lambda session: session.created_at, reverse=True)
+
+
+def end_session_with(tx: KeyringTransaction, staff: UUID, session: UUID) -> bool:
+    """Delete the session with this id if it is this person's; say whether it was there."""
+    for row in tx.find(tables.session, staff_id=staff):
+        if _session(row).id == session:
+            return tx.remove(tables.session, sid=row.lookup["sid"]) == 1
+    return False
+
+
+def end_sessions(tx: KeyringTransaction, staff: UUID) -> None:
+    """Delete all sessions of a person."""
+    tx.remove(tables.session, staff_id=staff)
+
+
+def end_all_sessions(tx: KeyringTransaction) -> None:
+    """Delete everybody's sessions."""
+    for staff in {row["staff_id"] for row in tx.lookups(tables.session)}:
+        tx.remove(tables.session, staff_id=staff)
+
+
 def drop_oldest_sessions(tx: KeyringTransaction, staff: UUID, keep: int) -> None:
     """Delete a person's oldest sessions until `keep` are left."""
     rows = tx.find(tables.session, staff_id=staff)
@@ -292,7 +321,7 @@ def _staff_content(tx: KeyringTransaction, member: StaffMember) -> bytes:
     inner = canonical.encode(member.name, member.login)
     sealed = seal(service, _staff_place(tx.organisation, member.id), inner)
     return canonical.encode(
-        service.version, sealed, member.roles, member.team, 1 if member.enrolled else 0
+        service.version, sealed, member.roles, member.team, member.enrolled + 2 * member.suspended
     )
 
 
@@ -304,8 +333,10 @@ def _staff(tx: KeyringTransaction, row: Row) -> StaffMember:
         unseal(service, _staff_place(tx.organisation, staff), reader.bytes_()).content
     )
     roles = tuple(str(role) for role in reader.list_())
-    team, enrolled = reader.optional_uuid(), reader.number() == 1
-    return StaffMember(staff, inner.text(), inner.text(), roles, team, enrolled)
+    team, state = reader.optional_uuid(), reader.number()
+    return StaffMember(
+        staff, inner.text(), inner.text(), roles, team, bool(state & 1), bool(state & 2)
+    )
 
 
 def _staff_place(organisation: UUID, staff: UUID) -> Place:
@@ -324,6 +355,7 @@ def _session_content(session: Session, sealed_seed: bytes) -> bytes:
         session.confirmed_at,
         session.assurance,
         sealed_seed,
+        session.device,
     )
 
 
@@ -337,4 +369,5 @@ def _session(row: Row) -> Session:
         confirmed_at=reader.number(),
         assurance=reader.text(),
         sealed_seed=reader.bytes_(),
+        device="" if reader.is_over() else reader.text(),
     )

@@ -8,7 +8,7 @@ the newest keys can finish. Must never leave a case that nobody can open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID
@@ -132,6 +132,17 @@ def mark_due(stores: Stores, connection: Connection, case_id: UUID) -> bool:
         connection, stores.roots, replace(casefile.next_version(case), rekey_due=True)
     )
     return True
+
+
+def marking(
+    stores: Stores, ids: Iterable[UUID], marked: list[UUID]
+) -> Callable[[Connection], None]:
+    """Return what marks these cases in somebody's transaction, and tells which of them newly."""
+
+    def mark(connection: Connection) -> None:
+        marked[:] = [one for one in ids if mark_due(stores, connection, one)]
+
+    return mark
 
 
 def _case(case_id: UUID) -> tuple[Touched, ...]:

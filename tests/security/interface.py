@@ -236,6 +236,7 @@ def refused_by_content(world, stage):
 @valid(
     "read_docs", "read_docs_style", "read_openapi", "read_liveness", "read_readiness",
     "read_vocabulary", "read_form_style", "read_me", "list_staff", "list_teams", "list_cases",
+    "list_sessions", "propose_passphrase",
 )  # fmt: skip
 def _plain(_stage):
     return Ask()
@@ -293,6 +294,46 @@ def _confirm_second_factor(stage):
 @valid("end_session")
 def _end_session(stage):
     return Ask(token=stage.world.sign_in(stage.by))
+
+
+@valid("end_sessions")
+def _end_sessions(stage):
+    return Ask(token=stage.world.sign_in(_twin(stage.world)))
+
+
+@valid("end_other_session")
+def _end_other_session(stage):
+    # Somebody's who is not asked about: nobody ends the session of another person.
+    token = stage.world.sign_in(stage.by)
+    (mine,) = [
+        one["id"]
+        for one in stage.world.get("/v1/auth/sessions", headers=bearer(token)).json()["items"]
+        if one["current"]
+    ]
+    return Ask(ids={"session_id": mine}, token=token)
+
+
+@valid("change_passphrase")
+def _change_passphrase(stage):
+    login = stage.world.person()
+    body = {"passphrase": stage.world.passphrases[login], "new_passphrase": a_passphrase()}
+    return Ask(token=stage.world.sign_in(login), body=body)
+
+
+@valid("suspend_staff")
+def _suspend_staff(stage):
+    return Ask(ids={"staff_id": stage.world.staff[stage.world.person()]})
+
+
+@valid("resume_staff")
+def _resume_staff(stage):
+    return Ask(ids={"staff_id": stage.world.staff["colin"]})
+
+
+@valid("begin_lockdown")
+def _begin_lockdown(_stage):
+    # Not confirmed: refused with a sentence to those who may, and to others for their role.
+    return Ask(body={"organisation": "Another organisation (made up)"})
 
 
 @valid("complete_enrolment")

@@ -36,6 +36,7 @@ EXEMPT = {
     "read_docs": "the interface itself, as a page",
     "read_docs_style": "a style sheet",
     "read_vocabulary": "code lists, the same for everybody",
+    "propose_passphrase": "random words that nobody keeps",
     "read_form": "a blank form, the same for everybody",
     "print_form": "a blank form, the same for everybody",
     "read_form_style": "a style sheet",

@@ -46,7 +46,9 @@ def complete_enrolment(vault: VaultDep, request_id: RequestId, body: Enrolment) 
 )
 def create_session(vault: VaultDep, request_id: RequestId, body: SignIn) -> SessionBegun:
     """Sign in. The token opens nothing after the service restarts."""
-    begun = vault.sessions.sign_in(body.login, body.passphrase, body.code, request_id, body.device)
+    begun = vault.sessions.sign_in(
+        body.login, body.passphrase, body.code, request_id, body.device, body.label
+    )
     expires = moment(begun.expires_at)
     assert expires is not None  # noqa: S101 - for the type checker: a number gives a moment
     return SessionBegun(

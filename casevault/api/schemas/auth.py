@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from casevault.api import qr
-from casevault.api.schemas.common import Shape
+from casevault.api.schemas.common import Shape, Words
 from casevault.services.second_factor import Proposal
 
 OptionalCode = Annotated[str | None, Field(max_length=40, examples=["123456"])]
@@ -32,6 +32,8 @@ class SignIn(Shape):
     code: OptionalCode = None
     # From an earlier sign-in on this device.
     device: str | None = Field(default=None, max_length=40, repr=False)
+    # What you call this device; shown to you alone, in the list of your sessions.
+    label: Annotated[Words, Field(max_length=60, repr=False)] = ""
 
 
 class SessionBegun(Shape):

@@ -1,0 +1,78 @@
+"""Shutting the vault at once, by one person; opening it again, by two.
+
+A lockdown ends every session, drops the boot secret, and leaves a row because of which nothing
+serves the vault, after a reboot too. It is ended on the server itself, by two people who sign that
+with their own keys. Must never be ended by anything that comes over the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from casevault.domain.access import Permission, Subject
+from casevault.errors import Conflict, FieldError, Invalid
+from casevault.store import intents, lockdowns, people
+from casevault.store.caller import Caller, Gate
+from casevault.store.keyring import KeyringTransaction
+from casevault.store.ledger import Act, Touched
+from casevault.store.stores import Stores
+
+
+class Lockdowns:
+    """The use cases of the worst day."""
+
+    def __init__(
+        self, stores: Stores, gate: Gate, organisation_name: str, drop: Callable[[], None]
+    ) -> None:
+        self._stores = stores
+        self._gate = gate
+        self._name = organisation_name
+        self._drop = drop
+
+    def begin(self, caller: Caller, confirmation: str) -> None:
+        """Shut the vault for everybody, the caller included; first it happens, then it is recorded.
+
+        :raises Invalid: what was typed to confirm it is not the organisation's name.
+        :raises Conflict: it is shut already.
+        """
+        self._gate.require(caller, Permission.LOCKDOWN_BEGIN, Subject("vault"))
+        if " ".join(confirmation.split()).casefold() != " ".join(self._name.split()).casefold():
+            self._gate.deny(caller, Permission.LOCKDOWN_BEGIN, "refused:lockdown.confirm")
+            raise Invalid(
+                "To lock the vault down, type the organisation's name.",
+                code="lockdown.confirm",
+                errors=(FieldError("/organisation", "lockdown.confirm"),),
+            )
+        stores, now = self._stores, self._stores.now()
+
+        def shut(tx: KeyringTransaction) -> None:
+            if not lockdowns.shut(tx, caller.staff, now):
+                raise Conflict("The vault is locked down already.", code="lockdown.again")
+            people.end_all_sessions(tx)
+
+        act = Act(
+            "system.lockdown",
+            caller.on_ledger,
+            rule="permit:role",
+            touched=(Touched("staff", caller.staff),),
+        )
+        intents.taking(stores, act, shut)
+        self._drop()
+
+    def end(self, first: Caller, second: Caller) -> None:
+        """Open the vault again: both statements are kept, and recorded before it opens.
+
+        :raises Refused: it is one person twice, or somebody whose word does not count.
+        :raises Conflict: it is not shut.
+        """
+        stores = self._stores
+        act = Act(
+            "system.lockdown_end",
+            first.on_ledger,
+            rule="permit:two-people",
+            touched=(Touched("staff", first.staff), Touched("staff", second.staff)),
+        )
+        with stores.keyring.reading() as tx:
+            statements = lockdowns.agreed(tx, stores.trust, first, second, stores.now())
+        with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            lockdowns.open_again(tx, statements)

@@ -1,0 +1,124 @@
+"""Lockdown: one person shuts the vault, two open it again, at the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from casevault import bootstrap
+from casevault.cli.app import app
+from casevault.errors import Conflict, Invalid, Misconfigured, Refused
+from casevault.store import lockdowns
+from tests.api.world import bearer, build
+
+NAME = "Example Red Cross (made up)"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(request, make_databases, tmp_path_factory):
+    """Give a vault of its own: what is done here would shut everybody else's tests out."""
+    made = build(make_databases(request.param), Path(tmp_path_factory.mktemp("shut")))
+    for login in ("sue", "dora", "adi", "ada", "cara"):
+        made.token(login)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def command(world, config_of, runner):
+    """Run the command as people who type what is asked for."""
+
+    def run(*arguments, who=(), typed=""):
+        given = ["lockdown", *arguments, "--config", str(config_of(world))]
+        for option, login in zip(("--login", "--second-login"), who, strict=False):
+            given += [option, login]
+        return runner.invoke(app, given, input=typed + "".join(map(world.typed, who)))
+
+    yield run
+    with world.vault.stores.keyring.reading() as tx:
+        shut = lockdowns.is_shut(tx)
+    if shut:
+        assert run("--end", who=("sue", "dora")).exit_code == 0
+    world._tokens.clear()
+
+
+def signs_in(world, login):
+    """Return how a sign-in is answered by the running service."""
+    body = {"login": login, "passphrase": world.passphrases[login], "code": world.code(login)}
+    return world.post("/v1/auth/sessions", None, body)
+
+
+def test_one_shuts_and_two_open_again(world, command):
+    """All sessions end, nobody signs in, nothing serves; both statements are kept, and recorded."""
+    case = world.case
+    token = world.token("cara")
+    before = len(opened(world))
+    assert command(who=("adi",), typed=NAME + "\n").exit_code == 0
+    assert world.get("/v1/me", headers=bearer(token)).status_code == 401
+    refused = signs_in(world, "cara")
+    assert (refused.status_code, refused.json()["code"]) == (423, "lockdown")
+    with pytest.raises(Misconfigured) as caught:
+        bootstrap.begin_service(world.settings)
+    assert caught.value.code == "lockdown"
+    assert "lockdown --end" in caught.value.detail
+    again = command("--yes", who=("dora",))
+    assert isinstance(again.exception, Conflict)
+    assert command("--end", who=("sue", "dora")).exit_code == 0
+    world._tokens.clear()
+    assert signs_in(world, "cara").status_code == 201
+    assert world.get(f"/v1/cases/{case}/identity", "cara").status_code == 200
+    (new, *_) = opened(world)[before:]
+    people = {new.asked.person, *(one.person for one in new.statements)}
+    assert people == {UUID(world.staff["sue"]), UUID(world.staff["dora"])}
+    for code in ("system.lockdown", "system.lockdown_end"):
+        assert world.entries(code=code)[0]["outcome"] == 0
+
+
+def opened(world):
+    """Return the statements of everybody who ever opened this vault again."""
+    with world.vault.stores.keyring.reading() as tx:
+        found = lockdowns.opened(tx)
+    return sorted(found, key=lambda one: one.wish.asked_at)
+
+
+@pytest.mark.parametrize("pair", [("sue", "sue"), ("sue", "cara"), ("ada", "dora")])
+def test_not_by_one_twice_nor_by_others(world, command, pair):
+    """The vault stays shut."""
+    assert command("--yes", who=("sue",)).exit_code == 0
+    result = command("--end", who=pair)
+    assert isinstance(result.exception, Refused)
+    assert result.exception.code == "lockdown.people"
+    assert signs_in(world, "cara").status_code == 423
+
+
+def test_a_passphrase_alone_does_not_open_it(world, command, config_of, runner):
+    """Both give their second factor too."""
+    assert command("--yes", who=("sue",)).exit_code == 0
+    given = ["lockdown", "--end", "--config", str(config_of(world))]
+    given += ["--login", "sue", "--second-login", "dora"]
+    typed = "".join(f"{world.passphrases[login]}\n\n" for login in ("sue", "dora"))
+    assert runner.invoke(app, given, input=typed).exit_code != 0
+    assert signs_in(world, "cara").status_code == 423
+
+
+def test_it_is_confirmed_and_only_by_some(world, command):
+    """Another name shuts nothing; caseworkers and auditors shut nothing."""
+    wrong = command(who=("sue",), typed="Another organisation\n")
+    assert isinstance(wrong.exception, Invalid)
+    assert wrong.exception.code == "lockdown.confirm"
+    for login in ("cara", "ada"):
+        assert isinstance(command("--yes", who=(login,)).exception, Refused)
+    none = command("--end", who=("sue", "dora"))
+    assert isinstance(none.exception, Conflict)
+    assert none.exception.code == "lockdown.none"
+    assert signs_in(world, "cara").status_code == 201
+
+
+def test_by_http_from_wherever_one_is(world, command):
+    """A supervisor at home types the organisation's name; it takes two at the server to undo."""
+    body = {"organisation": "example red cross  (made up)"}
+    assert world.post("/v1/lockdown", "sue", body).status_code == 204
+    assert signs_in(world, "dora").status_code == 423
+    assert command("--end", who=("dora", "adi")).exit_code == 0
