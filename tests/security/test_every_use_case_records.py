@@ -49,6 +49,9 @@ KEYS_FIRST = {
     "make_feed": ["access_grant", "access_grant_key"],
     # Power is taken first and recorded until it is; the intent remembers that it must be.
     "end_session": ["intent", "session"],
+    "end_sessions": ["intent", "session"],
+    "end_other_session": ["intent", "session"],
+    "suspend_staff": ["intent", "session", "staff"],
     "reset_staff": [
         "access_grant",
         "access_grant_key",
