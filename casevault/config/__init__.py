@@ -38,6 +38,8 @@ FILE_ONLY = frozenset(
         "ledger_spool",
         "ledger_keys",
         "watched_disk",
+        "audit_years",
+        "leaf_years",
         "break_glass_closed",
         "search_organisation_wide",
         "search_full_phones",
@@ -109,6 +111,9 @@ class Settings(BaseModel):
     ledger_keys: tuple[str, ...] = Field(default=(), max_length=2)
     # A folder on the disk of a PostgreSQL server on this host; SQLite's own are watched anyway.
     watched_disk: Path | None = None
+    # How long auditors can open what an entry of the log says, and how long its leaf is kept.
+    audit_years: int = Field(default=6, ge=1, le=30)
+    leaf_years: int = Field(default=10, ge=1, le=100)
 
     # An address may hold a password.
     data_url: str = Field(default="sqlite:///var/casevault.db", repr=False)
@@ -324,6 +329,8 @@ def _unsafe(settings: Settings) -> list[str]:
         )
     if not _ORIGIN.fullmatch(settings.ledger_origin):
         found.append("ledger_origin looks like example.org/casevault/2026a.")
+    if settings.leaf_years < settings.audit_years:
+        found.append("leaf_years is less than audit_years: a body without its leaf proves nothing.")
     return found + _mixed_folders(settings) + _mixed_medium(settings) + _key_under_mat(settings)
 
 

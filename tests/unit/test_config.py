@@ -68,6 +68,8 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "closing_needs_approval": ((True, False), ("perhaps",)),
     "break_glass_closed": ((True, False), ("perhaps",)),
     "ledger_spool": (("/srv/spool", "spool"), ("keys", "keys/spool", ".")),
+    "audit_years": ((1, 10), (0, 31)),
+    "leaf_years": ((6, 100), (0, 101)),
     "watched_disk": (("/srv/postgresql", "disk"), ()),
     "ledger_keys": (([], ["a"]), ("key", [7], ["a"] * 3)),
     "search_full_phones": ((True, False), ("perhaps",)),
