@@ -15,7 +15,15 @@ from casevault.clock import Clock, SystemClock
 from casevault.config import Settings, sqlite_path
 from casevault.crypto import principals as crypto_principals
 from casevault.crypto.credentials import PROFILES, PassphraseKdf
-from casevault.crypto.roots import NO_KEY, RootsKey, RootsPlace, create_roots, open_roots
+from casevault.crypto.roots import (
+    NO_KEY,
+    RootsKey,
+    RootsPlace,
+    Seal,
+    create_roots,
+    open_roots,
+    plainly,
+)
 from casevault.domain.dictionary import Dictionary
 from casevault.domain.watching import limits as watching_limits
 from casevault.errors import Invalid, Misconfigured
@@ -321,6 +329,8 @@ def hold_ceremony(
     plan: Plan,
     progress: Progress = lambda _: None,
     hand_out: HandOut = lambda _: None,
+    *,
+    seal: Seal = plainly,
 ) -> Outcome:
     """Set up an empty vault: schema, root material, keyring, first people, first ledger entry."""
     crypto_principals.self_test()
@@ -329,7 +339,8 @@ def hold_ceremony(
     data, keyring = databases(settings)
     # Before there is any root material that would have to be thrown away again.
     identity.require_empty(data, keyring)
-    roots = create_roots(settings.keys_dir, settings.unfinished or uuid4())
+    keyring_id = settings.unfinished or uuid4()
+    roots = create_roots(roots_place(settings), keyring_id, seal)
     kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
     ceremony = Ceremony(data, keyring, roots, SystemClock())
     outcome = ceremony.hold(organisation, plan, kdf, progress, hand_out)

@@ -6,18 +6,22 @@ was founded, and a keyring of this configuration's own id means that only later 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from casevault import bootstrap, host
 from casevault.config import Settings
-from casevault.crypto.roots import discard_roots, open_roots
+from casevault.crypto.roots import NO_KEY, RootsKey, discard_roots, open_roots
 from casevault.errors import Misconfigured
 from casevault.store import identity
 from casevault.store.keyring import Keyring
 
 
-def resume_ceremony(settings: Settings) -> bool:
-    """Finish what an interrupted ceremony left; False if it left no vault and may begin anew."""
+def resume_ceremony(settings: Settings, key: Callable[[], RootsKey] = lambda: NO_KEY) -> bool:
+    """Finish what an interrupted ceremony left; False if it left no vault and may begin anew.
+
+    `key` is asked for what opens the root material.
+    """
     found = committed_keyring(settings)
     if found is None:
         return False
@@ -29,7 +33,7 @@ def resume_ceremony(settings: Settings) -> bool:
                 code="identity.in-use",
             )
         organisation, root = host.ids_of(settings)
-        roots = open_roots(settings.keys_dir)
+        roots = open_roots(bootstrap.roots_place(settings), key())
         if not identity.has_begun(data):
             identity.begin_data(data, organisation, roots.keyring_id)
         if not identity.has_entries(data):

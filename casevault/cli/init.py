@@ -20,9 +20,10 @@ from casevault.cli import sheets
 from casevault.cli.explaining import explain_limits, explain_profile
 from casevault.cli.output import say
 from casevault.cli.resuming import EXISTS, alone, finish, page_of, resumed, undone
+from casevault.cli.sealing import Under, asked_for
 from casevault.config import DEFAULT_FILE, load_settings
 from casevault.crypto.macs import words
-from casevault.crypto.roots import write_private
+from casevault.crypto.roots import Seal, plainly, write_private
 from casevault.domain import vocabulary
 from casevault.domain.organisation import Profile
 from casevault.errors import Invalid, Misconfigured
@@ -53,6 +54,12 @@ def init(
     ),
     threshold: int | None = typer.Option(None, min=2, max=16, help="Shares that recover."),
     shares: int | None = typer.Option(None, min=2, max=16, help="Shares that are made."),
+    seal: Under | None = typer.Option(  # noqa: B008
+        None, help="Seal the root material from its first moment: under a passphrase or a token."
+    ),
+    seal_fd: int | None = typer.Option(
+        None, "--seal-fd", help="File descriptor with that passphrase or PIN; else a prompt."
+    ),
     rehearsal: bool = typer.Option(
         False, "--rehearsal", help="Made-up people only: ask for no words of the sheets."
     ),
@@ -70,7 +77,7 @@ def init(
         if not explain and config.exists() and resumed(config, rehearsal=rehearsal):
             return
         wanted = _Wanted(config, plan, profile, explain, threshold, shares)
-        _begin(wanted, passphrases_fd, shares_file)
+        _begin(wanted, _Given(passphrases_fd, seal, seal_fd), shares_file)
         if not explain:
             finish(config, rehearsal=rehearsal)
 
@@ -85,14 +92,27 @@ class _Wanted:
     shares: int | None
 
 
-def _begin(wanted: _Wanted, passphrases_fd: int | None, shares_file: Path | None) -> None:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Where secrets come from."""
+
+    passphrases_fd: int | None
+    seal: Under | None
+    seal_fd: int | None
+
+    def sealed(self, profile: str) -> Seal:
+        """Return the vessel that was asked for."""
+        return plainly if self.seal is None else asked_for(self.seal, profile, self.seal_fd)
+
+
+def _begin(wanted: _Wanted, secret: _Given, shares_file: Path | None) -> None:
     config, plan, profile, explain = wanted.config, wanted.plan, wanted.profile, wanted.explain
     raw = plans.read(plan) if plan is not None else plans.prompted(profile or Profile.STANDARD)
     found = plans.check(raw, config, profile, wanted.threshold, wanted.shares)
     explain_limits(found.seats, found.threshold, found.shares)
     if explain:
         return
-    given = _passphrases(passphrases_fd)
+    given = _passphrases(secret.passphrases_fd)
     people = tuple(
         member.first(given.get(member.login) or _ask(member.name))
         for member in found.members
@@ -100,6 +120,7 @@ def _begin(wanted: _Wanted, passphrases_fd: int | None, shares_file: Path | None
     )
     ceremony = Plan(people, found.threshold, found.shares)
     check_plan(ceremony)
+    seal = secret.sealed(str(found.values.get("kdf_profile", "standard")))
     organisation = uuid4()
     with ExitStack() as begun:
         # Before the ceremony: what it gives out only once must have a place to go.
@@ -115,7 +136,9 @@ def _begin(wanted: _Wanted, passphrases_fd: int | None, shares_file: Path | None
             write_private(page, text.encode())
             _pin(config, outcome)
 
-        outcome = bootstrap.hold_ceremony(settings, organisation, ceremony, say, hand_out)
+        outcome = bootstrap.hold_ceremony(
+            settings, organisation, ceremony, say, hand_out, seal=seal
+        )
     _report(outcome, shares_file, found.members)
 
 

@@ -21,7 +21,16 @@ from casevault.domain.organisation import OUTLINES, Outline, Profile, Seat
 from casevault.errors import Invalid, Misconfigured
 from casevault.services.ceremony import PRESENT, FirstPerson, Plan, plan_faults
 
-SETTINGS = ("data_url", "keyring_url", "keys_dir", "runtime_dir", "kdf_profile", "port")
+SETTINGS = (
+    "data_url",
+    "keyring_url",
+    "keys_dir",
+    "runtime_dir",
+    "kdf_profile",
+    "port",
+    "pkcs11_module",
+    "pkcs11_label",
+)
 _PERSON = frozenset({"name", "login", "roles", "team"})
 _KNOWN = frozenset(
     {"organisation", "ledger_origin", "profile", "threshold", "shares", "teams", "people"}

@@ -16,7 +16,7 @@ from pathlib import Path
 import typer
 
 from casevault import founding, host
-from casevault.cli import sheets
+from casevault.cli import sheets, unlocking
 from casevault.cli.output import EXIT_PARTIAL, say
 from casevault.config import Settings, load_settings
 from casevault.crypto import recovery
@@ -66,7 +66,7 @@ def resumed(config: Path, *, rehearsal: bool) -> bool:
     settings = load_settings(config)
     if settings.unfinished is None:
         raise Misconfigured(EXISTS, code="init.exists")
-    if not founding.resume_ceremony(settings):
+    if not founding.resume_ceremony(settings, lambda: unlocking.key_of(settings)):
         say("An interrupted ceremony left nothing durable. It is cleared away; we begin anew.")
         say("Sheets that were printed from it are void: destroy them.")
         _remove(config)

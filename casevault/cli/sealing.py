@@ -7,7 +7,7 @@ print or keep a passphrase or PIN; a generated passphrase is shown once, on the 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,10 +25,12 @@ from casevault.crypto.macs import words
 from casevault.crypto.roots import (
     RootProvider,
     RootsPlace,
+    Seal,
+    move_roots,
     open_roots,
-    seal_roots,
-    tokenise_roots,
-    unseal_roots,
+    plainly,
+    under_passphrase,
+    under_token,
 )
 from casevault.domain import vocabulary
 from casevault.errors import Invalid
@@ -41,6 +43,13 @@ class Under(StrEnum):
 
     PASSPHRASE = "passphrase"  # noqa: S105
     TOKEN = "token"  # noqa: S105 - a kind of seal
+
+
+SAID = {
+    Under.PASSPHRASE: "Sealed. The passphrase is nowhere on this machine: keep it on paper, off the"
+    " premises, as well as with whoever starts the service.",
+    Under.TOKEN: "Sealed under the hardware token. While it is there, its PIN opens the vault.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +75,10 @@ def seal(
     it from a systemd credential. Sealed already: this changes the passphrase.
     """
     with _opened(config, unlock_fd) as at:
-        _SEALS[under](at, new_fd)
+        move_roots(at.roots, at.place, asked_for(under, at.settings.kdf_profile, new_fd))
+    say(SAID[under])
     say("Roll the epochs twice (casevault keys roll), so that no key of the readable file is left")
-    say(
-        "in use, and write the capsule anew: it is the way back if the passphrase or token is lost."
-    )
+    say("in use. That writes the capsule anew too: the way back if passphrase or token is lost.")
 
 
 def unseal(config: Path | None = ConfigOption, unlock_fd: int | None = UnlockFdOption) -> None:
@@ -81,7 +89,7 @@ def unseal(config: Path | None = ConfigOption, unlock_fd: int | None = UnlockFdO
     Stop the service first. Under a hardware token the keys on it are destroyed.
     """
     with _opened(config, unlock_fd) as at:
-        unseal_roots(at.roots, at.place)
+        move_roots(at.roots, at.place, plainly)
     say("The root material is plain again: coded facts and two months of the log's bodies can be")
     say("read by whoever takes the machine. Seal it with `casevault keys seal`.")
 
@@ -97,23 +105,15 @@ def _opened(config: Path | None, unlock_fd: int | None) -> Iterator[_Opened]:
         yield _Opened(settings, place, roots)
 
 
-def _under_passphrase(at: _Opened, new_fd: int | None) -> None:
-    passphrase = _chosen() if new_fd is None else unlocking.from_descriptor(new_fd)
-    seal_roots(at.roots, at.place, passphrase, PROFILES[at.settings.kdf_profile])
-    say("Sealed. The passphrase is nowhere on this machine: keep it on paper, off the premises, as")
-    say("well as with whoever starts the service.")
-
-
-def _under_token(at: _Opened, new_fd: int | None) -> None:
-    pin = _hidden("PIN of the hardware token") if new_fd is None else None
-    tokenise_roots(at.roots, at.place, pin or unlocking.from_descriptor(new_fd or 0))
-    say("Sealed under the hardware token. Its PIN opens the vault while the token is there.")
-
-
-_SEALS: dict[Under, Callable[[_Opened, int | None], None]] = {
-    Under.PASSPHRASE: _under_passphrase,
-    Under.TOKEN: _under_token,
-}
+def asked_for(under: Under, profile: str, descriptor: int | None) -> Seal:
+    """Return the seal that somebody wants; its secret comes from a descriptor or a prompt."""
+    if descriptor is not None:
+        given = unlocking.from_descriptor(descriptor)
+    else:
+        given = _chosen() if under is Under.PASSPHRASE else _hidden("PIN of the hardware token")
+    return (
+        under_token(given) if under is Under.TOKEN else under_passphrase(given, PROFILES[profile])
+    )
 
 
 def _chosen() -> str:

@@ -18,7 +18,16 @@ from casevault.cli import sealing, unlocking
 from casevault.config import load_settings
 from casevault.crypto.roots import NO_KEY
 from casevault.errors import CaseVaultError, Invalid
-from tests.cli.processes import PASSPHRASES, Service, casevault, free_port, here, init, serving
+from tests.cli.processes import (
+    PASSPHRASES,
+    Service,
+    _ceremony,
+    casevault,
+    free_port,
+    here,
+    init,
+    serving,
+)
 from tests.tokens import PIN, SoftToken, a_token
 
 SECRET = "made up words that open the roots"
@@ -174,6 +183,24 @@ def test_a_weak_passphrase_is_refused(config: Path, run, weak: str):
     done = run("keys", "seal", "-c", config, secrets={"--new-fd": weak})
     assert done.code == 1
     assert kind(config) == "plain"
+
+
+def test_a_vault_is_founded_sealed(tmp_path: Path, founded: Path, run):
+    """`init --seal`: nothing of it was ever readable, and it opens with the passphrase alone."""
+    memory = load_settings(founded / "casevault.toml", {}).runtime_dir
+    reading = line(SECRET)
+    command, passphrases = _ceremony(
+        tmp_path, memory, ("--seal", "passphrase", "--seal-fd", str(reading)), {}
+    )
+    done = casevault(*command, pass_fds=(passphrases, reading))
+    for descriptor in (passphrases, reading):
+        os.close(descriptor)
+    assert done.code == 0, done.err
+    config = tmp_path / "casevault.toml"
+    assert kind(config) == "sealed"
+    assert run("keys", "status", "-c", config).code == 1
+    assert run("keys", "unseal", "-c", config, secrets={"--unlock-fd": SECRET}).code == 0
+    assert run("keys", "status", "-c", config).code == 0
 
 
 # --- where the secret is taken from --------------------------------------------------------------

@@ -8,15 +8,17 @@ from casevault.crypto.roots.files import host_id, write_private
 from casevault.crypto.roots.material import PRINCIPALS, RootMaterial
 from casevault.crypto.roots.memory import loaded_roots
 from casevault.crypto.roots.opening import (
+    Seal,
     adopt_roots,
     asked_by,
     create_roots,
     discard_roots,
+    move_roots,
     open_roots,
+    plainly,
     roots_key,
-    seal_roots,
-    tokenise_roots,
-    unseal_roots,
+    under_passphrase,
+    under_token,
 )
 from casevault.crypto.roots.provider import PEPPER, SERVICE_KEY, RootProvider
 from casevault.crypto.roots.vessels import NO_KEY, RootsKey, RootsPlace
@@ -30,16 +32,18 @@ __all__ = [
     "RootProvider",
     "RootsKey",
     "RootsPlace",
+    "Seal",
     "adopt_roots",
     "asked_by",
     "create_roots",
     "discard_roots",
     "host_id",
     "loaded_roots",
+    "move_roots",
     "open_roots",
+    "plainly",
     "roots_key",
-    "seal_roots",
-    "tokenise_roots",
-    "unseal_roots",
+    "under_passphrase",
+    "under_token",
     "write_private",
 ]

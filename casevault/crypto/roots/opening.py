@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from uuid import UUID
 
-from casevault.crypto.credentials import KdfProfile
+from casevault.crypto.credentials import KdfProfile, check_strength
 from casevault.crypto.roots import files, outer, sealed, token_vessel
 from casevault.crypto.roots.material import RootMaterial, decode
 from casevault.crypto.roots.provider import RootProvider
@@ -25,7 +25,10 @@ from casevault.crypto.roots.vessels import (
     RootsPlace,
     Vessel,
 )
-from casevault.errors import Conflict, Misconfigured, Tampered
+from casevault.errors import Misconfigured, Tampered
+
+# Writes material into a place, in one kind of vessel; returns what opens it.
+Seal = Callable[[RootsPlace, RootMaterial], RootsKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,61 +71,55 @@ def open_roots(at: RootsPlace | Path, key: RootsKey = NO_KEY) -> RootProvider:
     return RootProvider(_kind(place).vessel(place, key))
 
 
-def create_roots(folder: Path, keyring_id: UUID) -> RootProvider:
-    """Make fresh root material in an empty folder; refuse to replace any."""
-    return _put(folder, RootMaterial.fresh(keyring_id, files.host_id()))
+def plainly(place: RootsPlace, held: RootMaterial) -> RootsKey:
+    """Put material into a plain file."""
+    PlainVessel(place).write(held)
+    return NO_KEY
+
+
+def under_passphrase(passphrase: str, profile: KdfProfile) -> Seal:
+    """Return what puts material under a passphrase.
+
+    :raises Invalid: it is too weak for something that is attacked offline.
+    """
+    check_strength(passphrase)
+    return lambda place, held: sealed.seal_roots(place, held, passphrase, profile)
+
+
+def under_token(pin: str) -> Seal:
+    """Return what puts material under keys of a hardware token."""
+    return lambda place, held: token_vessel.move_to_token(place, held, pin)
+
+
+def create_roots(at: RootsPlace | Path, keyring_id: UUID, seal: Seal = plainly) -> RootProvider:
+    """Make fresh root material in an empty folder; refuse to replace any.
+
+    Sealed, it is at no moment on the disk in plain.
+    """
+    return _put(_place(at), RootMaterial.fresh(keyring_id, files.host_id()), seal)
 
 
 def adopt_roots(folder: Path, exported: bytes) -> RootProvider:
     """Put what `RootProvider.export` returned into an empty folder of this machine."""
-    return _put(folder, replace(decode(exported), host_id=files.host_id()))
+    return _put(_place(folder), replace(decode(exported), host_id=files.host_id()), plainly)
 
 
 def discard_roots(folder: Path, keyring_id: UUID) -> None:
-    """Remove plain root material that was made for this keyring; leave any other alone."""
+    """Remove root material that was made for this keyring; leave any other alone."""
     path = _place(folder).file
-    if path.exists() and open_roots(folder).keyring_id == keyring_id:
+    if path.exists() and outer.keyring_named(path) == keyring_id:
         path.unlink()
 
 
-def seal_roots(
-    roots: RootProvider, place: RootsPlace, passphrase: str, profile: KdfProfile
-) -> RootsKey:
-    """Move material under a passphrase; return what opens it from now on."""
-    return _move(roots, place, lambda held: sealed.seal_roots(place, held, passphrase, profile))
+def move_roots(roots: RootProvider, place: RootsPlace, seal: Seal) -> RootsKey:
+    """Move material into another vessel, or under another secret; return what opens it now.
 
-
-def tokenise_roots(roots: RootProvider, place: RootsPlace, pin: str) -> RootsKey:
-    """Move material under keys of a hardware token; return what opens it from now on.
-
-    :raises Conflict: it lies under a token already.
+    When it fails, everything is as it was.
     """
-    if _kind(place) is _KINDS[TOKEN]:
-        raise Conflict(
-            "The root material lies under a hardware token already. To change tokens, put it under"
-            " a passphrase first.",
-            code="roots.token-already",
-        )
-    return _move(roots, place, lambda held: token_vessel.move_to_token(place, held, pin))
-
-
-def unseal_roots(roots: RootProvider, place: RootsPlace) -> RootsKey:
-    """Move material into a plain file."""
-
-    def write(held: RootMaterial) -> RootsKey:
-        PlainVessel(place).write(held)
-        return NO_KEY
-
-    return _move(roots, place, write)
-
-
-def _move(
-    roots: RootProvider, place: RootsPlace, write: Callable[[RootMaterial], RootsKey]
-) -> RootsKey:
     before, keys = files.read_private(place.file), []
 
     def into(held: RootMaterial) -> Vessel:
-        keys.append(write(held))
+        keys.append(seal(place, held))
         return _kind(place).vessel(place, keys[0])
 
     try:
@@ -134,19 +131,16 @@ def _move(
     return keys[0]
 
 
-def _put(folder: Path, material: RootMaterial) -> RootProvider:
-    place = _place(folder)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _put(place: RootsPlace, material: RootMaterial, seal: Seal) -> RootProvider:
+    place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if place.file.exists():
         raise Misconfigured(
             "The keys folder already holds root material; replacing it would lose every case."
             " Choose another folder.",
             code="roots.exist",
         )
-    folder.chmod(0o700)
-    vessel = PlainVessel(place)
-    vessel.write(material)
-    return RootProvider(vessel)
+    place.folder.chmod(0o700)
+    return open_roots(place, seal(place, material))
 
 
 def _place(at: RootsPlace | Path) -> RootsPlace:

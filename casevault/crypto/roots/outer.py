@@ -32,6 +32,11 @@ def kind_of(path: Path) -> str:
     return kind
 
 
+def keyring_named(path: Path) -> UUID:
+    """Return the keyring that a file of any kind names, without opening it."""
+    return keyring_of(_parse(files.read_private(path)))
+
+
 def read_outer(path: Path, kind: str) -> Outer:
     """Return the file of one kind of vessel."""
     raw = _parse(files.read_private(path))

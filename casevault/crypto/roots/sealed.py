@@ -18,7 +18,6 @@ from casevault.crypto.credentials import (
     SALT_BYTES,
     Envelope,
     KdfProfile,
-    check_strength,
     fresh_salt,
     stretch,
 )
@@ -88,11 +87,7 @@ class SealedVessel:
 def seal_roots(
     place: RootsPlace, held: RootMaterial, passphrase: str, profile: KdfProfile
 ) -> RootsKey:
-    """Put material under a new passphrase and a new file key; return what opens it.
-
-    :raises Invalid: the passphrase is too weak for something that is attacked offline.
-    """
-    check_strength(passphrase)
+    """Put material under a new passphrase and a new file key; return what opens it."""
     key = RootsKey(Key.random().material)
     SealedVessel(place, key).begin(held, passphrase, profile)
     return key

@@ -22,7 +22,7 @@ from casevault.crypto.roots.material import RootMaterial
 from casevault.crypto.roots.token import Token, Wrapped
 from casevault.crypto.roots.vessels import RootsKey, RootsPlace, Shredding, Stamp, file_stamp
 from casevault.crypto.sealing import KEY_BYTES, Key
-from casevault.errors import Locked, Misconfigured, Tampered
+from casevault.errors import Conflict, Locked, Misconfigured, Tampered
 
 TOKEN = "token"  # noqa: S105 - a kind of vessel
 _MARK = b"cv1"
@@ -116,7 +116,16 @@ def check_pin(place: RootsPlace, pin: str) -> RootsKey:
 
 
 def move_to_token(place: RootsPlace, held: RootMaterial, pin: str) -> RootsKey:
-    """Put material under keys of a token; return what opens it."""
+    """Put material under keys of a token; return what opens it.
+
+    :raises Conflict: it lies under a token already.
+    """
+    if place.file.exists() and outer.kind_of(place.file) == TOKEN:
+        raise Conflict(
+            "The root material lies under a hardware token already. To change tokens, put it under"
+            " a passphrase first.",
+            code="roots.token-already",
+        )
     key = RootsKey(pin.encode())
     TokenVessel(place, key).begin(held)
     return key

@@ -25,13 +25,15 @@ from casevault.crypto.roots import (
     RootsPlace,
     asked_by,
     create_roots,
+    discard_roots,
     files,
+    move_roots,
     open_roots,
     outer,
+    plainly,
     roots_key,
-    seal_roots,
-    tokenise_roots,
-    unseal_roots,
+    under_passphrase,
+    under_token,
 )
 from casevault.crypto.roots import provider as provider_module
 from casevault.crypto.roots import sealed as sealed_module
@@ -87,18 +89,18 @@ def plain(tmp_path, _monkeypatch) -> Kept:
 
 def sealed(tmp_path, _monkeypatch) -> Kept:
     kept = plain(tmp_path, None)
-    kept.key = seal_roots(kept.roots, kept.place, PASSPHRASE, SMALL)
+    kept.key = move_roots(kept.roots, kept.place, under_passphrase(PASSPHRASE, SMALL))
     return kept
 
 
-def under_token(tmp_path, monkeypatch) -> Kept:
+def hardware_kept(tmp_path, monkeypatch) -> Kept:
     token = a_token(tmp_path, monkeypatch)
     place = RootsPlace(tmp_path / "keys", token.module, token.label)
     roots = create_roots(place.folder, KEYRING)
-    return Kept(place, tokenise_roots(roots, place, PIN), roots, token)
+    return Kept(place, move_roots(roots, place, under_token(PIN)), roots, token)
 
 
-@pytest.fixture(params=[plain, sealed, under_token], ids=["plain", "sealed", "token"])
+@pytest.fixture(params=[plain, sealed, hardware_kept], ids=["plain", "sealed", "token"])
 def kept(request, tmp_path, monkeypatch) -> Kept:
     """Give root material in each vessel."""
     return request.param(tmp_path, monkeypatch)
@@ -245,7 +247,7 @@ def test_it_says_how_surely_an_epoch_is_gone(kept):
 def test_material_goes_back_into_a_plain_file(kept):
     """Whatever vessel it was in; the provider goes on, others open it without a key."""
     before = kept.roots.export()
-    assert unseal_roots(kept.roots, kept.place) == NO_KEY
+    assert move_roots(kept.roots, kept.place, plainly) == NO_KEY
     assert kept.roots.export() == before == open_roots(kept.place).export()
     assert kept.place.file.read_bytes() == encode(decode(before))
     assert kept.roots.new_epoch() == 2
@@ -300,6 +302,26 @@ def test_every_changed_part_of_a_seal_is_found(kept):
     assert kept.again().epochs() == (1,)
 
 
+@pytest.mark.parametrize("seal", [under_passphrase(PASSPHRASE, SMALL), under_token(PIN)])
+def test_what_is_made_sealed_was_never_readable(tmp_path, monkeypatch, seal):
+    """Not for a moment does a key of it stand in a file."""
+    token = a_token(tmp_path, monkeypatch)
+    place, written = RootsPlace(tmp_path / "keys", token.module, token.label), []
+    write = files.write_private
+    monkeypatch.setattr(files, "write_private", lambda p, d: written.append(d) or write(p, d))
+    roots = create_roots(place, KEYRING, seal)
+    held = decode(roots.export())
+    keys = [*held.epochs.values(), *held.peppers.values(), *held.services.values()]
+    secrets = [key.material for key in keys] + [s[1] for s in held.principals.values()]
+    assert written
+    for data in written:
+        assert not any(b64(secret).encode() in data or secret in data for secret in secrets)
+    discard_roots(place.folder, UUID(int=6))
+    assert place.file.exists()
+    discard_roots(place.folder, KEYRING)
+    assert not place.file.exists()
+
+
 # --- under a passphrase --------------------------------------------------------------------------
 
 
@@ -308,7 +330,7 @@ def test_a_weak_passphrase_seals_nothing(tmp_path):
     kept = plain(tmp_path, None)
     before = kept.place.file.read_bytes()
     with pytest.raises(Invalid):
-        seal_roots(kept.roots, kept.place, "too short", SMALL)
+        move_roots(kept.roots, kept.place, under_passphrase("too short", SMALL))
     assert kept.place.file.read_bytes() == before
     assert kept.roots.epochs() == (1,)
 
@@ -317,7 +339,7 @@ def test_a_new_passphrase_ends_the_old_one(tmp_path):
     """And makes a new file key: who kept the old one opens nothing that is written from now on."""
     kept = sealed(tmp_path, None)
     old = kept.key
-    new = seal_roots(kept.roots, kept.place, PASSPHRASE + " again", SMALL)
+    new = move_roots(kept.roots, kept.place, under_passphrase(PASSPHRASE + " again", SMALL))
     with pytest.raises(Tampered):
         kept.again(old)
     with pytest.raises(Locked):
@@ -356,7 +378,7 @@ def test_every_write_of_a_seal_is_another_text(tmp_path):
 @pytest.fixture
 def hardware(tmp_path, monkeypatch) -> Kept:
     """Give material under a token."""
-    return under_token(tmp_path, monkeypatch)
+    return hardware_kept(tmp_path, monkeypatch)
 
 
 def _hand(kept: Kept) -> token_module.Token:
@@ -476,15 +498,15 @@ def test_a_wrong_pin_is_tried_once(hardware, monkeypatch):
 def test_a_second_move_to_a_token_is_refused(hardware):
     """It would leave keys that nobody destroys."""
     with pytest.raises(Conflict):
-        tokenise_roots(hardware.roots, hardware.place, PIN)
+        move_roots(hardware.roots, hardware.place, under_token(PIN))
     assert hardware.again().epochs() == (1,)
 
 
 def test_leaving_a_token_leaves_nothing_on_it(hardware):
     """Its keys are destroyed after the material is safe elsewhere."""
-    unseal_roots(hardware.roots, hardware.place)
+    move_roots(hardware.roots, hardware.place, plainly)
     assert _keys(hardware) == 0
-    tokenise_roots(hardware.roots, hardware.place, PIN)
+    move_roots(hardware.roots, hardware.place, under_token(PIN))
     assert _keys(hardware) == 2
 
 
@@ -500,7 +522,7 @@ def test_a_move_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr(token_module.Token, "unwrap", cut)
     with pytest.raises(Busy):
-        tokenise_roots(roots, place, PIN)
+        move_roots(roots, place, under_token(PIN))
     assert place.file.read_bytes() == before
     assert open_roots(place).export() == roots.export()
 
@@ -717,6 +739,6 @@ def test_what_a_new_vessel_gives_back_is_compared(tmp_path, monkeypatch):
     other = decode(create_roots(tmp_path / "other", KEYRING).export())
     monkeypatch.setattr(sealed_module.SealedVessel, "read", lambda _self: other)
     with pytest.raises(Tampered):
-        seal_roots(kept.roots, kept.place, PASSPHRASE, SMALL)
+        move_roots(kept.roots, kept.place, under_passphrase(PASSPHRASE, SMALL))
     assert kept.place.file.read_bytes() == before
     assert kept.roots.epochs() == (1,)
