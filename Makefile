@@ -49,7 +49,7 @@ contracts: venv ## who may import whom, and the rules that read the source
 migrations: venv ## the tables in the code and the migrations agree
 	$(BIN)/python -m casevault db check
 
-wheel: venv ## build the wheel, install it elsewhere, run the gate against it
+wheel: venv ## build the wheel, install it elsewhere, prove that nothing is missing
 	tests/wheel.sh
 
 bench: venv ## compare with the plaintext twin; results go to stdout

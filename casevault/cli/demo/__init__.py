@@ -10,12 +10,23 @@ from pathlib import Path
 
 import typer
 
-from casevault.cli.demo import attacks, day, story
+from casevault.cli.demo import attacks, day, night, story
 from casevault.cli.demo import people as made_up
 from casevault.cli.demo.narrator import Narrator
 from casevault.cli.demo.world import World
 
-STEPS = ("ceremony", "staff", "case", "stranger", "assign", "day", "audit", "attack", "answer")
+STEPS = (
+    "ceremony",
+    "staff",
+    "case",
+    "stranger",
+    "assign",
+    "day",
+    "night",
+    "audit",
+    "attack",
+    "answer",
+)
 
 app = typer.Typer(invoke_without_command=True)
 
@@ -49,6 +60,7 @@ def demo(
         with World(Path(folder)) as world:
             told = story.tell(world, narrator)
             day.tell(world, narrator, told)
+            night.tell(world, narrator, told)
             story.audit(world, narrator, told)
             failed = attacks.run(world, told, narrator)
             story.answer(world, told, narrator)

@@ -34,7 +34,7 @@ _WORD = re.compile(r"[^\W_]{6,}")
 
 def run(world: World, told: Told, say: Narrator) -> int:
     """Run all attacks; return how many succeeded (0 is what we want)."""
-    say.line("8. Now CaseVault attacks itself.")
+    say.line("9. Now CaseVault attacks itself.")
     attacks = (_always_yes, _search_files, _edit_ledger, _swap_documents)
     return sum(not attack(world, told, say) for attack in attacks)
 

@@ -165,7 +165,7 @@ def audit(world: World, say: Narrator, told: Told) -> None:
     entries = world.call("GET", path, token=told.tokens["ada"]).body["items"]
     names = {staff: login for login, staff in told.ids.items()}
     count = f"{len(entries)} entries; the refusals among them:"
-    say.line(f"7. Auditor Ada asks who touched {told.reference}: {count}")
+    say.line(f"8. Auditor Ada asks who touched {told.reference}: {count}")
     for entry in entries:
         who = names.get(entry["actor_id"] or "", "the service")
         text = f"{entry['code']:<12} {who:<7} {entry['rule']}"
