@@ -20,7 +20,6 @@ from casevault.crypto.roots import NO_KEY, RootsKey, open_roots
 from casevault.services.settling import Settling
 from casevault.store import capsules, data_backups, dumps, migrate, recovering, restoring
 from casevault.store.caller import Gate
-from casevault.store.checkpoints import remembered
 from casevault.store.data_backups import Manifest
 from casevault.store.database import Database
 from casevault.store.keyring import Keyring
@@ -44,9 +43,8 @@ class Restore:
 
 def settling(settings: Settings, stores: Stores) -> Settling:
     """Return the use cases of a restored data store, with what the log's signer remembers."""
-    last = remembered(settings.keys_dir, settings.ledger_origin, stores.roots)
     gate = Gate(stores, settings.minimum_assurance)
-    return Settling(stores, gate, None if last is None else last.size)
+    return Settling(stores, gate, bootstrap.signed_size(settings, stores.roots))
 
 
 def restore(

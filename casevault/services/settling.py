@@ -61,7 +61,7 @@ class Settling:
             head = examining.check_ledger(connection, stores.roots)
             examining.check_cases(connection, stores.roots)
         erased = (*self._replay(), *self._replay_parts())
-        found = self._compare(erased, Log(head.size, self._signed))
+        found = self._compare(erased, head.size)
         self._set_aside(found)
         self._record(found)
         if not found.needs_two_people:
@@ -116,11 +116,14 @@ class Settling:
                     uow.commit()
                     yield case
 
-    def _compare(self, erased: tuple[UUID, ...], log: Log) -> Findings:
+    def _compare(self, erased: tuple[UUID, ...], size: int) -> Findings:
         stores = self._stores
         with stores.keyring.reading() as tx, stores.data.reading() as connection:
             known, stored = comparing.known_cases(tx), comparing.stored_cases(connection)
             aside = quarantine.all_(connection)
+            restored = milestones.last(tx, milestones.UNSETTLED) is not None
+            # What two people have said is lost needs no saying again.
+            is_said = milestones.last(tx, milestones.LOG_LOST) == self._signed and not restored
             return Findings(
                 cases=len(stored),
                 erased=erased,
@@ -129,8 +132,8 @@ class Settling:
                 lost=tuple(sorted(known - stored)),
                 compared=tuple(comparing.compared(tx, connection, stored & known)),
                 closed=comparing.closed_private(tx, connection),
-                log=log,
-                restored=milestones.last(tx, milestones.UNSETTLED) is not None,
+                log=Log(size, None if is_said else self._signed),
+                restored=restored,
             )
 
     def _set_aside(self, found: Findings) -> None:
@@ -196,6 +199,8 @@ class Settling:
             approvals.remove(tx, wish.id)
             _lower(tx, found)
             milestones.forget(tx, milestones.UNSETTLED)
+            if found.log.missing and found.log.signed is not None:
+                milestones.note(tx, milestones.LOG_LOST, found.log.signed)
             milestones.note(tx, milestones.SETTLED, now)
 
 

@@ -15,7 +15,7 @@ from casevault.crypto.roots import RootProvider
 from casevault.errors import Misconfigured
 from casevault.store import keyring_tables, milestones, tables, tree
 from casevault.store.database import Database
-from casevault.store.keyring import KeyringTransaction
+from casevault.store.keyring import Keyring
 
 
 def require_empty(data: Database, keyring: Database) -> None:
@@ -91,12 +91,25 @@ def check(data: Database, keyring: Database, roots: RootProvider, organisation: 
         )
 
 
-def require_settled(tx: KeyringTransaction) -> None:
-    """Refuse a data store that came from a backup and was not settled."""
-    if milestones.last(tx, milestones.UNSETTLED) is not None:
+def require_settled(data: Database, keyring: Keyring, signed: int | None, now: int) -> None:
+    """Refuse a data store that came from a backup and was not settled.
+
+    `signed` is how long the log was at its last checkpoint. A store whose log is shorter came back
+    from somewhere, whoever put it there: that is noted, and keys of what it lacks stay.
+    """
+    with keyring.reading() as tx:
+        unsettled = milestones.last(tx, milestones.UNSETTLED) is not None
+        known = milestones.last(tx, milestones.LOG_LOST)
+    if not unsettled and signed is not None and signed != known:
+        with data.reading() as connection:
+            unsettled = tree.head(connection).size < signed
+        if unsettled:
+            with keyring.writing() as tx:
+                milestones.note(tx, milestones.UNSETTLED, now)
+    if unsettled:
         raise Misconfigured(
-            "The data store was restored from a backup and is not settled yet: what was erased"
-            " since could be in it. Run `casevault db settle`.",
+            "The data store came back from a backup and is not settled yet: what was erased since"
+            " could be in it. Run `casevault db settle`.",
             code="identity.unsettled",
         )
 

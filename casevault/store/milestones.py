@@ -17,6 +17,8 @@ BACKUP = "backup"
 # The data store was replaced by a backup, and nobody has settled it yet.
 UNSETTLED = "unsettled"
 SETTLED = "settled"
+# How long the log was signed that two people have said is lost: nobody is told of it again.
+LOG_LOST = "log-lost"
 # Capsule, keyring backup and a data backup were opened with the shares, and nothing kept.
 REHEARSED = "rehearsed"
 

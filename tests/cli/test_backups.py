@@ -290,3 +290,34 @@ def test_a_store_that_was_tampered_with_is_not_backed_up(machine):
     assert not list((machine.folder / "backups").glob("*.cv"))
     codes = [one["code"] for one in world.entries()]
     assert codes.count("data.backup_failed") == 1
+
+
+def test_an_old_file_put_there_by_hand_is_noticed(machine):
+    """The log is shorter than it was signed: nothing is served, and no key goes, unsettled."""
+    world = machine.world
+    case = world.open("cara", an_identity(NAME))
+    store = Path(world.settings.data_url.removeprefix("sqlite:///"))
+    machine.run("keys", "roll", "--new-medium")
+    machine.prepare("sue", "dora")
+    old = machine.folder / "old.db"
+    with closing(sqlite3.connect(store)) as source, closing(sqlite3.connect(old)) as copy:
+        source.backup(copy)
+    late = world.open("cara", an_identity("Late Obvious-Madeup"))
+    world.vault.caretaker.integrate()
+    world.vault.checkpoints.sign()
+    machine.stop()
+    aside = machine.folder / "aside"
+    aside.mkdir()
+    for one in store.parent.glob(store.name + "*"):
+        one.rename(aside / one.name)
+    shutil.copyfile(old, store)
+    for command in (("keys", "status"), ("keys", "roll")):
+        assert code_of(machine.run(*command)) == "identity.unsettled"
+    found = json.loads(machine.run("db", "settle", "--json").stdout)
+    assert found["lost"] == [late]
+    assert found["log"]["missing"] > 0
+    assert machine.settle_with("sue", "dora").exit_code == 0
+    assert machine.run("keys", "roll").exit_code == 0
+    assert machine.run("db", "settle").exit_code == 0
+    machine.start()
+    assert name_of(machine, case) == NAME
