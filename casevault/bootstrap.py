@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from casevault.clock import Clock, SystemClock, unix_seconds
+from casevault.clock import Clock, SystemClock
 from casevault.config import Settings, sqlite_path
 from casevault.crypto import principals as crypto_principals
 from casevault.crypto.credentials import PROFILES, PassphraseKdf
 from casevault.crypto.roots import (
     NO_KEY,
-    RootProvider,
     RootsKey,
     RootsPlace,
     Seal,
@@ -27,7 +26,7 @@ from casevault.crypto.roots import (
 )
 from casevault.domain.dictionary import Dictionary
 from casevault.domain.watching import limits as watching_limits
-from casevault.errors import Invalid, Misconfigured, Tampered
+from casevault.errors import Invalid, Misconfigured
 from casevault.host import drop_boot_secret, named, new_boot_secret
 from casevault.services.accounts import Accounts
 from casevault.services.approvals import Approvals
@@ -78,7 +77,7 @@ from casevault.services.watching import Watch
 from casevault.services.worklist import Worklists
 from casevault.store import identity, intents, lockdowns, migrate, people, spool, tree
 from casevault.store.caller import Gate
-from casevault.store.checkpoints import Checkpoints, remembered
+from casevault.store.checkpoints import Checkpoints, signed_size
 from casevault.store.database import Database
 from casevault.store.finding import Finder
 from casevault.store.helpers import Helpers
@@ -156,9 +155,7 @@ def open_stores(
     key: RootsKey = NO_KEY,
     unsettled: bool = False,
 ) -> Stores:
-    """Open both stores after every check that start-up owes.
-
-    `unsettled`: a data store that came from a backup is not refused, since it is to be settled.
+    """Open both stores after every check that start-up owes; `unsettled` leaves one out.
 
     :raises Locked: the root material is sealed, and `key` does not open it.
     """
@@ -179,8 +176,8 @@ def open_stores(
         with keyring.reading() as tx:
             trust.check_root(tx)
         if not unsettled:
-            signed = signed_size(settings, roots)
-            identity.require_settled(data, keyring, signed, unix_seconds(at.now()))
+            signed = signed_size(settings.keys_dir, settings.ledger_origin, roots)
+            identity.require_settled(data, keyring, signed, at.now())
         refused.pop_all()
     months = Months(keyring, trust, at)
     ledger = Ledger(data, months, roots, at)
@@ -287,16 +284,6 @@ def alert_limits(settings: Settings) -> watching_limits.Limits:
         return watching_limits.limits(settings.alert_limits)
     except Invalid as error:
         raise Misconfigured(error.detail, code="config.alert-limits") from None
-
-
-def signed_size(settings: Settings, roots: RootProvider) -> int | None:
-    """Return how long the log was when it was last signed here, None if nothing here knows."""
-    try:
-        last = remembered(settings.keys_dir, settings.ledger_origin, roots)
-    except Tampered:
-        # A note that does not open says nothing; whoever signs next raises the alarm.
-        return None
-    return None if last is None else last.size
 
 
 def checkpoints(settings: Settings, stores: Stores) -> Checkpoints:

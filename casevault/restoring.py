@@ -20,6 +20,7 @@ from casevault.crypto.roots import NO_KEY, RootsKey, open_roots
 from casevault.services.settling import Settling
 from casevault.store import capsules, data_backups, dumps, migrate, recovering, restoring
 from casevault.store.caller import Gate
+from casevault.store.checkpoints import signed_size
 from casevault.store.data_backups import Manifest
 from casevault.store.database import Database
 from casevault.store.keyring import Keyring
@@ -44,7 +45,8 @@ class Restore:
 def settling(settings: Settings, stores: Stores) -> Settling:
     """Return the use cases of a restored data store, with what the log's signer remembers."""
     gate = Gate(stores, settings.minimum_assurance)
-    return Settling(stores, gate, bootstrap.signed_size(settings, stores.roots))
+    signed = signed_size(settings.keys_dir, settings.ledger_origin, stores.roots)
+    return Settling(stores, gate, signed)
 
 
 def restore(

@@ -123,3 +123,13 @@ def remembered(folder: Path, origin: str, roots: RootProvider) -> Checkpoint | N
     local = LocalSigner(origin, partial(root_signers, roots), folder)
     note = local.last()
     return None if note is None else local.opened(note)
+
+
+def signed_size(folder: Path, origin: str, roots: RootProvider) -> int | None:
+    """Return how long the log was when it was last signed here, None if nothing here knows."""
+    try:
+        last = remembered(folder, origin, roots)
+    except Tampered:
+        # A note that does not open says nothing; whoever signs next raises the alarm.
+        return None
+    return None if last is None else last.size

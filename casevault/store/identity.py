@@ -7,10 +7,12 @@ and at every roll.
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
+from casevault.clock import unix_seconds
 from casevault.crypto.roots import RootProvider
 from casevault.errors import Misconfigured
 from casevault.store import keyring_tables, milestones, tables, tree
@@ -91,7 +93,7 @@ def check(data: Database, keyring: Database, roots: RootProvider, organisation: 
         )
 
 
-def require_settled(data: Database, keyring: Keyring, signed: int | None, now: int) -> None:
+def require_settled(data: Database, keyring: Keyring, signed: int | None, now: datetime) -> None:
     """Refuse a data store that came from a backup and was not settled.
 
     `signed` is how long the log was at its last checkpoint. A store whose log is shorter came back
@@ -105,7 +107,7 @@ def require_settled(data: Database, keyring: Keyring, signed: int | None, now: i
             unsettled = tree.head(connection).size < signed
         if unsettled:
             with keyring.writing() as tx:
-                milestones.note(tx, milestones.UNSETTLED, now)
+                milestones.note(tx, milestones.UNSETTLED, unix_seconds(now))
     if unsettled:
         raise Misconfigured(
             "The data store came back from a backup and is not settled yet: what was erased since"
