@@ -54,8 +54,9 @@ def export(
         raise typer.BadParameter("name a folder, --tiles or --lines", param_hint="FOLDER")
     for place in wanted:
         _require_new(place)
-    bootstrap.space(settings_from(config)).require_exports()
     with _opened(config) as (stores, signing):
+        # Where there is no vault yet, that is what has to be said.
+        bootstrap.space(settings_from(config)).require_exports()
         stores.ledger.record(Act("ledger.export", SERVICE, rule="permit:operator"))
         bootstrap.settle(stores)
         found = (stores.data, signing)
