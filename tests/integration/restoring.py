@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 
+from casevault.crypto.roots import RootProvider
 from casevault.domain.access import Role
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.settling import Findings
@@ -19,7 +20,10 @@ from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller, Gate
 from casevault.store.checkpoints import remembered
 from casevault.store.database import Database
+from casevault.store.keyring import Keyring
 from casevault.store.ledger import Ledger
+from casevault.store.months import Months
+from casevault.store.trust import Trust
 from tests.builders import DPO, ORIGIN, SUPERVISOR, AVault
 from tests.conftest import libpq_url
 
@@ -62,6 +66,17 @@ class Copies:
         old.keyring.database = keyring
         ledger = Ledger(data, old.months, old.roots, old.clock)
         vault.stores = replace(old, data=data, ledger=ledger)
+
+    def rebuilt(self, roots: RootProvider) -> None:
+        """Go on with root material that came out of a capsule."""
+        vault, old = self.vault, self.vault.stores
+        data, database = Database(self.url), Database(vault.databases.keyring_url)
+        keyring = Keyring(database, roots, old.organisation)
+        trust = Trust(vault.outcome.root_pin, vault.clock)
+        months = Months(keyring, trust, vault.clock)
+        ledger = Ledger(data, months, roots, old.clock)
+        parts = {"data": data, "keyring": keyring, "ledger": ledger, "months": months}
+        vault.stores = replace(old, roots=roots, trust=trust, **parts)
 
     def _clear(self) -> None:
         if dumps.form_of(self.url) is dumps.Form.SQLITE:
@@ -113,9 +128,10 @@ class Copies:
             self.caller(login), {"name_to_use": name}, {}, "standard", self.vault.team
         ).case.id
 
-    def rename(self, login: str, case, name: str) -> None:
+    def rename(self, login: str, case, *role_and_name) -> None:
         """Write another name."""
-        caller, kind = self.caller(login), DocumentKind.IDENTITY
+        *role, name = role_and_name
+        caller, kind = self.caller(login, *role), DocumentKind.IDENTITY
         version = self.casework.read_document(caller, case, kind).version
         self.casework.amend_document(caller, case, kind, {"name_to_use": name}, version)
 
