@@ -1,0 +1,79 @@
+"""A vault whose roots are sealed: rolls, copies and rebuilding are those of a plain one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from casevault.crypto import recovery
+from casevault.crypto.credentials import SMALL
+from casevault.crypto.roots import (
+    RootsPlace,
+    adopt_roots,
+    move_roots,
+    open_roots,
+    under_passphrase,
+    under_token,
+)
+from casevault.crypto.roots import token as token_module
+from casevault.errors import Busy, KeyUnavailable
+from casevault.services import rolls
+from casevault.services.rolls import Rolls
+from casevault.store import capsules, media
+from casevault.store.media import Medium
+from tests.builders import a_vault, an_act
+from tests.tokens import PIN, a_token
+
+PASSPHRASE = "made up words for root material"
+
+
+@pytest.fixture(params=["passphrase", "token"])
+def sealed(request, sqlite_databases, tmp_path, monkeypatch):
+    """Give a vault under each seal, the place of its roots, and what opens them."""
+    monkeypatch.setattr(rolls, "READERS_SECONDS", 0)
+    vault, place = a_vault(sqlite_databases, tmp_path), RootsPlace(tmp_path / "keys")
+    seal = under_passphrase(PASSPHRASE, SMALL)
+    if request.param == "token":
+        token = a_token(tmp_path, monkeypatch)
+        place, seal = RootsPlace(tmp_path / "keys", token.module, token.label), under_token(PIN)
+    key = move_roots(vault.stores.roots, place, seal)
+    yield vault, place, key
+    vault.close()
+
+
+def test_rolling_twice_destroys_the_first_epoch(sealed, tmp_path):
+    """Rows move, the copies are read back, and what a token held for the epoch is gone from it."""
+    vault, place, key = sealed
+    vault.stores.ledger.record(an_act())
+    old = json.loads(place.file.read_bytes())
+    medium = Medium(tmp_path / "medium", vault.stores.roots.keyring_id)
+    medium.take()
+    roll = Rolls(vault.stores, medium, 1)
+    assert roll.roll().destroyed == ()
+    assert roll.roll().destroyed == (1,)
+    other = open_roots(place, key)
+    assert other.epochs() == (2, 3)
+    with pytest.raises(KeyUnavailable):
+        other.epoch(1)
+    with vault.stores.keyring.reading() as tx:
+        assert {epoch for _, epoch in tx.rows_by_epoch()} == {3}
+    if place.module is not None:
+        hand = token_module.connect(place.module, place.token, PIN)
+        # One for the file and one for each of the two epochs that are left.
+        assert len(hand.keys(b"cv1")) == 3
+        place.file.write_text(json.dumps(old))
+        with pytest.raises(Busy):
+            open_roots(place, key)
+
+
+def test_a_capsule_holds_what_the_seal_hides(sealed, tmp_path):
+    """Lost passphrase, broken token: the shares open the capsule, and the rows open with it."""
+    vault, _place, _key = sealed
+    medium = Medium(tmp_path / "medium", vault.stores.roots.keyring_id)
+    medium.take()
+    Rolls(vault.stores, medium, 1).roll()
+    with (tmp_path / "medium" / media.CAPSULE).open("rb") as file:
+        capsule = capsules.open_capsule(file, recovery.recovery_principal(vault.seed))
+    roots = adopt_roots(tmp_path / "new-keys", capsule.roots)
+    assert roots.export() == vault.stores.roots.export()
