@@ -363,6 +363,9 @@ def test_a_timer_works_through_the_service_without_any_key(tmp_path, memory, cap
     options = ("--workers", "2", "--unlock-fd", reading)
     with serving(config, tmp_path, *options, pass_fds=(reading,)) as service:
         os.close(reading)
+        for pid in (service.process.pid, *service.workers()):
+            for name in ("cmdline", "environ"):
+                assert SECRET.encode() not in Path(f"/proc/{pid}/{name}").read_bytes()
         rolled = casevault("keys", "roll", "-c", config, "--new-medium", "--json")
         assert rolled.code == 0, rolled.err
         assert rolled.data["epoch"] == 2

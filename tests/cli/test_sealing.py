@@ -115,6 +115,7 @@ def test_sealed_roots_open_with_their_passphrase_alone(sealed: Path, run, monkey
     assert run("keys", "unseal", "-c", sealed, secrets={"--unlock-fd": SECRET}).code == 4
 
 
+@pytest.mark.slow
 def test_a_service_asks_once_and_hands_on(sealed: Path, run, tmp_path: Path):
     """Workers open what the service was given for; a worker that is replaced does too.
 
@@ -240,6 +241,7 @@ def token(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Soft
     return made
 
 
+@pytest.mark.slow
 def test_a_service_stops_answering_while_its_token_is_away(
     config: Path, run, tmp_path: Path, token: SoftToken
 ):

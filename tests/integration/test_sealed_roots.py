@@ -9,6 +9,7 @@ import pytest
 from casevault.crypto import recovery
 from casevault.crypto.credentials import SMALL
 from casevault.crypto.roots import (
+    RootsKey,
     RootsPlace,
     adopt_roots,
     move_roots,
@@ -16,11 +17,13 @@ from casevault.crypto.roots import (
     under_passphrase,
     under_token,
 )
+from casevault.crypto.roots import provider as provider_module
 from casevault.crypto.roots import token as token_module
-from casevault.errors import Busy, KeyUnavailable
+from casevault.errors import Busy, KeyUnavailable, Unrecorded
 from casevault.services import rolls
+from casevault.services.readiness import Readiness
 from casevault.services.rolls import Rolls
-from casevault.store import capsules, media
+from casevault.store import capsules, media, people
 from casevault.store.media import Medium
 from tests.builders import a_vault, an_act
 from tests.tokens import PIN, a_token
@@ -28,16 +31,23 @@ from tests.tokens import PIN, a_token
 PASSPHRASE = "made up words for root material"
 
 
+def under(vault, token) -> RootsPlace:
+    """Move a vault's roots under a token; return where they are."""
+    place = RootsPlace(vault.keys_dir, token.module, token.label)
+    move_roots(vault.stores.roots, place, under_token(PIN))
+    return place
+
+
 @pytest.fixture(params=["passphrase", "token"])
 def sealed(request, sqlite_databases, tmp_path, monkeypatch):
     """Give a vault under each seal, the place of its roots, and what opens them."""
     monkeypatch.setattr(rolls, "READERS_SECONDS", 0)
     vault, place = a_vault(sqlite_databases, tmp_path), RootsPlace(tmp_path / "keys")
-    seal = under_passphrase(PASSPHRASE, SMALL)
     if request.param == "token":
-        token = a_token(tmp_path, monkeypatch)
-        place, seal = RootsPlace(tmp_path / "keys", token.module, token.label), under_token(PIN)
-    key = move_roots(vault.stores.roots, place, seal)
+        place = under(vault, a_token(tmp_path, monkeypatch))
+        key = RootsKey(PIN.encode())
+    else:
+        key = move_roots(vault.stores.roots, place, under_passphrase(PASSPHRASE, SMALL))
     yield vault, place, key
     vault.close()
 
@@ -63,7 +73,7 @@ def test_rolling_twice_destroys_the_first_epoch(sealed, tmp_path):
         # One for the file and one for each of the two epochs that are left.
         assert len(hand.keys(b"cv1")) == 3
         place.file.write_text(json.dumps(old))
-        with pytest.raises(Busy):
+        with pytest.raises(Unrecorded):
             open_roots(place, key)
 
 
@@ -77,3 +87,28 @@ def test_a_capsule_holds_what_the_seal_hides(sealed, tmp_path):
         capsule = capsules.open_capsule(file, recovery.recovery_principal(vault.seed))
     roots = adopt_roots(tmp_path / "new-keys", capsule.roots)
     assert roots.export() == vault.stores.roots.export()
+
+
+def test_a_vault_whose_token_is_away_opens_nothing_and_is_not_ready(
+    sqlite_databases, tmp_path, monkeypatch
+):
+    """No row opens with what is still in memory; back, everything goes on by itself."""
+    monkeypatch.setattr(provider_module, "_FRESH_SECONDS", 0)
+    monkeypatch.setattr(token_module, "WATCH_SECONDS", 0)
+    token, vault = a_token(tmp_path, monkeypatch), a_vault(sqlite_databases, tmp_path)
+    under(vault, token)
+    readiness = Readiness(vault.stores)
+    assert readiness.check().all
+    token.pull()
+    for _ in range(3):
+        ready = readiness.check()
+        assert (ready.keyring, ready.all) == (False, False)
+        with vault.stores.keyring.reading() as tx, pytest.raises(Busy) as caught:
+            people.all_staff(tx)
+        assert caught.value.code == "roots.token"
+        with pytest.raises(Unrecorded):
+            vault.stores.ledger.record(an_act())
+    token.put_back()
+    assert readiness.check().all
+    vault.stores.ledger.record(an_act())
+    vault.close()
