@@ -189,7 +189,7 @@ def serving(
         )
     service = Service(process, log, port)
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 90
         while not service.ready():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()

@@ -73,7 +73,7 @@ def test_rolling_twice_destroys_the_first_epoch(sealed, tmp_path):
         # One for the file and one for each of the two epochs that are left.
         assert len(hand.keys(b"cv1")) == 3
         place.file.write_text(json.dumps(old))
-        with pytest.raises(Unrecorded):
+        with pytest.raises(Busy):
             open_roots(place, key)
 
 
