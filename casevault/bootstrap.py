@@ -62,6 +62,7 @@ from casevault.services.readiness import Readiness
 from casevault.services.records import Records
 from casevault.services.recovery import Recovery
 from casevault.services.reissues import Reissues
+from casevault.services.register import Register
 from casevault.services.resets import Resets
 from casevault.services.reviewing import Reviewing
 from casevault.services.rolls import Rolls
@@ -119,6 +120,7 @@ class Vault:
     consents: Consents
     deadlines: Deadlines
     partners: Partners
+    register: Register
     links: Links
     transitions: Transitions
     drafts: Drafts
@@ -232,6 +234,7 @@ def open_vault(
         consents=Consents(stores, gate),
         deadlines=Deadlines(stores, gate),
         partners=Partners(stores, gate),
+        register=Register(stores, gate),
         links=Links(stores, gate),
         transitions=Transitions(
             stores, gate, closing_needs_approval=settings.closing_needs_approval

@@ -24,6 +24,7 @@ from casevault.cli import (
     ledger,
     lockdown,
     partners,
+    register,
     release,
     reviews,
     search,
@@ -66,6 +67,7 @@ ledger.app.add_typer(reviews.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(release.app, name="release")
 app.add_typer(partners.app, name="partners")
+app.add_typer(register.app, name="register")
 app.add_typer(search.app, name="search")
 app.add_typer(staff.app, name="staff")
 

@@ -87,6 +87,8 @@ class Permission(StrEnum):
     PARTNER_READ = "partner:read"
     PARTNER_WRITE = "partner:write"
     PARTNER_KEY = "partner:key"
+    REGISTER_READ = "register:read"
+    REGISTER_WRITE = "register:write"
     DEADLINE_LIST = "deadline:list"
     DEADLINE_REVIEW = "deadline:review"
     WORKLIST_READ = "worklist:read"
@@ -194,6 +196,11 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.PARTNER_WRITE: Rule(frozenset({Role.SUPERVISOR}), writes=True),
         # Whoever names a partner's keys says who can open what is sent to them.
         Permission.PARTNER_KEY: Rule(frozenset({Role.SUPERVISOR}), writes=True, step_up=True),
+        # What was done is for everybody who is asked about it; reporters answer for the numbers.
+        Permission.REGISTER_READ: Rule(
+            frozenset({Role.REPORTER, Role.SUPERVISOR, Role.DPO, Role.ADMINISTRATOR})
+        ),
+        Permission.REGISTER_WRITE: Rule(frozenset({Role.REPORTER}), writes=True),
         Permission.DEADLINE_LIST: Rule(frozenset({Role.DPO})),
         Permission.DEADLINE_REVIEW: Rule(
             frozenset({Role.DPO}), writes=True, not_self=True, step_up=True

@@ -1,111 +1,22 @@
-"""Partners as a CSV table: one line each, several values joined by a semicolon. Pure.
-
-A cell never begins with what a spreadsheet would take for a formula; what was put before it to
-prevent that is taken off again when the table is read.
-"""
+"""Partners as a CSV table, in and out. Pure."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-from uuid import UUID
+from collections.abc import Iterable, Iterator
 
 from casevault.domain import partners
-from casevault.domain.fields import Field, Type
 from casevault.domain.partners import FIELDS, Partner
-from casevault.errors import FieldError, Invalid
+from casevault.domain.sheets import MAX_ROWS, Line, Sheet
 
-MAX_ROWS = 5_000
-_ID = "id"
-_COLUMNS = (_ID, *(one.name for one in FIELDS))
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_GUARD = "'"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a table: whose entry it changes (None: a new one), or what is wrong with it."""
-
-    number: int
-    id: UUID | None = None
-    content: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    faults: tuple[FieldError, ...] = ()
+__all__ = ["MAX_ROWS", "Line", "lines", "written"]
+_SHEET = Sheet("partners", "casevault partners export", FIELDS, partners.checked)
 
 
 def written(found: Iterable[Partner]) -> str:
     """Return partners as a table with a head."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for one in found:
-        writer.writerow([str(one.id), *(_cell(each, one.content) for each in FIELDS)])
-    return out.getvalue()
+    return _SHEET.written((one.id, one.content) for one in found)
 
 
 def lines(text: str) -> Iterator[Line]:
-    """Yield what each line says; a faulty one names its faults and never what stands in it.
-
-    :raises Invalid: the head is not ours, or the table is too long.
-    """
-    try:
-        yield from _lines(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
-    except csv.Error:
-        raise Invalid("This is not a CSV table.", code="partners.table") from None
-
-
-def _lines(reader: csv.DictReader[str]) -> Iterator[Line]:
-    head = reader.fieldnames or []
-    if not set(head) <= set(_COLUMNS) or "name" not in head:
-        raise Invalid(
-            "The first line must name columns of the directory. `casevault partners export` shows"
-            " them.",
-            code="partners.columns",
-        )
-    for row in reader:
-        if reader.line_num > MAX_ROWS + 1:
-            raise Invalid("The table is too long. Split it.", code="partners.rows")
-        yield _line(reader.line_num, row)
-
-
-def _line(number: int, row: Mapping[str | None, Any]) -> Line:
-    if None in row or None in row.values():
-        return Line(number, faults=(FieldError("/", "partners.cells"),))
-    cells = {str(name): str(value).strip() for name, value in row.items()}
-    try:
-        known = UUID(cells[_ID]) if cells.get(_ID) else None
-        content = partners.checked(_content(cells))
-    except ValueError:
-        return Line(number, faults=(FieldError("/id", "field.id"),))
-    except Invalid as error:
-        return Line(number, faults=error.errors)
-    return Line(number, known, content)
-
-
-def _content(cells: Mapping[str, str]) -> dict[str, Any]:
-    return {one.name: _value(one, _plain(cells[one.name])) for one in FIELDS if cells.get(one.name)}
-
-
-def _value(one: Field, text: str) -> Any:  # noqa: ANN401 - as the dictionary checks it
-    if one.many:
-        return [part.strip() for part in text.split(";") if part.strip()]
-    if one.type is Type.YES_NO:
-        return {"yes": True, "no": False}.get(text.casefold(), text)
-    return text
-
-
-def _cell(one: Field, content: Mapping[str, Any]) -> str:
-    value = content.get(one.name)
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = ";".join(value) if one.many else str(value)
-    return _GUARD + text if text.startswith(_FORMULA) else text
-
-
-def _plain(text: str) -> str:
-    guarded = text.startswith(_GUARD) and text[1:].startswith(_FORMULA)
-    return text[1:] if guarded else text
+    """Yield what each line says; a faulty one names its faults and never what stands in it."""
+    return _SHEET.lines(text)

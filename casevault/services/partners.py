@@ -14,8 +14,8 @@ from uuid import UUID
 from casevault.crypto.principals import KEM_PUBLIC_BYTES, SIGN_PUBLIC_BYTES, PublicKeys
 from casevault.domain import partners as directory
 from casevault.domain.access import Permission, Subject
-from casevault.domain.partner_tables import Line
 from casevault.domain.partners import Gap, Partner, Search
+from casevault.domain.sheets import Line
 from casevault.errors import FieldError, Invalid, Refused
 from casevault.ids import new_id
 from casevault.store import partners

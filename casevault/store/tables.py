@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     Uuid,
     text,
 )
@@ -230,6 +231,19 @@ ledger_retention = Table(
     data,
     Column("kind", String(8), primary_key=True),
     Column("value", String(20), primary_key=True),
+    Column("stamp", LargeBinary(36), nullable=False),
+)
+
+# What the organisation did, not whom it helped: plain, every version kept, bound by a stamp of the
+# service key.
+register_entry = Table(
+    "register_entry",
+    data,
+    Column("id", Uuid, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("removed", Boolean(create_constraint=False), nullable=False),
+    Column("body", Text, nullable=False),
     Column("stamp", LargeBinary(36), nullable=False),
 )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from casevault.crypto.roots import PEPPER, SERVICE_KEY
 from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.store import cards, cases, grants, import_lines, people, principals, tree
+from casevault.store import cards, cases, grants, import_lines, people, principals, register, tree
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.stores import Stores
@@ -50,6 +50,8 @@ def _uses(stores: Stores) -> Iterator[Use]:
     with stores.data.reading() as connection:
         for version, count in cases.by_service_key(connection).items():
             yield Use(SERVICE_KEY, version, "cases", count)
+        for version, count in register.by_service_key(connection).items():
+            yield Use(SERVICE_KEY, version, "register entries", count)
         for version, count in cards.by_service_key(connection, stores.roots).items():
             yield Use(SERVICE_KEY, version, "search cards", count)
 
@@ -85,6 +87,7 @@ def move_service_key(stores: Stores) -> int:
     while True:
         with stores.data.writing() as connection:
             done = cases.restamp(connection, stores.roots, _AT_ONCE)
+            done += register.restamp(connection, stores.roots, _AT_ONCE)
         if not done:
             return moved
         moved += done

@@ -36,6 +36,8 @@ from tests.conftest import Databases
 
 ORIGIN = "http://localhost"
 NORTH, SOUTH = "North team (made up)", "South team (made up)"
+# Joins when first needed: most tests ask nothing of a reporter.
+REPORTER = "rita"
 # Enrolled in the ceremony: login → role and team.
 FIRST: Mapping[str, tuple[Role, str | None]] = {
     "sue": (Role.SUPERVISOR, NORTH),
@@ -164,6 +166,8 @@ class World:
 
     def token(self, login: str) -> str:
         """Return a token of a person who stays signed in."""
+        if login == REPORTER and login not in self.staff:
+            self.person(REPORTER, ("reporter",), None, "dora")
         if login not in self._tokens:
             self._tokens[login] = self.sign_in(login)
         return self._tokens[login]

@@ -19,6 +19,7 @@ from casevault.crypto.principals import PrincipalSecret
 from casevault.domain.access import RULES, Permission, Role
 from tests.api.world import (
     NORTH,
+    REPORTER,
     Phone,
     a_login,
     a_passphrase,
@@ -40,6 +41,7 @@ USUAL = {
     Role.ADMINISTRATOR: "adi",
     Role.AUDITOR: "ada",
     Role.DPO: "dora",
+    Role.REPORTER: REPORTER,
 }
 
 
@@ -591,6 +593,48 @@ def _search(_stage):
 def _share_directory(stage):
     # The setting is off: refused to supervisors with a sentence, and to others for their role.
     return Ask(ids={"team_id": stage.world.team(NORTH)}, body={})
+
+
+# --- register ------------------------------------------------------------------------------------
+
+TRAINING = {
+    "region": "Made-Up North",
+    "branch": "Made-Up Harbour",
+    "held_on": "2026-11-20",
+    "staff_total": 64,
+    "people_trained": 41,
+}
+
+
+def _registered(stage):
+    body = {"kind": "training", "content": TRAINING}
+    answer = stage.world.post("/v1/register", REPORTER, body)
+    return {"entry_id": answer.json()["id"]}
+
+
+@valid("list_register")
+def _list_register(_stage):
+    return Ask()
+
+
+@valid("read_indicators")
+def _read_indicators(_stage):
+    return Ask(ids={"period": "2026"})
+
+
+@valid("add_register_entry")
+def _add_register_entry(_stage):
+    return Ask(body={"kind": "training", "content": TRAINING})
+
+
+@valid("read_register_entry", "read_register_history", "remove_register_entry")
+def _read_register_entry(stage):
+    return Ask(ids=_registered(stage))
+
+
+@valid("amend_register_entry")
+def _amend_register_entry(stage):
+    return Ask(ids=_registered(stage), body={"content": TRAINING}, etag='"v1"')
 
 
 # --- consents and deadlines ----------------------------------------------------------------------

@@ -386,6 +386,7 @@ def a_row(table, content):
         ("idempotency", "key", 32),
         ("import_line", "line", 36),
         ("import_line", "became", 36),
+        ("register_entry", "stamp", 36),
     ],
 )
 def test_stamps_and_hashes_have_their_length(empty, table, column, length):

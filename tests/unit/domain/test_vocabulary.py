@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from casevault.domain import dictionary, partners, vocabulary
+from casevault.domain import dictionary, partners, programme, vocabulary
 
 LANGUAGES = {"en", "fr", "es", "ar"}
 
@@ -23,7 +23,11 @@ def packaged(name: str) -> dict[str, Any]:
 LABELS = packaged("labels.json")
 FIELD_LABELS = packaged("field_labels.json")
 # What a form can ask: documents of a case, and entries about organisations.
-FIELDS = {**dictionary.DOCUMENTS, partners.DOCUMENT: partners.FIELDS}
+FIELDS = {
+    **dictionary.DOCUMENTS,
+    partners.DOCUMENT: partners.FIELDS,
+    **{f"register.{kind}": fields for kind, fields in programme.FIELDS.items()},
+}
 KINDS = list(FIELDS)
 
 
