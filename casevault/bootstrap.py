@@ -61,8 +61,8 @@ from casevault.services.partners import Partners
 from casevault.services.readiness import Readiness
 from casevault.services.records import Records
 from casevault.services.recovery import Recovery
-from casevault.services.reissues import Reissues
 from casevault.services.register import Register
+from casevault.services.reissues import Reissues
 from casevault.services.resets import Resets
 from casevault.services.reviewing import Reviewing
 from casevault.services.rolls import Rolls

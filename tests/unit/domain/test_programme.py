@@ -85,7 +85,7 @@ def test_a_note_that_looks_personal_is_refused(note):
 @pytest.mark.parametrize(
     "note",
     [
-        "Two trainers from Harbour, 24 seats, repeated in 2027.",
+        "Two trainers, 24 seats, again in 2027.",
         "Follow-up in 3 months",
         "Dr. House",
     ],
