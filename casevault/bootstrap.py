@@ -183,7 +183,7 @@ def open_stores(
         refused.pop_all()
     months = Months(keyring, trust, at)
     ledger = Ledger(data, months, roots, at)
-    search = search_options(settings)
+    search = SearchOptions.of(settings)
     return Stores(organisation, data, keyring, ledger, months, trust, roots, at, dictionary, search)
 
 
@@ -253,17 +253,6 @@ def open_vault(
         sign_offs=SignOffs(stores, gate, signer.sign, settings.ledger_origin),
         watch=watching,
         caretaker=Caretaker(stores, signer, notifier.tell, space(settings), watching.run_if_due),
-    )
-
-
-def search_options(settings: Settings) -> SearchOptions:
-    """Return how this programme searches."""
-    return SearchOptions(
-        full_phones=settings.search_full_phones,
-        papers=settings.search_papers,
-        regions=settings.search_regions,
-        organisation_wide=settings.search_organisation_wide,
-        per_hour=settings.search_per_hour,
     )
 
 

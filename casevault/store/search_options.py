@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
+
+from casevault.config import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +18,14 @@ class SearchOptions:
     # Whether directories that other teams share are searched too.
     organisation_wide: bool = False
     per_hour: int = 60
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return how the programme of these settings searches."""
+        return cls(
+            full_phones=settings.search_full_phones,
+            papers=settings.search_papers,
+            regions=settings.search_regions,
+            organisation_wide=settings.search_organisation_wide,
+            per_hour=settings.search_per_hour,
+        )
