@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, update
@@ -85,6 +86,15 @@ class Act:
     query: str | None = None
     links: tuple[tuple[str, str], ...] = ()
     id: EntryId = field(default_factory=lambda: EntryId(new_id()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The rows of one entry."""
+
+    entry: dict[str, Any]
+    body: dict[str, Any]
+    marks: list[dict[str, Any]]
 
 
 @dataclass
@@ -172,13 +182,15 @@ class Ledger:
         The caller gives them back with `rolled_back` if it does not commit.
         """
         taken: list[int] = []
-        entries: list[tuple[UUID, bytes]] = []
+        made: list[_Made] = []
         try:
             for act in acts:
                 counter, skipped = self._take()
                 # Whoever gives this number back gives back what its entry would have named.
                 taken += [*skipped, counter]
-                entries.append(self._write(connection, month, act, counter, skipped))
+                made.append(self._make(month, act, counter, skipped))
+            self._write(connection, made)
+            entries = [(one.entry["id"], one.entry["leaf"]) for one in made]
             if self._database.is_sqlite:
                 tree.append(connection, entries)
             else:
@@ -273,14 +285,7 @@ class Ledger:
             del self._skipped[:_NAMED]
         return number, skipped
 
-    def _write(
-        self,
-        connection: Connection,
-        month: MonthKey,
-        act: Act,
-        counter: int,
-        skipped: tuple[int, ...],
-    ) -> tuple[UUID, bytes]:
+    def _make(self, month: MonthKey, act: Act, counter: int, skipped: tuple[int, ...]) -> _Made:
         body = self._body(month, act, skipped)
         salt = macs.salt()
         leaf = encode_leaf(
@@ -298,10 +303,21 @@ class Ledger:
             "writer": self.writer,
             "counter": counter,
         }
-        connection.execute(_ADD_ENTRY, entry)
-        connection.execute(_ADD_BODY, {"entry_id": act.id, "sealed": sealed})
-        self._index(connection, act.id, body)
-        return act.id, leaf
+        marks = [
+            {"entry_id": act.id, "kind": kind, "pseudonym": value}
+            for kind, value in sorted(subjects_of(body))
+        ]
+        return _Made(entry, {"entry_id": act.id, "sealed": sealed}, marks)
+
+    def _write(self, connection: Connection, made: Sequence[_Made]) -> None:
+        """Insert all rows of all entries: three statements, however many there are."""
+        if not made:
+            return
+        connection.execute(_ADD_ENTRY, [one.entry for one in made])
+        connection.execute(_ADD_BODY, [one.body for one in made])
+        marks = [mark for one in made for mark in one.marks]
+        if marks:
+            connection.execute(_ADD_SUBJECT, marks)
 
     def _body(self, month: MonthKey, act: Act, skipped: tuple[int, ...]) -> Body:
         actor = act.actor
@@ -327,19 +343,9 @@ class Ledger:
             skipped=skipped,
         )
 
-    @staticmethod
-    def _index(connection: Connection, entry_id: UUID, body: Body) -> None:
-        found = subjects_of(body)
-        if found:
-            connection.execute(
-                _ADD_SUBJECT,
-                [
-                    {"entry_id": entry_id, "kind": kind, "pseudonym": value}
-                    for kind, value in sorted(found)
-                ],
-            )
-
     def _stage(self, connection: Connection, entries: list[tuple[UUID, bytes]]) -> None:
+        if not entries:
+            return
         staged_at = int(self._clock.now().timestamp() * 1_000_000)
         connection.execute(
             insert(tables.ledger_pending),
