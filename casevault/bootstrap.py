@@ -25,8 +25,6 @@ from casevault.crypto.roots import (
     plainly,
 )
 from casevault.domain.dictionary import Dictionary
-from casevault.domain.watching import limits as watching_limits
-from casevault.errors import Invalid, Misconfigured
 from casevault.host import drop_boot_secret, named, new_boot_secret
 from casevault.services.accounts import Accounts
 from casevault.services.approvals import Approvals
@@ -54,6 +52,7 @@ from casevault.services.importing import Importing
 from casevault.services.ledger_exports import LedgerExports
 from casevault.services.links import Links
 from casevault.services.lockdowns import Lockdowns
+from casevault.services.looks import LooksAt
 from casevault.services.notifying import Notifier
 from casevault.services.oversight import Oversight
 from casevault.services.own_sessions import OwnSessions
@@ -74,7 +73,7 @@ from casevault.services.sessions import Sessions
 from casevault.services.sign_offs import SignOffs
 from casevault.services.suspensions import Suspensions
 from casevault.services.transitions import Transitions
-from casevault.services.watching import Watch
+from casevault.services.watching import Watch, limits_of
 from casevault.services.worklist import Worklists
 from casevault.store import identity, intents, lockdowns, migrate, people, spool, tree
 from casevault.store.caller import Gate
@@ -133,6 +132,7 @@ class Vault:
     ledger_exports: LedgerExports
     reviewing: Reviewing
     sign_offs: SignOffs
+    looks: LooksAt
     watch: Watch
     readiness: Readiness
     checkpoints: Checkpoints
@@ -251,6 +251,7 @@ def open_vault(
         checkpoints=signer,
         reviewing=Reviewing(stores, gate, signer.sign),
         sign_offs=SignOffs(stores, gate, signer.sign, settings.ledger_origin),
+        looks=LooksAt(stores, gate),
         watch=watching,
         caretaker=Caretaker(stores, signer, notifier.tell, space(settings), watching.run_if_due),
     )
@@ -267,15 +268,7 @@ def watch(settings: Settings, stores: Stores) -> Watch:
     """Return the watch over the log, with the configured limits."""
     notify = Notifier(settings.notify_command).alert
     zone = ZoneInfo(settings.time_zone)
-    return Watch(stores, alert_limits(settings), zone, settings.watch_minutes, notify)
-
-
-def alert_limits(settings: Settings) -> watching_limits.Limits:
-    """Return the limits of the alert rules, or refuse those that are out of range."""
-    try:
-        return watching_limits.limits(settings.alert_limits)
-    except Invalid as error:
-        raise Misconfigured(error.detail, code="config.alert-limits") from None
+    return Watch(stores, limits_of(settings.alert_limits), zone, settings.watch_minutes, notify)
 
 
 def checkpoints(settings: Settings, stores: Stores) -> Checkpoints:

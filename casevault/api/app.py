@@ -25,6 +25,7 @@ from casevault.api.routes import (
     handover,
     health,
     ledger,
+    looks,
     own,
     partners,
     records,
@@ -69,6 +70,7 @@ ROUTERS = (
     approvals.router,
     ledger.router,
     alerts.router,
+    looks.router,
     vocabulary.router,
     docs,
 )

@@ -23,6 +23,7 @@ from casevault.cli import (
     keys,
     ledger,
     lockdown,
+    looking,
     partners,
     register,
     release,
@@ -64,6 +65,7 @@ app.add_typer(dictionary.app, name="dictionary")
 # Without a name: its commands stand beside the operator's.
 ledger.app.add_typer(auditing.app)
 ledger.app.add_typer(reviews.app)
+ledger.app.add_typer(looking.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(release.app, name="release")
 app.add_typer(partners.app, name="partners")

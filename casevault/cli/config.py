@@ -6,10 +6,10 @@ from pathlib import Path
 
 import typer
 
-from casevault.bootstrap import alert_limits
 from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from, table
 from casevault.config import describe, warnings
 from casevault.domain.dictionary import Dictionary
+from casevault.services.watching import limits_of
 
 app = typer.Typer(help="Example: casevault config check", no_args_is_help=True)
 
@@ -22,7 +22,7 @@ def check(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> Non
     """
     settings = settings_from(config)
     Dictionary.of(settings.purposes)
-    alert_limits(settings)
+    limits_of(settings.alert_limits)
     rows = describe(settings)
     for warning in warnings(settings):
         say(f"Warning: {warning}")

@@ -100,6 +100,8 @@ class Permission(StrEnum):
     LEDGER_QUERY = "ledger:query"
     LEDGER_EXPORT = "ledger:export"
     LEDGER_REVIEW = "ledger:review"
+    LEDGER_RELEASE = "ledger:release"
+    LEAVER_COUNT = "leaver:count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,9 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.LEDGER_EXPORT: Rule(frozenset({Role.AUDITOR}), writes=True, step_up=True),
         # Nobody reviews their own access: whose it is stands in what is reviewed.
         Permission.LEDGER_REVIEW: Rule(frozenset({Role.AUDITOR}), writes=True, not_self=True),
+        Permission.LEDGER_RELEASE: Rule(frozenset({Role.AUDITOR}), writes=True, step_up=True),
+        # How much a colleague saw before leaving, as an auditor counted it.
+        Permission.LEAVER_COUNT: Rule(frozenset({Role.SUPERVISOR}), own_team=True),
     }
 )
 

@@ -16,8 +16,8 @@ from uuid import UUID
 
 from casevault.domain.watching import rules
 from casevault.domain.watching.events import Day, Finding, Person, Tally, tallies
-from casevault.domain.watching.limits import Limits
-from casevault.errors import Conflict
+from casevault.domain.watching.limits import Limits, limits
+from casevault.errors import Conflict, Invalid, Misconfigured
 from casevault.store import alerts, audit_records, milestones
 from casevault.store.audit_records import ALERT, TALLY, New
 from casevault.store.grants import Grantee
@@ -177,3 +177,11 @@ class Watch:
 
     def _tally_id(self, day: date) -> UUID:
         return audit_records.id_for(self._stores, TALLY, day.isoformat())
+
+
+def limits_of(changes: Mapping[str, float]) -> Limits:
+    """Return the limits that a programme has set, or refuse those that are out of range."""
+    try:
+        return limits(changes)
+    except Invalid as error:
+        raise Misconfigured(error.detail, code="config.alert-limits") from None

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
+from sqlalchemy import Connection, select
+
 from casevault.domain.granting import ObjectKind
 from casevault.errors import KeyUnavailable, NotFound
 from casevault.ids import StaffId
-from casevault.store import months, people
+from casevault.store import months, people, tables
 from casevault.store.caller import Caller
 from casevault.store.grants import Object
 from casevault.store.keyring import KeyringTransaction
@@ -49,3 +51,9 @@ def staff_by(month: MonthKey, kind: str, staff: Iterable[UUID]) -> Mapping[str, 
 def actors(tx: KeyringTransaction, month: MonthKey) -> Mapping[str, StaffId]:
     """Return which pseudonym of an actor stands for which colleague in a month."""
     return staff_by(month, ACTOR, (member.id for member in people.all_staff(tx)))
+
+
+def cases(connection: Connection, month: MonthKey) -> Mapping[str, UUID]:
+    """Return which pseudonym stands for which case that is still there."""
+    ids = connection.execute(select(tables.case_file.c.id)).scalars()
+    return {pseudonym(month, SUBJECT, one): one for one in ids}

@@ -20,6 +20,7 @@ from casevault.ledger.entry import parse_leaf
 from casevault.ledger.note import VerifierKey, unverified_checkpoint, verify_note
 from casevault.ledger.sample import Week
 from casevault.services.notifying import Notifier
+from casevault.services.watching import limits_of
 from casevault.store import audit_records, exporting, tables, tree
 from casevault.store.audit_records import ALERT
 from tests.api.world import unknown_id
@@ -284,11 +285,12 @@ def test_records_end_with_their_keys(world, alert):
 
 def test_limits_come_from_the_configuration_within_their_range(world):
     """One that would switch a rule off stops the service from starting, with a sentence."""
-    settings = world.settings.model_copy(update={"alert_limits": {"probes": 50}})
-    assert bootstrap.alert_limits(settings) == replace(Limits(), probes=50)
+    assert limits_of({"probes": 50}) == replace(Limits(), probes=50)
     for bad in ({"probes": 1000}, {"nothing": 1}):
         with pytest.raises(Misconfigured):
-            bootstrap.alert_limits(world.settings.model_copy(update={"alert_limits": bad}))
+            bootstrap.watch(
+                world.settings.model_copy(update={"alert_limits": bad}), world.vault.stores
+            )
 
 
 def test_one_worker_in_its_turn(sqlite_world):

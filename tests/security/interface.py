@@ -479,6 +479,38 @@ def _sign_off(_stage):
     return Ask(body={"first": "2026-01-01", "last": "2026-01-31"})
 
 
+@valid("who_looked")
+def _who_looked(stage):
+    return Ask(query={"case": stage.case})
+
+
+@valid("release_looks")
+def _release_looks(stage):
+    return Ask(body={"case_id": stage.world.case})
+
+
+@valid("read_looks", "print_looks")
+def _read_looks(stage):
+    if not stage._unknown and not getattr(stage, "_released", False):
+        stage._released = True
+        answer = stage.world.post("/v1/ledger/looks", "ada", {"case_id": stage.case})
+        assert answer.status_code == 201, answer.text
+    return Ask()
+
+
+@valid("leaver_saw", "release_counts")
+def _leaver_saw(stage):
+    return Ask(ids={"staff_id": stage.world.staff["colin"]})
+
+
+@valid("read_counts")
+def _read_counts(stage):
+    staff = stage.world.staff["colin"]
+    answer = stage.world.post(f"/v1/ledger/leavers/{staff}/counts", "ada", None)
+    assert answer.status_code == 201, answer.text
+    return Ask(ids={"staff_id": staff})
+
+
 @valid("open_case")
 def _open_case(_stage):
     return Ask(body={"identity": an_identity(), "profile": {"presenting_situation": "Made up."}})

@@ -242,6 +242,12 @@ def form_text(name: str, language: str) -> str:
     return text
 
 
+def look_text(name: str, language: str) -> str:
+    """Return a word of the list of who looked at a file (``did.saw``, ``role.caseworker``)."""
+    text: str = _words("look_texts.json")[name][language]
+    return text
+
+
 def passphrase_words() -> tuple[str, ...]:
     """Return the 7,776 words of the EFF's large list."""
     return tuple(_text("passphrase_words.txt").split())
