@@ -9,10 +9,10 @@ JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-all lint types contracts migrations wheel bench faults fuzz \
-        attack oracle example-ledger openapi ci clean
+        attack oracle example-ledger openapi snapshots clean
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 venv: .venv/.installed ## make .venv from the lock file (hashes checked)
 
@@ -61,7 +61,8 @@ faults: venv ## kill processes and cut connections at the worst moments
 	$(PYTEST) -m faults
 
 # Without a network the tests that need it skip by name.
-oracle: venv ## install OpenDP, against which our sampler of noise is tested
+# OpenDP, against which our sampler of noise is tested.
+oracle: venv
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-oracle.lock \
 	  || echo "OpenDP cannot be installed here: its tests will be skipped"
 
@@ -72,14 +73,13 @@ attack: venv oracle ## attack published counts: naive ones and ours; results go 
 fuzz: venv ## property tests with many more examples
 	$(PYTEST) tests/property --hypothesis-profile=fuzz -n $(JOBS)
 
-example-ledger: venv ## make docs/examples/ledger anew: a small log to try a verifier on
+snapshots: openapi example-ledger ## write openapi.json and docs/examples/ledger anew
+
+example-ledger: venv
 	$(BIN)/python tests/vectors/make_example.py docs/examples/ledger
 
-openapi: venv ## write openapi.json anew
+openapi: venv
 	$(BIN)/python -m tests.openapi_snapshot --write
-
-ci: ## what the server runs
-	.ci/run
 
 clean: ## remove everything that can be made again, .venv included
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist build

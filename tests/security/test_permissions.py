@@ -67,5 +67,5 @@ def test_an_unused_permission_is_found(document):
 
 
 def test_the_committed_interface_is_the_present_one():
-    """`make openapi` writes it anew; the difference is then reviewed."""
+    """`make snapshots` writes it anew; the difference is then reviewed."""
     assert openapi_snapshot.FILE.read_text() == openapi_snapshot.present()
