@@ -26,6 +26,7 @@ from casevault.crypto.roots import (
 )
 from casevault.domain.dictionary import Dictionary
 from casevault.host import drop_boot_secret, named, new_boot_secret
+from casevault.services.access_requests import AccessRequests
 from casevault.services.accounts import Accounts
 from casevault.services.approvals import Approvals
 from casevault.services.assignments import Assignments
@@ -44,6 +45,7 @@ from casevault.services.covers import Covers
 from casevault.services.deadlines import Deadlines
 from casevault.services.departures import Departures
 from casevault.services.drafts import Drafts
+from casevault.services.duplicates import Duplicates
 from casevault.services.duty import Duty
 from casevault.services.emergencies import Emergencies
 from casevault.services.feeds import Feeds
@@ -127,6 +129,8 @@ class Vault:
     field_use: FieldUse
     feeds: Feeds
     oversight: Oversight
+    access_requests: AccessRequests
+    duplicates: Duplicates
     search: Search
     search_cards: SearchCards
     ledger_exports: LedgerExports
@@ -244,6 +248,8 @@ def open_vault(
         field_use=FieldUse(stores, gate),
         feeds=Feeds(stores, gate),
         oversight=Oversight(stores, gate),
+        access_requests=AccessRequests(stores, gate),
+        duplicates=Duplicates(stores, gate, finder),
         search=Search(stores, gate, finder),
         search_cards=SearchCards(stores, gate),
         ledger_exports=LedgerExports(stores, gate, signer.sign, settings.ledger_origin),

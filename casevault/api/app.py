@@ -14,6 +14,7 @@ from casevault.api import docs_page, problems
 from casevault.api.deps import needs
 from casevault.api.middleware import BodyGuard, HostGuard, RequestContext
 from casevault.api.routes import (
+    access_requests,
     alerts,
     approvals,
     auth,
@@ -64,6 +65,7 @@ ROUTERS = (
     partners.router,
     register.router,
     search.router,
+    access_requests.router,
     drafts.router,
     worklist.router,
     feeds.router,

@@ -95,6 +95,9 @@ class Permission(StrEnum):
     WORKLOAD_READ = "workload:read"
     FEED_READ = "feed:read"
     FEED_WRITE = "feed:write"
+    ACCESS_ASK = "access:ask"
+    ACCESS_LIST = "access:list"
+    ACCESS_DECIDE = "access:decide"
     SEARCH_RUN = "search:run"
     DIRECTORY_SHARE = "directory:share"
     LEDGER_QUERY = "ledger:query"
@@ -217,6 +220,12 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         # Whoever has the token of a feed has nothing but that feed.
         Permission.FEED_READ: Rule(public=True),
         Permission.FEED_WRITE: Rule(_TEAM, writes=True),
+        # Without a grant: that is what is asked for. It gives nothing by itself.
+        Permission.ACCESS_ASK: Rule(_TEAM, writes=True, own_team=True),
+        Permission.ACCESS_LIST: Rule(_TEAM),
+        Permission.ACCESS_DECIDE: Rule(
+            _TEAM, writes=True, own_team=True, needs_grant=True, not_self=True
+        ),
         # What it opens are the cards of directories whose keys the caller holds; it is counted.
         Permission.SEARCH_RUN: Rule(_TEAM, writes=True),
         Permission.DIRECTORY_SHARE: Rule(

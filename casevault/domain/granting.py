@@ -24,6 +24,8 @@ class ObjectKind(StrEnum):
     DUTY = "duty"
     # Why somebody broke the glass, and what the DPO said about it.
     BREAK_GLASS = "break-glass"
+    # Why somebody asks for a case, and why it was granted or declined.
+    ACCESS_REQUEST = "access-request"
     # What the watch found and auditors noted about it: sealed to their group.
     AUDIT = "audit"
     # What an auditor lets somebody else know about looks at a case or of a colleague.
@@ -105,6 +107,9 @@ def _covers(
         # An auditor makes it; a supervisor moves it to their group's successor.
         in_team = scope.team == team and "supervisor" in scope.roles
         return in_team or "auditor" in scope.roles
+    if object_kind is ObjectKind.ACCESS_REQUEST:
+        # Both texts are a colleague's of the case's team.
+        return scope.team == team and bool({"caseworker", "supervisor"} & set(scope.roles))
     if object_kind is ObjectKind.BREAK_GLASS:
         # A colleague of the team gives a reason, the DPO a note.
         in_team = scope.team == team and bool({"caseworker", "supervisor"} & set(scope.roles))

@@ -62,7 +62,8 @@ def likeness(one: Part, other: Part) -> float:
     related = lexicon.related(a, b)
     if related:
         return 0.95
-    if not sounds.are_worth_comparing(_heard(one), _heard(other)):
+    told_apart = not (one.bare or other.bare) and not sounds.share_letters(a, b)
+    if told_apart or not sounds.are_worth_comparing(_heard(one), _heard(other)):
         return max(_mistyped(one, other), _shortened(a, b))
     sounding = _sounding(one, other)
     if related is False:

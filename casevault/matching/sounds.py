@@ -93,6 +93,14 @@ def are_worth_comparing(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
     )
 
 
+def share_letters(one: str, other: str) -> bool:
+    """Say whether two spellings have so many letters in order that they may be one name."""
+    return Levenshtein.normalized_similarity(one, other, score_cutoff=_SHARED) > 0
+
+
+_SHARED = 0.34
+
+
 def distance(one: str, other: str, *, bare: bool = False) -> float:
     """Return the weighted edit distance of two readings; `bare`: `one` has no short vowels."""
     costs = _BARE_COSTS if bare else _COSTS

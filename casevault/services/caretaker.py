@@ -16,6 +16,7 @@ from casevault.domain.room import Room
 from casevault.errors import Busy, CaseVaultError, Tampered
 from casevault.logs import get_logger
 from casevault.store import (
+    access_requests,
     audit_records,
     deadlines,
     dossiers,
@@ -117,6 +118,7 @@ class Caretaker:
         dossiers.alarm(self._stores)
         dossiers.notices(self._stores, self._notify)
         dossiers.sweep(self._stores)
+        access_requests.sweep(self._stores)
         deadlines.alarm(self._stores, self._notify)
         deadlines.sweep(self._stores)
 

@@ -20,7 +20,7 @@ from casevault.store.caller import Caller, Gate
 from casevault.store.documents import Document
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
-from casevault.store.records import Kept, kept
+from casevault.store.records import POSSIBLE, Kept, kept
 from casevault.store.stores import Stores
 
 _NARRATIVE = Compartment.NARRATIVE.value
@@ -62,6 +62,9 @@ class Links:
         def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
             here, there = changes[case_id], changes[other_id]
             _check_new(here, other_id, checked["type"])
+            if checked["type"] in _CONTRADICTS:
+                _close_question(here, other_id)
+                _close_question(there, case_id)
             there.add(
                 _NARRATIVE, _LINK.value, Record.new(mirrored, caller.staff, now, case_id).encode()
             )
@@ -171,6 +174,13 @@ def _link_in(found: list[Document]) -> tuple[Record, UUID]:
 
 def _links(change: Change) -> list[Kept]:
     return [kept(document) for document in change.documents(_NARRATIVE, [_LINK.value])]
+
+
+def _close_question(change: Change, other: UUID) -> None:
+    """Take the question away that this decision answers."""
+    for one in _links(change):
+        if one.record.about == other and one.record.current.content["type"] == POSSIBLE:
+            change.remove(_NARRATIVE, one.id)
 
 
 def _check_new(change: Change, other: UUID, kind: str) -> None:

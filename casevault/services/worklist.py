@@ -16,16 +16,17 @@ from casevault.domain import casefile
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.records import WAITING
-from casevault.store import caseload, dossiers, people, stamps
+from casevault.store import access_requests, caseload, dossiers, people, stamps
 from casevault.store.caller import Caller, Gate
 from casevault.store.caseload import Glance, Seen
 from casevault.store.ledger import Act
-from casevault.store.records import Kept, kept
+from casevault.store.records import POSSIBLE, Kept, kept
 from casevault.store.stores import Stores
 
 # Enough for the whole caseload of one caseworker, so that overdue first holds over all of it.
 CASES = 200
 _NARRATIVE = Compartment.NARRATIVE.value
+_LINK = DocumentKind.LINK.value
 _TASK, _TRANSITION = DocumentKind.TASK.value, DocumentKind.TRANSITION.value
 _BASIS = DocumentKind.BASIS.value
 
@@ -39,6 +40,8 @@ class Waiting(StrEnum):
     BASIS = "basis"
     REKEY = "rekey"
     BREAK_GLASS = "break_glass"
+    ACCESS_REQUEST = "access_request"
+    DUPLICATE = "duplicate"
     UNREADABLE = "unreadable"
 
 
@@ -115,6 +118,7 @@ class Worklists:
         with stores.keyring.reading() as tx:
             ids, own = caseload.reach(tx, caller), caseload.own(tx, caller.staff)
             glass = dossiers.waiting(tx, stores.now())
+            asked = access_requests.all_(tx, stores.now())
         today = self._today()
 
         def look(glance: Glance) -> list[Item]:
@@ -123,14 +127,21 @@ class Worklists:
                 for one in glass
                 if one.case == glance.case.id and one.asker != caller.staff
             )
-            return [*broken, *self._items(caller, glance, own, today)]
+            requests = (
+                Item(Waiting.ACCESS_REQUEST, glance.case.id, glance.case.reference, record=one.id)
+                for one in asked
+                if one.case == glance.case.id
+                and one.asker != caller.staff
+                and one.waits(stores.now())
+            )
+            return [*broken, *requests, *self._items(caller, glance, own, today)]
 
         page = caseload.page(
             stores,
             caller,
             ids,
             look,
-            reads={_NARRATIVE: [_TASK, _TRANSITION, _BASIS]},
+            reads={_NARRATIVE: [_TASK, _TRANSITION, _BASIS, _LINK]},
             only=True,
             after=after,
             limit=CASES,
@@ -193,6 +204,9 @@ class Worklists:
             if record.kind is DocumentKind.TASK:
                 if record.is_open_task_of(caller.staff):
                     yield _dated(Waiting.TASK, case, record.date, today, record.id)
+            elif record.kind is DocumentKind.LINK:
+                if record.record.current.content["type"] == POSSIBLE:
+                    yield Item(Waiting.DUPLICATE, case.id, case.reference, record=record.id)
             elif record.record.marks.get("state") == WAITING and self._decides(
                 caller, case, record
             ):

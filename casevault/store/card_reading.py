@@ -69,14 +69,16 @@ class Reading:
     def read(self, connection: Connection, stack: Stack) -> None:
         """Open and judge every card of a stack."""
         opener = Opener(stack.wrapping, stack.group, stack.organisation)
-        keys = _by_card(stack.entries)
+        keys, entries = _by_card(stack.entries), stack.entries
         team = stack.team.bytes
         for rows in _rows(connection, stack):
             opened: list[tuple[bytes, bytes]] = []
             for card, sealed in rows:
                 # A card without a key is being written or taken away at this moment.
-                if card in keys:
-                    content = self._open(opener, keys[card], sealed)
+                places = keys.get(card)
+                if places is not None:
+                    some = [entries[at : at + ENTRY_BYTES] for at in places]
+                    content = self._open(opener, some, sealed)
                     if content is not None:
                         opened.append((team + content[:16], content[16:]))
             self._scan.feed(opened)
@@ -118,9 +120,12 @@ def _rows(connection: Connection, stack: Stack) -> Iterator[list[tuple[bytes, by
         yield [(bytes(row[0]), bytes(row[1])) for row in part]
 
 
-def _by_card(entries: bytes) -> dict[bytes, list[bytes]]:
-    found: dict[bytes, list[bytes]] = {}
-    for at in range(0, len(entries), ENTRY_BYTES):
-        entry = entries[at : at + ENTRY_BYTES]
-        found.setdefault(entry[:16], []).append(entry)
+def _by_card(entries: bytes) -> dict[bytes, list[int]]:
+    """Return where the entries of each card begin."""
+    size = ENTRY_BYTES
+    found = {entries[at : at + 16]: [at] for at in range(0, len(entries), size)}
+    if len(found) * size < len(entries):
+        found = {}
+        for at in range(0, len(entries), size):
+            found.setdefault(entries[at : at + 16], []).append(at)
     return found

@@ -54,6 +54,10 @@ class Helpers:
         finally:
             self._lock.release()
 
+    def pids(self) -> list[int]:
+        """Return the ids of the processes that are running."""
+        return [one.pid for one in self._running if one.is_alive()]
+
     def close(self) -> None:
         """End the processes."""
         with self._lock:
@@ -107,6 +111,10 @@ class _Helper:
             stderr=subprocess.DEVNULL,
         )
         self.send(data_url)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def is_alive(self) -> bool:
         return self._process.poll() is None

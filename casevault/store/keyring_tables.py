@@ -222,6 +222,16 @@ card_keys = Table(
     **_NO_ROWIDS,
 )
 
+# Who asked for a case and why, and what its holders said about it.
+access_request = Table(
+    "access_request",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("object_id", Uuid, nullable=False, index=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 # How often somebody searched this hour, on all workers together.
 search_count = Table(
     "search_count",

@@ -13,6 +13,9 @@ from casevault.store.documents import Document
 # Which date of a record places it in lists and in the timeline.
 _DATED = {DocumentKind.NOTE: "date", DocumentKind.SERVICE: "date", DocumentKind.TASK: "due"}
 
+# The type of a link that nobody has decided yet.
+POSSIBLE = "possible_same_person"
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:

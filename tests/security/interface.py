@@ -669,6 +669,37 @@ def _amend_register_entry(stage):
     return Ask(ids=_registered(stage), body={"content": TRAINING}, etag='"v1"')
 
 
+@valid("check_duplicates")
+def _check_duplicates(_stage):
+    return Ask(body={})
+
+
+_UNTIL = "2026-12-20T12:00:00Z"
+
+
+@valid("ask_access")
+def _ask_access(stage):
+    # Each time another case: of one, people ask once.
+    case = stage.world.open("colin")
+    reference = stage.world.get(f"/v1/cases/{case}", "colin").json()["reference"]
+    return Ask(ids={"reference": reference}, body={"reason": "Made up.", "until": _UNTIL})
+
+
+@valid("list_access_requests")
+def _list_access_requests(_stage):
+    return Ask()
+
+
+@valid("decide_access")
+def _decide_access(stage):
+    world = stage.world
+    case = world.open("colin")
+    reference = world.get(f"/v1/cases/{case}", "colin").json()["reference"]
+    body = {"reason": "Made up.", "until": _UNTIL}
+    asked = world.post(f"/v1/cases/{reference}/access-requests", "stra", body).json()
+    return Ask(ids={"access_request_id": asked["id"]}, body={"grant": False, "reason": "Made up."})
+
+
 # --- consents and deadlines ----------------------------------------------------------------------
 
 _POINTS = ("interview", "purpose", "use", "research", "access", "storage", "withdrawal")

@@ -25,6 +25,20 @@ def search(vault: VaultDep, caller: CallerDep, request: Request, body: NewSearch
 
 
 @router.post(
+    "/cases/{case_id}/duplicates",
+    operation_id="check_duplicates",
+    openapi_extra=needs(Permission.CASE_AMEND),
+)
+def check_duplicates(vault: VaultDep, caller: CallerDep, request: Request, case_id: UUID) -> Found:
+    """Look whether this person has another case: ask it right after an intake.
+
+    What is found in your team becomes an open question of the case (a link of type
+    `possible_same_person`, on the worklist), until somebody decides.
+    """
+    return Found.of(vault.duplicates.check(caller, case_id, _gone(request)))
+
+
+@router.post(
     "/teams/{team_id}/directory-shares",
     operation_id="share_directory",
     openapi_extra=needs(Permission.DIRECTORY_SHARE),

@@ -8,7 +8,8 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.common import Shape
-from casevault.services.search import Answer, Answers, Share, Terms
+from casevault.services.search import Share, Terms
+from casevault.store.answers import Answer, Answers
 
 _LONGEST = 200
 

@@ -80,6 +80,8 @@ _OWN: Mapping[str, tuple[str, ...]] = {
     "link_kind": (
         "same_person",
         "not_same_person",
+        # Nobody has decided yet.
+        "possible_same_person",
         "family",
         "dependant",
         "guardian",
