@@ -18,20 +18,27 @@ from sqlalchemy import Connection
 
 from casevault.clock import SystemClock
 from casevault.crypto.principals import PrincipalSecret
-from casevault.crypto.roots import open_roots
+from casevault.crypto.recovery import read_share
+from casevault.crypto.roots import SERVICE_KEY, open_roots
 from casevault.domain.access import Actor, Role
 from casevault.domain.casefile import DocumentKind
-from casevault.errors import Conflict
+from casevault.domain.granting import PrincipalKind
+from casevault.errors import Conflict, Invalid
 from casevault.ids import StaffId, TeamId, new_id
+from casevault.services import rolls
 from casevault.services.assignments import Assignments
 from casevault.services.casework import Casework
 from casevault.services.departures import Departures
+from casevault.services.reissues import Reissues
+from casevault.services.rolls import Rolls
+from casevault.services.rotations import Rotations
 from casevault.store import sweeping
 from casevault.store.caller import Caller, Gate
 from casevault.store.database import Database
 from casevault.store.keyholder import KeyHolder
 from casevault.store.keyring import Keyring
 from casevault.store.ledger import Ledger
+from casevault.store.media import Medium
 from casevault.store.months import Months
 from casevault.store.stores import Stores
 from casevault.store.trust import Trust
@@ -67,7 +74,9 @@ def perform(plan, stores, act) -> None:
     """Do one thing."""
     caller, gate = caller_of(plan, stores), Gate(stores, "passphrase")
     casework = Casework(stores, gate)
-    if act == "open":
+    if act in ("roll", "rotate", "renew", "reissue"):
+        act_on_keys(plan, stores, act)
+    elif act == "open":
         casework.open_case(caller, {"name_to_use": "Killed Testperson"}, {}, "standard")
     elif act == "amend":
         case = UUID(plan["case"])
@@ -93,20 +102,63 @@ def perform(plan, stores, act) -> None:
             assignments.assign(caller, case, colleague, frozenset({"identity"}))
 
 
+def act_on_keys(plan, stores, act) -> None:
+    """Do one of the long acts on keys, or go on with it."""
+    if act == "roll":
+        medium = Medium(Path(plan["medium"]), stores.roots.keyring_id)
+        rolls.READERS_SECONDS = 0
+        Rolls(stores, medium, 1).roll(erase_now=True)
+    elif act == "rotate":
+        Rotations(stores, 90).rotate(SERVICE_KEY)
+    elif act == "renew":
+        shares = shares_of(plan["shares"])
+        Rotations(stores, 90).renew_pair(PrincipalKind.COUNTING, shares)
+    else:
+        reissue(plan, Reissues(stores))
+
+
+def reissue(plan, reissues) -> None:
+    """Replace the shares; the new ones lie in a file, as they would on paper."""
+    paper, old = Path(plan["file"] + ".paper"), shares_of(plan["shares"])
+    if reissues.is_underway():
+        reissues.resume(old, shares_of(json.loads(paper.read_text())))
+        return
+    try:
+        reissues.reissue(old, 2, 3, lambda new: paper.write_text(json.dumps(new.shares)))
+    except Invalid:
+        # It died after its last commit: the old shares are refused, and all is done.
+        if not paper.exists():
+            raise
+
+
+def shares_of(texts):
+    """Return two shares."""
+    found = []
+    for text in texts[:2]:
+        found.append(read_share(text, found))
+    return found
+
+
 def die_at(number: int, moment: str) -> None:
-    """Make the N-th commit of this process its last act."""
-    commit, counted = Connection.commit, 0
+    """Make the N-th commit, or file put in its place, of this process its last act."""
+    counted = 0
 
-    def deadly(connection: Connection) -> None:
-        nonlocal counted
-        counted += 1
-        if counted == number and moment == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
-        commit(connection)
-        if counted == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def deadly(act):
+        def counted_act(*args, **kwargs):
+            nonlocal counted
+            counted += 1
+            mine = counted
+            if mine == number and moment == "before":
+                os.kill(os.getpid(), signal.SIGKILL)
+            done = act(*args, **kwargs)
+            if mine == number:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return done
 
-    Connection.commit = deadly  # type: ignore[method-assign]
+        return counted_act
+
+    Connection.commit = deadly(Connection.commit)  # type: ignore[method-assign]
+    Path.replace = deadly(Path.replace)  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

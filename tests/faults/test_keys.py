@@ -1,0 +1,174 @@
+"""``kill -9`` in rolls, rotations and re-issues: each is gone on with, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from casevault.crypto import recovery
+from casevault.crypto.roots import SERVICE_KEY, adopt_roots
+from casevault.domain.access import Role
+from casevault.domain.casefile import DocumentKind
+from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.services.casework import Casework
+from casevault.services.rotations import Rotations
+from casevault.store import capsules, grants, keyring_backup, media, principals
+from casevault.store.caller import Gate
+from casevault.store.database import Database
+from casevault.store.keyring import Keyring, sealed_tables
+from casevault.store.media import Medium
+from casevault.store.migrate import upgrade
+from tests.builders import PLAN, SUPERVISOR, a_vault
+from tests.faults.child import caller_of, shares_of, stores_of
+from tests.faults.test_kill import run
+
+ENOUGH = 60
+
+
+@pytest.fixture
+def plan(database, tmp_path):
+    """Give a vault with two cases and a medium, as a file for child processes."""
+    return planned(database, tmp_path)
+
+
+@pytest.fixture
+def sqlite_plan(sqlite_databases, tmp_path):
+    """Give the same on SQLite."""
+    return planned(sqlite_databases, tmp_path)
+
+
+def planned(database, tmp_path):
+    """Write the plan of a vault."""
+    vault = a_vault(database, tmp_path)
+    Medium(tmp_path / "medium", vault.stores.roots.keyring_id).take()
+    found = {
+        "data_url": database.data_url,
+        "keyring_url": database.keyring_url,
+        "keys_dir": str(vault.keys_dir),
+        "organisation": str(vault.stores.organisation),
+        "root_pin": vault.outcome.root_pin,
+        "team": str(vault.team),
+        "medium": str(tmp_path / "medium"),
+        "shares": list(vault.outcome.shares[: PLAN.threshold]),
+        "supervisor": {
+            "id": str(vault.staff(SUPERVISOR)),
+            "role": "supervisor",
+            "seed": vault.secret(SUPERVISOR).seed.hex(),
+        },
+        "file": str(tmp_path / "plan.json"),
+    }
+    casework = Casework(vault.stores, Gate(vault.stores, "passphrase"))
+    caller = vault.caller(SUPERVISOR, Role.SUPERVISOR)
+    found["cases"] = [
+        str(casework.open_case(caller, {"name_to_use": name}, {}, "standard").case.id)
+        for name in ("First Testperson", "Second Testperson")
+    ]
+    Path(found["file"]).write_text(json.dumps(found))
+    vault.close()
+    return found
+
+
+def check_readable(plan):
+    """Open every row of the keyring and every case, as the service would after a restart."""
+    stores = stores_of(plan)
+    try:
+        with stores.keyring.reading() as tx:
+            stores.trust.check_root(tx)
+            counted = sum(len(tx.find(table)) for table in sealed_tables())
+        assert counted > 60
+        casework = Casework(stores, Gate(stores, "passphrase"))
+        caller = caller_of(plan, stores)
+        for case in plan["cases"]:
+            found = casework.read_document(caller, UUID(case), DocumentKind.IDENTITY)
+            assert found.content["name_to_use"].endswith("Testperson")
+    finally:
+        stores.close()
+
+
+def check_medium(plan, tmp_path):
+    """Rebuild the keyring from what lies on the medium, if anything does: it must open."""
+    folder = Path(plan["medium"])
+    if not (folder / media.KEYRING).exists():
+        return
+    seed = recovery.combine([share.text for share in shares_of(plan["shares"])])
+    secret = recovery.recovery_principal(seed)
+    place = tmp_path / f"rebuilt-{len(list(tmp_path.iterdir()))}"
+    with (folder / media.CAPSULE).open("rb") as file:
+        capsule = capsules.open_capsule(file, secret)
+    roots = adopt_roots(place / "keys", capsule.roots)
+    database = Database(f"sqlite:///{place / 'keyring' / 'keyring.db'}")
+    upgrade(database, "keyring")
+    with (folder / media.KEYRING).open("rb") as file:
+        _, stream = capsules.open_keyring(file, capsule.backup_key.secret(secret))
+        keyring_backup.load(database, stream)
+    with Keyring(database, roots, UUID(plan["organisation"])).reading() as tx:
+        assert sum(len(tx.find(table)) for table in sealed_tables()) > 60
+    database.close()
+
+
+def check_done(plan, act):
+    """Say that an act which was acknowledged has its whole effect."""
+    stores = stores_of(plan)
+    try:
+        with stores.keyring.reading() as tx:
+            if act == "roll":
+                epoch = tx.identity().epoch
+                assert stores.roots.epochs() == (epoch,)
+                assert {at for _, at in tx.rows_by_epoch()} == {epoch}
+            elif act in ("renew", "reissue"):
+                kind = PrincipalKind.COUNTING if act == "renew" else PrincipalKind.RECOVERY
+                (row,) = principals.groups(tx, kind)
+                held = {
+                    one.terms.grantee_key_id
+                    for kind in ObjectKind
+                    for one in grants.of_grantee(tx, kind, row.id)
+                }
+                assert held == {row.public.key_id}
+        if act == "rotate":
+            present = stores.roots.versions(SERVICE_KEY)[0]
+            uses = Rotations(stores, 90).uses()
+            old = [u for u in uses if u.kind == SERVICE_KEY and u.version < present and u.count]
+            assert {u.what for u in old} <= {"search cards"}
+    finally:
+        stores.close()
+
+
+def killed_at(plan, tmp_path, act, numbers):
+    """Kill an act at each of these points, before and after; return how often it died."""
+    killed = 0
+    for number in numbers:
+        finished = False
+        for moment in ("before", "after"):
+            acknowledged, died = run(plan, act, number, moment)
+            killed += died
+            check_readable(plan)
+            if act == "roll":
+                check_medium(plan, tmp_path)
+            if acknowledged:
+                check_done(plan, act)
+            finished = finished or not died
+        if finished:
+            break
+    acknowledged, _ = run(plan, act, 10_000, "before")
+    assert acknowledged
+    check_done(plan, act)
+    check_readable(plan)
+    return killed
+
+
+def test_a_roll_is_killed_and_gone_on_with(sqlite_plan, tmp_path):
+    """At a few of its points: the switch, in the middle of the rows, the copies."""
+    assert killed_at(sqlite_plan, tmp_path, "roll", (3, 9)) == 4
+    check_medium(sqlite_plan, tmp_path)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("act", ["roll", "rotate", "renew", "reissue"])
+def test_killed_at_every_point(plan, tmp_path, act):
+    """Every commit and every file put in its place, once before and once after it."""
+    killed = killed_at(plan, tmp_path, act, range(1, ENOUGH))
+    least = {"roll": 30, "rotate": 8, "renew": 6, "reissue": 6}
+    assert killed >= least[act]
