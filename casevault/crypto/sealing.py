@@ -89,6 +89,11 @@ class Place:
     compartment: str = ""
 
 
+# How a header, and the id of a row, begin in canonical bytes: both always have one length.
+_HEAD = canonical.encode(bytes(HEADER_BYTES))[:-HEADER_BYTES]
+_ROW = canonical.encode(UUID(int=0))[:-16]
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """The readable start of sealed bytes: not trusted until the whole has opened."""
@@ -157,25 +162,48 @@ def _decrypted(key: Key, place: Place, sealed: bytes) -> tuple[Header, bytes]:
     return head, plain
 
 
-def reseal(old: Key, new: Key, place: Place, sealed: bytes) -> bytes:
-    """Return the same content, padded as it was, in the same place and revision under another key.
+class Resealer:
+    """Moves objects of one kind from one key to another without touching what they hold.
 
-    What does not open under `old` there is `Tampered`, as in `unseal`.
+    For many at once: whatever is the same for all of them is worked out once.
     """
-    try:
-        head, plain = _decrypted(old, place, sealed)
-        return _sealed(new, place, plain, head.revision)
-    except (InvalidTag, TypeError, ValueError, OverflowError):
-        raise Tampered(code="sealed") from None
+
+    def __init__(self, old: Key, new: Key, organisation: UUID, kind: str) -> None:
+        label = _object_label(kind)
+        self._old, self._new = old.subkey(label), new.subkey(label)
+        self._from = old.id + old.version.to_bytes(4, "big")
+        self._to = MAGIC + new.id + new.version.to_bytes(4, "big")
+        self._middle = canonical.encode(organisation, kind, None)
+
+    def move(self, sealed: bytes, compartment: str, row: bytes) -> bytes:
+        """Return the same content, padded as it was, in the same place and revision.
+
+        `row` is the 16 bytes of the place's row id. What does not open there under the old key is
+        `Tampered`, as in `unseal`.
+        """
+        place = self._middle + canonical.encode(compartment) + _ROW + row
+        try:
+            old_head = sealed[:HEADER_BYTES]
+            _check_shape(sealed)
+            if not hmac.compare_digest(sealed[4:24], self._from):
+                raise Tampered(code="sealed")
+            message_key, commitment = _message(self._old, sealed[28:52])
+            if not hmac.compare_digest(commitment, sealed[52:HEADER_BYTES]):
+                raise Tampered(code="sealed")
+            cipher, aad = AESGCM(message_key), _HEAD + old_head + place
+            plain = cipher.decrypt(_NONCE, sealed[HEADER_BYTES:], aad)
+        except (InvalidTag, TypeError, ValueError, OverflowError):
+            raise Tampered(code="sealed") from None
+        salt = secrets.token_bytes(24)
+        message_key, commitment = _message(self._new, salt)
+        head = self._to + sealed[24:28] + salt + commitment
+        aad = _HEAD + head + place
+        return head + AESGCM(message_key).encrypt(_NONCE, plain, aad)
 
 
 def header(sealed: bytes) -> Header:
     """Read the header of sealed bytes; wrong magic or length is `Tampered`."""
-    if sealed[:4] != MAGIC:
-        raise Tampered(code="sealed")
-    bucket = len(sealed) - OVERHEAD
-    if not SMALLEST_BUCKET <= bucket <= LARGEST_BUCKET or bucket & (bucket - 1):
-        raise Tampered(code="sealed")
+    _check_shape(sealed)
     return Header(
         key_id=sealed[4:20],
         version=int.from_bytes(sealed[20:24], "big"),
@@ -185,13 +213,26 @@ def header(sealed: bytes) -> Header:
     )
 
 
+def _check_shape(sealed: bytes) -> None:
+    bucket = len(sealed) - OVERHEAD
+    if (
+        sealed[:4] != MAGIC
+        or not SMALLEST_BUCKET <= bucket <= LARGEST_BUCKET
+        or bucket & (bucket - 1)
+    ):
+        raise Tampered(code="sealed")
+
+
 @functools.cache
 def _object_label(kind: str) -> bytes:
     return canonical.encode("casevault/1/object", kind)
 
 
 def _derive(key: Key, kind: str, salt: bytes) -> tuple[bytes, bytes]:
-    object_key = key.subkey(_object_label(kind))
+    return _message(key.subkey(_object_label(kind)), salt)
+
+
+def _message(object_key: bytes, salt: bytes) -> tuple[bytes, bytes]:
     block = expand(object_key, b"casevault/1/message" + _SUITE + salt, 2 * KEY_BYTES)
     return block[:KEY_BYTES], block[KEY_BYTES:]
 

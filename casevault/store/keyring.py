@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Executable,
@@ -279,7 +280,18 @@ class KeyringTransaction:
 def place_of(organisation: UUID, table: Table, row: Mapping[str, Any]) -> Place:
     """Return where a row's content belongs: its table, and every plain column of it."""
     digest = macs.digest(table.name, *(row[name] for name in _lookup_names(table)))
-    return Place(organisation, "keyring/" + table.name, UUID(bytes=digest[:16]), None, digest.hex())
+    compartment, named = place_of_digest(digest)
+    return Place(organisation, kind_of(table), UUID(bytes=named), None, compartment)
+
+
+def kind_of(table: Table) -> str:
+    """Return the kind of object that the rows of a table are sealed as."""
+    return "keyring/" + table.name
+
+
+def place_of_digest(digest: bytes) -> tuple[str, bytes]:
+    """Return compartment and row of the place that the digest of a row's plain columns names."""
+    return digest.hex(), digest[:16]
 
 
 def sealed_tables() -> tuple[Table, ...]:
@@ -289,7 +301,12 @@ def sealed_tables() -> tuple[Table, ...]:
 
 @functools.cache
 def _lookup_names(table: Table) -> tuple[str, ...]:
-    return tuple(c.name for c in table.columns if c.name not in ("epoch", "sealed"))
+    return tuple(column.name for column in plain_columns(table))
+
+
+def plain_columns(table: Table) -> tuple[Column[Any], ...]:
+    """Return the columns by which a row is found, in the order in which they bind its content."""
+    return tuple(c for c in table.columns if c.name not in ("epoch", "sealed"))
 
 
 def _shape(where: Lookup) -> tuple[tuple[str, str], ...]:

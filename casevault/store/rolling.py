@@ -8,44 +8,33 @@ keep the write lock while it seals: everybody else goes on meanwhile.
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Select,
     Table,
-    Update,
-    and_,
-    bindparam,
     exists,
     select,
     text,
-    tuple_,
     update,
 )
 from sqlalchemy.exc import OperationalError
 
-from casevault.crypto import sealing
-from casevault.errors import Busy, Conflict, KeyUnavailable, Tampered
+from casevault.errors import Busy, Conflict, Tampered
 from casevault.store import keyring_tables as tables
 from casevault.store import milestones
 from casevault.store.keyring import (
     Keyring,
     KeyringTransaction,
-    Lookup,
-    place_of,
     sealed_tables,
 )
+from casevault.store.moving import Mover
 
 # Rows of one transaction: some tens of milliseconds of the write lock.
 BATCH = 2000
-# Rows of one read transaction, which keeps SQLite from emptying its write-ahead log.
-_PASS = 10_000
 # The switch waits for writers so long at most, because others queue behind it meanwhile.
 _SWITCH_MS = 200
 _SWITCH_TRIES = 100
@@ -127,64 +116,15 @@ def destroy(keyring: Keyring, before: int) -> tuple[int, ...]:
 
 
 def _move_table(keyring: Keyring, table: Table, epoch: int) -> int:
-    moved, spoilt = 0, set[tuple[Any, ...]]()
-    while True:
-        found = _older(keyring, table, epoch)
-        rows = [row for row in found if _key(table, row) not in spoilt]
-        if not rows:
-            return moved
-        done = 0
+    mover = Mover(keyring, table, epoch)
+    while rows := mover.older():
+        before = mover.moved
         for at in range(0, len(rows), BATCH):
-            done += _move_rows(keyring, table, epoch, rows[at : at + BATCH], spoilt)
-        moved += done
-        if not done:
+            mover.move(rows[at : at + BATCH])
+        if mover.moved == before:
             # Somebody holds these rows at this moment.
             time.sleep(_PAUSE)
-
-
-def _older(keyring: Keyring, table: Table, epoch: int) -> list[Lookup]:
-    with keyring.database.reading() as connection:
-        found = connection.execute(_statement(table, "older"), {"epoch": epoch, "most": _PASS})
-        return [dict(row) for row in found.mappings()]
-
-
-def _move_rows(
-    keyring: Keyring,
-    table: Table,
-    epoch: int,
-    rows: list[Lookup],
-    spoilt: set[tuple[Any, ...]],
-) -> int:
-    moved: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in rows:
-        try:
-            moved[_key(table, row)] = _moved(keyring, table, epoch, row)
-        except (Tampered, KeyUnavailable):
-            spoilt.add(_key(table, row))
-    if not moved:
-        return 0
-    with keyring.database.writing() as connection:
-        # Locked at once or not at all: who waits while others wait for them is a deadlock.
-        if not keyring.database.is_sqlite:
-            locked = connection.execute(_statement(table, "lock"), {"keys": list(moved)})
-            free = {tuple(row) for row in locked}
-            moved = {key: values for key, values in moved.items() if key in free}
-        if moved:
-            connection.execute(_statement(table, "move"), list(moved.values()))
-    return len(moved)
-
-
-def _moved(keyring: Keyring, table: Table, epoch: int, row: Lookup) -> dict[str, Any]:
-    roots, place = keyring.roots, place_of(keyring.organisation, table, row)
-    sealed = sealing.reseal(
-        roots.epoch(row["epoch"]), roots.epoch(epoch), place, bytes(row["sealed"])
-    )
-    at = {"at_" + column.name: row[column.name] for column in table.primary_key.columns}
-    return {"old": row["epoch"], "epoch": epoch, "sealed": sealed, **at}
-
-
-def _key(table: Table, row: Lookup) -> tuple[Any, ...]:
-    return tuple(row[column.name] for column in table.primary_key.columns)
+    return mover.moved
 
 
 def _is_named(connection: Connection, before: int) -> bool:
@@ -223,22 +163,3 @@ def _lock_identity(connection: Connection) -> None:
     if connection.dialect.name != "sqlite":
         connection.execute(text(f"SET LOCAL lock_timeout = {_SWITCH_MS}"))
         connection.execute(select(_IDENTITY).with_for_update()).one()
-
-
-@functools.cache
-def _statement(table: Table, act: str) -> Select[Any] | Update:
-    key = table.primary_key.columns
-    if act == "older":
-        older = select(table).where(table.c.epoch < bindparam("epoch"))
-        return older.limit(bindparam("most"))
-    if act == "lock":
-        # A row has one key or several: both are named as a list of tuples.
-        keys = tuple_(*key).in_(bindparam("keys", expanding=True))
-        return select(*key).where(keys).with_for_update(skip_locked=True)
-    matches = and_(*(column == bindparam("at_" + column.name) for column in key))
-    return (
-        update(table)
-        # A row that its owner wrote meanwhile lies under the new epoch already.
-        .where(matches, table.c.epoch == bindparam("old"))
-        .values(epoch=bindparam("epoch"), sealed=bindparam("sealed"))
-    )

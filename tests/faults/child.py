@@ -32,7 +32,7 @@ from casevault.services.departures import Departures
 from casevault.services.reissues import Reissues
 from casevault.services.rolls import Rolls
 from casevault.services.rotations import Rotations
-from casevault.store import sweeping
+from casevault.store import pairs, sweeping
 from casevault.store.caller import Caller, Gate
 from casevault.store.database import Database
 from casevault.store.keyholder import KeyHolder
@@ -103,7 +103,8 @@ def perform(plan, stores, act) -> None:
 
 
 def act_on_keys(plan, stores, act) -> None:
-    """Do one of the long acts on keys, or go on with it."""
+    """Do one of the long acts on keys, or go on with it; each thing moved is a commit."""
+    pairs._AT_ONCE = 1
     if act == "roll":
         medium = Medium(Path(plan["medium"]), stores.roots.keyring_id)
         rolls.READERS_SECONDS = 0

@@ -13,9 +13,12 @@ from uuid import UUID
 
 import pytest
 
-from casevault.crypto.macs import unb64
+from casevault.crypto import macs
+from casevault.crypto.macs import b64, unb64
 from casevault.crypto.roots import (
+    PEPPER,
     PRINCIPALS,
+    SERVICE_KEY,
     adopt_roots,
     create_roots,
     discard_roots,
@@ -124,7 +127,10 @@ def test_another_host_is_refused(tmp_path):
         lambda raw: raw["peppers"].update({"1": "not base64 !"}),
         lambda raw: raw["services"].update({"1": 7}),
         lambda raw: raw["principals"].pop("ledger"),
-        lambda raw: raw["principals"].update(ledger=raw["epochs"]["1"]),
+        lambda raw: raw["principals"].update(ledger=raw["epochs"]),
+        lambda raw: raw["principals"].update(ledger={}),
+        lambda raw: raw.pop("remnants"),
+        lambda raw: raw.update(remnants={"1": {"ledger-tag": "short"}}),
     ],
 )
 def test_changed_material_is_tampered(tmp_path, change):
@@ -393,3 +399,60 @@ def test_a_copy_without_epochs_is_refused(tmp_path):
     roots = created(tmp_path)
     with pytest.raises(ValueError, match="opens nothing"):
         roots.export(epochs_from=2)
+
+
+# --- versions ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [PEPPER, SERVICE_KEY, "counting"])
+def test_a_new_version_is_current_and_the_older_stays_until_it_is_dropped(tmp_path, kind):
+    """Also for another process; the newest cannot be dropped."""
+    roots = created(tmp_path)
+    other = open_roots(tmp_path / "keys")
+    assert roots.add_version(kind) == 2
+    other.reload()
+    assert roots.versions(kind) == other.versions(kind) == (2, 1)
+    with pytest.raises(ValueError, match="in use"):
+        roots.drop_version(kind, 2)
+    roots.drop_version(kind, 1)
+    assert roots.versions(kind) == (2,)
+    other.reload()
+    assert other.versions(kind) == (2,)
+
+
+def test_pairs_are_different_and_each_can_be_had(tmp_path):
+    """A principal's pair by its version; one that is gone is `KeyUnavailable`."""
+    roots = created(tmp_path)
+    first = roots.principal("counting").public
+    roots.add_version("counting")
+    assert roots.principal("counting").public != first
+    assert roots.principal("counting", 1).public == first
+    assert roots.principal_versions("counting") == (2, 1)
+    roots.drop_version("counting", 1)
+    with pytest.raises(KeyUnavailable):
+        roots.principal("counting", 1)
+
+
+def test_of_a_service_key_only_what_is_asked_for_stays(tmp_path):
+    """Derived keys for named purposes, and they are what the key itself gave."""
+    roots = created(tmp_path)
+    old = roots.service()
+    roots.add_version(SERVICE_KEY)
+    roots.drop_version(SERVICE_KEY, 1, ["ledger-tag"])
+    for provider in (roots, open_roots(tmp_path / "keys")):
+        assert provider.remnant(1, "ledger-tag") == macs.purpose_key(old, "ledger-tag")
+        assert provider.remnant(1, "case-file") is None
+        assert provider.remnant(2, "ledger-tag") is None
+        assert provider.remnant_versions("ledger-tag") == (1,)
+        assert provider.remnant_versions("case-file") == ()
+    assert b64(old.material) not in file_of(tmp_path).read_text()
+
+
+def test_a_copy_for_the_capsule_leaves_out_what_is_about_to_go(tmp_path):
+    """Epochs before a number; a copy without any is refused."""
+    roots = created(tmp_path)
+    roots.new_epoch()
+    assert set(decode(roots.export()).epochs) == {1, 2}
+    assert set(decode(roots.export(2)).epochs) == {2}
+    with pytest.raises(ValueError, match="opens nothing"):
+        roots.export(3)

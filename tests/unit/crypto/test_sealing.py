@@ -19,6 +19,7 @@ from casevault.crypto.sealing import (
     Header,
     Key,
     Place,
+    Resealer,
     expand,
     header,
     seal,
@@ -307,3 +308,43 @@ def test_nothing_prints_its_secret():
     assert_silent(KEY, KEY.material)
     assert_silent(KEY.derive("x"), KEY.derive("x").material)
     assert_silent(unseal(KEY, PLACE, seal(KEY, PLACE, content)), content)
+
+
+# --- many at once, under another key -------------------------------------------------------------
+
+
+def moved(sealed, old=KEY, row=PLACE.row, compartment=PLACE.compartment):
+    """Move sealed bytes of PLACE to another key; return both."""
+    new = Key.random(old.version + 1)
+    place = Place(PLACE.organisation, PLACE.kind, row, None, compartment)
+    resealer = Resealer(old, new, place.organisation, place.kind)
+    return new, resealer.move(sealed, compartment, row.bytes)
+
+
+def test_what_is_moved_to_another_key_holds_the_same_in_the_same_place():
+    """Content, revision and size stay; salt and commitment are fresh."""
+    place = Place(PLACE.organisation, PLACE.kind, PLACE.row, None, PLACE.compartment)
+    for content in (b"", b"content", bytes(5000)):
+        sealed = seal(KEY, place, content, revision=9)
+        new, again = moved(sealed)
+        opened = unseal(new, place, again, revision=9)
+        assert (opened.content, len(again)) == (content, len(sealed))
+        assert header(again).salt != header(sealed).salt
+        with pytest.raises(Tampered):
+            unseal(KEY, place, again)
+
+
+def test_only_what_opens_is_moved():
+    """Another key, another place, any changed byte: nothing is sealed anew."""
+    place = Place(PLACE.organisation, PLACE.kind, PLACE.row, None, PLACE.compartment)
+    sealed = seal(KEY, place, b"content")
+    wrong_key = Key(KEY.material[::-1], KEY.version)
+    for changes in ({"old": wrong_key}, {"row": UUID(int=7)}, {"compartment": "other"}):
+        with pytest.raises(Tampered):
+            moved(sealed, **changes)
+    for at in (0, 5, 22, 25, 30, 60, 90, len(sealed) - 1):
+        with pytest.raises(Tampered):
+            moved(sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :])
+    for length in (0, 3, 90, len(sealed) - 1):
+        with pytest.raises(Tampered):
+            moved(sealed[:length])
