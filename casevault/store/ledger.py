@@ -228,10 +228,9 @@ class Ledger:
     def crashed_writers(self) -> list[str]:
         """Return writers of this host that ended without saying so."""
         writer = tables.ledger_writer
+        open_here = select(writer).where(writer.c.host == _host(), writer.c.closed.is_(False))
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(writer).where(writer.c.host == _host(), writer.c.closed.is_(False))
-            ).all()
+            rows = connection.execute(open_here).all()
         return [row.writer for row in rows if row.writer != self.writer and not _alive(row.process)]
 
     def close_writer(self, connection: Connection, writer: str) -> int:
@@ -394,9 +393,8 @@ def _host() -> str:
 
 def _alive(process: int) -> bool:
     try:
-        os.kill(process, 0)
+        with suppress(PermissionError):
+            os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
     return True
