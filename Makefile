@@ -56,6 +56,7 @@ bench: venv ## compare with the plaintext twin; results go to stdout
 	$(BIN)/python benchmarks/bench.py
 	PYTHONPATH=. $(BIN)/python benchmarks/watch.py
 	PYTHONPATH=. $(BIN)/python benchmarks/ledger.py
+	PYTHONPATH=. $(BIN)/python benchmarks/backups.py 20000
 
 faults: venv ## kill processes and cut connections at the worst moments
 	$(PYTEST) -m faults
