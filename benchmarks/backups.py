@@ -22,7 +22,7 @@ from casevault.crypto import recovery
 from casevault.crypto.sealing import Key
 from casevault.domain import casefile
 from casevault.domain.casefile import Compartment
-from casevault.ids import CaseId, TeamId, new_id, new_reference
+from casevault.ids import CaseId, CaseReference, TeamId, new_id, new_reference
 from casevault.services.backups import Backups, Source
 from casevault.services.settling import Settling
 from casevault.store import capsules, case_keys, cases, documents, media, restoring
@@ -47,10 +47,14 @@ def timed(what: str, found: dict[str, float]) -> Iterator[None]:
 def fill(vault: AVault, count: int) -> None:
     """Put so many cases into a vault."""
     stores, today = vault.stores, date(2026, 11, 15)
+    # Random ones would meet now and then, which is what their retry is for.
+    references: set[CaseReference] = set()
+    while len(references) < count:
+        references.add(new_reference())
     for at in range(0, count, _AT_ONCE):
         made = []
         for _ in range(min(_AT_ONCE, count - at)):
-            reference = new_reference()
+            reference = references.pop()
             made.append(
                 casefile.new_case(
                     CaseId(new_id()), reference, TeamId(vault.team), "standard", today

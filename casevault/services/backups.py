@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from casevault.errors import Tampered
-from casevault.store import capsules, data_backups, dumps, examining, media, milestones
+from casevault.store import anchoring, capsules, data_backups, dumps, examining, media, milestones
 from casevault.store.data_backups import Manifest
 from casevault.store.database import Database
 from casevault.store.ledger import SERVICE, Act
@@ -56,6 +56,8 @@ class Backups:
             dumps.working_folder(source.url) as working,
         ):
             plain = working / "data"
+            progress("letting the keyring remember how far every case has come")
+            anchoring.raise_all(stores)
             progress("copying the data store")
             dumps.dump(source.url, plain, source.programs)
             progress("restoring the copy for a trial, and looking through it")

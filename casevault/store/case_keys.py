@@ -163,13 +163,19 @@ def locked(tx: KeyringTransaction, case: UUID) -> dict[str, Versions]:
 
 def raise_anchor(tx: KeyringTransaction, row: CaseKeyRow, manifest: Manifest) -> None:
     """Remember a manifest's state; an anchor is never lowered, whoever else writes."""
+    if not raise_to(tx, row, Anchor(manifest.revision, manifest.commitment)):
+        raise Conflict(code="case-key.gone")
+
+
+def raise_to(tx: KeyringTransaction, row: CaseKeyRow, anchor: Anchor) -> bool:
+    """Remember a state if it is newer than the one remembered; False if the key is gone."""
     raw = tx.one(tables.case_key, lock=True, **_lookup(row))
     if raw is None:
-        raise Conflict(code="case-key.gone")
+        return False
     present = _row(raw)
-    if manifest.revision > present.anchor.revision:
-        anchored = replace(present, anchor=Anchor(manifest.revision, manifest.commitment))
-        tx.replace(tables.case_key, anchored.encode(), **_lookup(row))
+    if anchor.revision > present.anchor.revision:
+        tx.replace(tables.case_key, replace(present, anchor=anchor).encode(), **_lookup(row))
+    return True
 
 
 def set_anchor(

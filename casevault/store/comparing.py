@@ -40,7 +40,7 @@ def compared(
     ordered = sorted(cases)
     for at in range(0, len(ordered), _AT_ONCE):
         some = ordered[at : at + _AT_ONCE]
-        remembered, found = case_keys.of_cases(tx, some), _headers(connection, some)
+        remembered, found = case_keys.of_cases(tx, some), headers(connection, some)
         lying = _key_versions(connection, some)
         for case in some:
             yield from _case(case, lying[case], remembered.get(case, {}), found.get(case, {}))
@@ -82,7 +82,8 @@ def _fault(
     return None, anchor.revision
 
 
-def _headers(connection: Connection, cases: list[UUID]) -> dict[UUID, _Manifests]:
+def headers(connection: Connection, cases: list[UUID]) -> dict[UUID, _Manifests]:
+    """Return the plain headers of the manifests of these cases, by compartment."""
     table, found = tables.manifest, dict[UUID, _Manifests]()
     for row in connection.execute(select(table).where(table.c.case_id.in_(cases))):
         found.setdefault(row.case_id, {})[row.compartment] = header(bytes(row.sealed))

@@ -7,13 +7,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
+from casevault.crypto.sealing import Key, Place, seal
 from casevault.domain.access import Role
 from casevault.domain.drafts import Form
 from casevault.domain.settling import Fault
 from casevault.errors import Misconfigured, NotFound, Refused, Tampered
 from casevault.services.assignments import Assignments
 from casevault.services.drafts import Drafts
-from casevault.store import cards, dumps, erasing, milestones, quarantine, tables
+from casevault.store import anchoring, cards, dumps, erasing, milestones, quarantine, tables
 from casevault.store.caller import Gate
 from casevault.store.database import Database
 from tests.builders import ADMINISTRATOR, AUDITOR, DPO, SUPERVISOR, a_vault
@@ -395,3 +396,41 @@ def test_whoever_comes_second_to_one_decision_is_told(copies):
     assert copies.sign(DPO, Role.DPO, found)
     with pytest.raises(NotFound):
         settling._believe(copies.caller(AUDITOR, Role.AUDITOR), waiting.wish, found)
+
+
+def test_every_case_that_lacks_something_is_named(copies):
+    """The night remembers how far each has come; a restore of the night before tells which lack."""
+    changed, same = (copies.open("amal", f"{one} Obvious-Madeup") for one in ("Azure", "Birch"))
+    stores = copies.vault.stores
+    assert anchoring.raise_all(stores) == 6
+    copy = copies.take()
+    copies.rename("amal", changed, "Cedar Obvious-Madeup")
+    assert anchoring.raise_all(stores) == 1
+    assert anchoring.raise_all(stores) == 0
+    copies.put_back(copy)
+    with pytest.raises(Tampered):
+        copies.name("amal", changed)
+    found = copies.settle_with_two()
+    assert [(c.case, c.compartment, c.fault) for c in found.compared] == [
+        (changed, "identity", Fault.BEHIND)
+    ]
+    assert copies.name("amal", changed) == "Azure Obvious-Madeup"
+    assert copies.name("amal", same) == "Birch Obvious-Madeup"
+
+
+def test_a_foreign_or_older_state_is_not_remembered(copies):
+    """What lies under another key, and what is behind: the keyring keeps what it knows."""
+    case = copies.open("amal", "Azure Obvious-Madeup")
+    stores, table = copies.vault.stores, tables.manifest
+    at = (table.c.case_id == case, table.c.compartment == "identity")
+    with stores.data.reading() as connection:
+        old = connection.execute(select(table.c.sealed).where(*at)).scalar_one()
+    copies.rename("amal", case, "Birch Obvious-Madeup")
+    assert anchoring.raise_all(stores) == 3
+    other = Key.random()
+    foreign = seal(other, Place(stores.organisation, "manifest", case, case, "identity"), b"", 99)
+    for sealed in (bytes(old), foreign):
+        with stores.data.writing() as connection:
+            connection.execute(update(table).where(*at).values(sealed=sealed))
+        assert anchoring.raise_all(stores) == 0
+    assert [c.remembered for c in copies.settle().compared] == [2]
