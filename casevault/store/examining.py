@@ -24,7 +24,7 @@ from casevault.store.database import Database
 
 _AT_ONCE = 1000
 # Tables whose rows are sealed objects: nothing of theirs opens without a key, but their form shows.
-_SEALED = (tables.document, tables.manifest, tables.private_object, tables.ledger_body)
+_SEALED = tuple(table for table in tables.data.sorted_tables if "sealed" in table.c)
 
 
 @dataclass(frozen=True, slots=True)
