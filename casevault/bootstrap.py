@@ -64,6 +64,7 @@ from casevault.services.records import Records
 from casevault.services.recovery import Recovery
 from casevault.services.register import Register
 from casevault.services.reissues import Reissues
+from casevault.services.releases import Releases
 from casevault.services.resets import Resets
 from casevault.services.reviewing import Reviewing
 from casevault.services.rolls import Rolls
@@ -122,6 +123,7 @@ class Vault:
     deadlines: Deadlines
     partners: Partners
     register: Register
+    releases: Releases
     links: Links
     transitions: Transitions
     drafts: Drafts
@@ -239,6 +241,7 @@ def open_vault(
         deadlines=Deadlines(stores, gate),
         partners=Partners(stores, gate),
         register=Register(stores, gate),
+        releases=Releases(stores, gate),
         links=Links(stores, gate),
         transitions=Transitions(
             stores, gate, closing_needs_approval=settings.closing_needs_approval

@@ -89,6 +89,8 @@ class Permission(StrEnum):
     PARTNER_KEY = "partner:key"
     REGISTER_READ = "register:read"
     REGISTER_WRITE = "register:write"
+    RELEASE_ACCOUNT = "release:account"
+    RELEASE_DISCLOSE = "release:disclose"
     DEADLINE_LIST = "deadline:list"
     DEADLINE_REVIEW = "deadline:review"
     WORKLIST_READ = "worklist:read"
@@ -206,6 +208,11 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
             frozenset({Role.REPORTER, Role.SUPERVISOR, Role.DPO, Role.ADMINISTRATOR})
         ),
         Permission.REGISTER_WRITE: Rule(frozenset({Role.REPORTER}), writes=True),
+        Permission.RELEASE_ACCOUNT: Rule(
+            frozenset({Role.REPORTER, Role.SUPERVISOR, Role.DPO, Role.AUDITOR})
+        ),
+        # It ends what releases can promise about a year, for good.
+        Permission.RELEASE_DISCLOSE: Rule(frozenset({Role.DPO}), writes=True, step_up=True),
         Permission.DEADLINE_LIST: Rule(frozenset({Role.DPO})),
         Permission.DEADLINE_REVIEW: Rule(
             frozenset({Role.DPO}), writes=True, not_self=True, step_up=True

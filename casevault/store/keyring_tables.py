@@ -295,6 +295,16 @@ deadline = Table(
     **_NO_ROWIDS,
 )
 
+# What releases have spent of people's privacy: cohort and number of the line in plain.
+privacy_charge = Table(
+    "privacy_charge",
+    keyring,
+    Column("cohort_year", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 # When something last happened that people are to be reminded of, such as a drill.
 milestone = Table(
     "milestone",

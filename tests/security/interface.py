@@ -698,6 +698,17 @@ def _decide_access(stage):
     body = {"reason": "Made up.", "until": _UNTIL}
     asked = world.post(f"/v1/cases/{reference}/access-requests", "stra", body).json()
     return Ask(ids={"access_request_id": asked["id"]}, body={"grant": False, "reason": "Made up."})
+# --- releases ------------------------------------------------------------------------------------
+
+
+@valid("read_privacy_account")
+def _read_privacy_account(_stage):
+    return Ask()
+
+
+@valid("enter_exact_disclosure")
+def _enter_exact_disclosure(_stage):
+    return Ask(body={"cohort_year": 1999})
 
 
 # --- consents and deadlines ----------------------------------------------------------------------

@@ -1,0 +1,95 @@
+"""The privacy account as arithmetic: what people of a year have paid, and what may be asked.
+
+Charges are only ever added. A reservation counts from the moment it is made, whether or not a
+release came of it: what was drawn once and thrown away was still drawn. An exact disclosure is
+entered as infinite and ends all later claims about its cohort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from uuid import UUID
+
+from casevault.disclosure.parameters import RHO_PER_YEAR
+from casevault.errors import Invalid, Refused
+
+
+class State(StrEnum):
+    """What a line of the account says."""
+
+    RESERVED = "reserved"
+    COMMITTED = "committed"
+    EXACT = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A line of the account. `rho` is None for an exact disclosure, zero for a commitment."""
+
+    cohort_year: int
+    release: UUID
+    tables: tuple[str, ...]
+    rho: Fraction | None
+    state: State
+    staff: UUID
+    at: int
+
+    def __post_init__(self) -> None:
+        """Refuse a line that would pay with nothing, or less."""
+        wrong = {
+            State.RESERVED: self.rho is None or self.rho <= 0,
+            State.COMMITTED: self.rho != 0,
+            State.EXACT: self.rho is not None,
+        }
+        if wrong[self.state]:
+            raise Invalid("This is no charge of the account.", code="release.charge")
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """What the people accepted in a year have paid. `left` is None after an exact disclosure."""
+
+    year: int
+    spent: Fraction
+    tainted: bool
+
+    @property
+    def left(self) -> Fraction | None:
+        """Return what may still be spent on them, or None when nothing can be claimed."""
+        return None if self.tainted else max(RHO_PER_YEAR - self.spent, Fraction(0))
+
+
+def cohort(year: int, charges: Sequence[Charge]) -> Cohort:
+    """Return the sum of a cohort's charges."""
+    mine = [one for one in charges if one.cohort_year == year]
+    spent = sum((one.rho for one in mine if one.rho is not None), Fraction(0))
+    return Cohort(year, spent, any(one.state is State.EXACT for one in mine))
+
+
+def check(charge: Charge, before: Sequence[Charge]) -> None:
+    """Return if a charge fits into what is left of its cohort's budget; else refuse it."""
+    mine = [one for one in before if one.cohort_year == charge.cohort_year]
+    if charge.state is State.COMMITTED:
+        reserved = any(o.release == charge.release and o.state is State.RESERVED for o in mine)
+        if not reserved or any(
+            o.release == charge.release and o.state is State.COMMITTED for o in mine
+        ):
+            raise Refused("No open reservation has this number.", code="release.reservation")
+        return
+    if charge.state is State.EXACT:
+        return
+    left = cohort(charge.cohort_year, mine).left
+    if left is None:
+        raise Refused(
+            "Exact counts of these people were given away: no release can promise anything more.",
+            code="release.cohort-tainted",
+        )
+    if charge.rho is None or charge.rho > left:
+        raise Refused(
+            "The privacy budget of these people does not allow it. It does not grow again.",
+            code="release.budget",
+            hint="GET /v1/releases/account shows what was spent, on what and by whom.",
+        )
