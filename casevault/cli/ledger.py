@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from casevault import bootstrap
-from casevault.cli import inspecting, retiring, signer, unlocking, witness
+from casevault.cli import inspecting, reopening, retiring, signer, unlocking, witness
 from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from
 from casevault.cli.witness import verifier_key as verifier_key
 from casevault.crypto.principals import is_raw_signature
@@ -28,7 +28,7 @@ app = typer.Typer(
     help="Example: casevault ledger verify export/ --key 'example.org/casevault/2026a+…'",
     no_args_is_help=True,
 )
-for module in (witness, signer, inspecting, retiring):
+for module in (witness, signer, inspecting, retiring, reopening):
     module.add_to(app)
 
 

@@ -134,6 +134,13 @@ def _say_what_comes_next(found: Findings, *, done: bool, asked: bool) -> None:
     if found.lost:
         say("Lost cases: their keys are kept. Look for a newer data backup; else the teams record")
         say("these cases anew.")
+    if found.log.missing or (found.restored and found.log.signed):
+        say(
+            "The log lacks entries that were signed: its origin must be closed. When two people have"
+        )
+        say(
+            "signed: give ledger_origin its next name (2026b after 2026a), casevault ledger reopen."
+        )
     if done:
         say("Settled. Next: casevault serve.")
     elif asked:

@@ -24,6 +24,7 @@ from casevault.store import (
     comparing,
     erasing,
     examining,
+    incidents,
     milestones,
     quarantine,
     tombstones,
@@ -199,8 +200,11 @@ class Settling:
             approvals.remove(tx, wish.id)
             _lower(tx, found)
             milestones.forget(tx, milestones.UNSETTLED)
-            if found.log.missing and found.log.signed is not None:
+            # A restored log may have grown past what was signed and still lack some of it.
+            if found.log.signed is not None and (found.log.missing or found.restored):
                 milestones.note(tx, milestones.LOG_LOST, found.log.signed)
+                with stores.data.writing() as connection:
+                    incidents.keep_approval(connection, decided.encode())
             milestones.note(tx, milestones.SETTLED, now)
 
 

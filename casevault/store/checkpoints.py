@@ -14,10 +14,10 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, insert, select
 
 from casevault.crypto.roots import RootProvider
-from casevault.errors import Conflict, Tampered
+from casevault.errors import Conflict, Misconfigured, Tampered
 from casevault.ledger.asking import Ask
 from casevault.ledger.note import Checkpoint, VerifierKey
-from casevault.store import tables, tile_rows, tree
+from casevault.store import incidents, tables, tile_rows, tree
 from casevault.store.database import Database
 from casevault.store.signing import STATE_FILE as STATE_FILE
 from casevault.store.signing import LocalSigner, Signer, opened, root_signers
@@ -72,12 +72,21 @@ class Checkpoints:
             if last is None and known(connection, at.log):
                 # The memory is gone although there was one: never a first start.
                 raise Tampered(code="ledger-signer-state")
+            self._require_origin(connection, at.log)
             head = Checkpoint(self.origin, at.frontier.size, at.frontier.root())
             old = 0 if last is None else last.size
             proof: Sequence[bytes] = ()
             if 0 < old < head.size:
                 proof = tree.consistency(connection, old, head.size, at.log)
         return at.log, head, self.signer.sign(Ask(old, tuple(proof), head))
+
+    def _require_origin(self, connection: Connection, log: int) -> None:
+        wanted = incidents.origin_of(connection, log)
+        if wanted not in (None, self.origin):
+            raise Misconfigured(
+                f"The log that is written now is {wanted}. Set ledger_origin to this name.",
+                code="ledger.origin",
+            )
 
     def _opened(self, note: bytes | None) -> Checkpoint | None:
         if note is None:

@@ -18,8 +18,17 @@ from casevault.crypto import macs
 from casevault.crypto.roots import RootProvider
 from casevault.crypto.sealing import header
 from casevault.errors import Misconfigured, Tampered
+from casevault.ledger.export import Retired, hash_of
 from casevault.ledger.tree import Frontier, leaf_hash
-from casevault.store import cases, migrate, tables, tree
+from casevault.store import (
+    cases,
+    exporting,
+    migrate,
+    retention_marks,
+    tables,
+    tile_rows,
+    tree,
+)
 from casevault.store.database import Database
 
 _AT_ONCE = 1000
@@ -76,12 +85,20 @@ def examine(database: Database, roots: RootProvider) -> Examined:
 
 def check_ledger(connection: Connection, roots: RootProvider) -> Frontier:
     """Return the head of the log if every entry below it, and every staged one, holds."""
-    found, wanted = Frontier(), tree.head(connection)
+    at, marks = tree.current(connection), retention_marks.read(connection, roots)
     for batch in _entries(connection):
-        for position, row in enumerate(batch, start=found.size):
-            _check_entry(roots, row, position)
-        found = found.extend([bytes(row.hash) for row in batch])
-    if (found.size, found.encode()) != (wanted.size, wanted.encode()):
+        for row in batch:
+            _check_entry(roots, row)
+    found, start = Frontier(), tile_rows.start_of(at.log)
+    for chunk in exporting.chunks(connection, at.log, at.frontier.size):
+        gone = sum(isinstance(item, Retired) for item in chunk)
+        if gone and start + found.size + gone > marks.leaves:
+            raise Tampered(code="ledger.entry")
+        found = found.extend([hash_of(item) for item in chunk])
+    past = select(tables.ledger_leaf.c.position).where(
+        tables.ledger_leaf.c.position >= start + found.size
+    )
+    if found != at.frontier or connection.execute(past.limit(1)).first() is not None:
         raise Tampered(code="ledger.head")
     _check_staged(connection, roots)
     return found
@@ -115,10 +132,10 @@ def _entries(connection: Connection) -> Iterator[Any]:
     )
 
 
-def _check_entry(roots: RootProvider, row: Any, position: int) -> None:  # noqa: ANN401 - a Row
+def _check_entry(roots: RootProvider, row: Any) -> None:  # noqa: ANN401 - a Row
     leaf, digest = bytes(row.leaf), bytes(row.body_digest)
     tree.check_tag(roots, leaf, digest, bytes(row.tag))
-    if row.position != position or leaf_hash(leaf) != bytes(row.hash):
+    if leaf_hash(leaf) != bytes(row.hash):
         raise Tampered(code="ledger.entry")
     # A body may be gone: its time was over. One that is there is the one that was written.
     if row.sealed is not None and not macs.same(tree.digest_of(bytes(row.sealed)), digest):

@@ -56,6 +56,12 @@ def stored(data: Database, log: int, size: int) -> Iterator[list[Stored]]:
         yield chunk
 
 
+def chunks(connection: Connection, log: int, size: int) -> Iterator[list[Stored]]:
+    """Give the same over one connection: all of one moment."""
+    for start in range(0, size, _CHUNK):
+        yield _chunk(connection, log, start, min(_CHUNK, size - start))
+
+
 def write_folder(folder: Path, found: Iterable[tuple[str, bytes]]) -> int:
     """Write pieces into a new or empty folder; return how many files. A fault leaves nothing."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from casevault.crypto import macs
 from casevault.crypto.principals import PrincipalSecret, is_raw_signature
 from casevault.crypto.roots import RootMaterial, RootProvider, write_private
 from casevault.errors import Conflict, Misconfigured, Tampered
@@ -31,6 +32,7 @@ from casevault.ledger.note import (
 )
 
 STATE_FILE = "ledger-signer.note"
+_CLOSED = "ledger-signer-closed-"
 HANDOVER = "casevault/1/ledger-key"
 
 
@@ -93,6 +95,8 @@ class LocalSigner:
         note = self.last()
         before = None if note is None else self.opened(note)
         signed = 0 if before is None else before.size
+        if before is None and self.closed():
+            raise Tampered("This origin was closed for good.", code="ledger-signer-closed")
         if ask.head.origin != self.origin:
             raise Tampered(code="ledger-signer-origin")
         if ask.old != signed and not (before is not None and ask.head.size < signed):
@@ -134,11 +138,16 @@ class LocalSigner:
         return tuple(self._ask_secrets())
 
     def archive(self) -> None:
-        """Put the memory of a closed origin aside; it is kept for good."""
+        """Put the memory of an origin aside; it is kept for good, and never begun again."""
         note = self.last()
         if note is not None:
-            size = self.opened(note).size
-            self._state.rename(self._state.with_name(f"ledger-signer-closed-{size}.note"))
+            mark = macs.b64(macs.sha256(note))[:12]
+            self._state.rename(self._state.with_name(f"{_CLOSED}{mark}.note"))
+
+    def closed(self) -> bool:
+        """Say whether this signer remembers that its origin was closed."""
+        notes = self._state.parent.glob(f"{_CLOSED}*.note")
+        return any(unverified_checkpoint(n.read_bytes()).origin == self.origin for n in notes)
 
     def _has_all(self, note: bytes) -> bool:
         return all(has_signature(note, key) for key in self.keys)
