@@ -136,11 +136,9 @@ def _say_what_comes_next(found: Findings, *, done: bool, asked: bool) -> None:
         say("these cases anew.")
     if found.log.missing or (found.restored and found.log.signed):
         say(
-            "The log lacks entries that were signed: its origin must be closed. When two people have"
+            "If `casevault ledger print` ends with exit code 4 after this, signed entries are lost:"
         )
-        say(
-            "signed: give ledger_origin its next name (2026b after 2026a), casevault ledger reopen."
-        )
+        say("give ledger_origin its next name (2026b after 2026a), then: casevault ledger reopen.")
     if done:
         say("Settled. Next: casevault serve.")
     elif asked:
