@@ -154,7 +154,7 @@ class Office:
             for n in range(draw.randint(1, 4)):
                 shown = tuple(draw.sample(self.all_cases, draw.randint(0, 3)))
                 moment = at + timedelta(seconds=30 * n)
-                found.append(self.event(one, moment, "case.search", cases=shown, count=len(shown)))
+                found.append(self.event(one, moment, "search.run", cases=shown, count=len(shown)))
             if draw.random() < 0.7:
                 one.caseload.append(case)
                 found.append(self.event(one, at + timedelta(minutes=3), "case.open", cases=(case,)))
@@ -299,7 +299,7 @@ class Office:
         for n in range(self.random.randint(18, 40)):
             shown = tuple(self.random.sample(self.all_cases, self.random.randint(0, 2)))
             moment = at + timedelta(minutes=n)
-            found.append(self.event(one, moment, "case.search", cases=shown, count=len(shown)))
+            found.append(self.event(one, moment, "search.run", cases=shown, count=len(shown)))
         return found, one.name
 
     def _guesses_ids(self, day):

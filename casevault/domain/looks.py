@@ -14,7 +14,7 @@ from types import MappingProxyType
 from casevault.domain import vocabulary
 
 _READING = (".read", ".timeline", ".access", ".print")
-_LISTING = frozenset({"case.list", "case.search", "worklist.read", "feed.render"})
+_LISTING = frozenset({"case.list", "search.run", "worklist.read", "feed.render"})
 _SHARING = ("case.assign", "case.cover", "case.revoke", "case.regrant", "case.rekey")
 _COPYING = frozenset({"case.export"})
 PARTS = ("identity", "profile", "facts", "note", "service", "task", "consent")

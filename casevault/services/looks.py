@@ -234,7 +234,7 @@ class LooksAt:
             for entry in self._entries(month, Where((pseudonym(month, ACTOR, staff),))):
                 body = entry.body
                 counts["exports"] += body.code in ("case.export", "audit.export_end")
-                counts["searches"] += body.code == "case.search"
+                counts["searches"] += body.code == "search.run"
                 counts["refusals"] += body.outcome == 4
                 if words.did_of(body.code, body.outcome, body.rule) in _OPENINGS:
                     for one in body.entities:

@@ -306,6 +306,18 @@ def test_one_worker_in_its_turn(sqlite_world):
         assert two.run_if_due() == 0
 
 
+def test_looking_for_one_person_is_found(world):
+    """Many searches over the real search, and nothing that was found is opened."""
+    login = world.person()
+    for n in range(13):
+        body = {"name": f"Nobody Known-Madeup {n}", "birth_year": 1990}
+        answer = world.post("/v1/search", login, body)
+        assert answer.status_code == 200, answer.text
+    watched(world)
+    (found,) = alerts_of(world, login, "search-without-opening")
+    assert found["count"] == 13
+
+
 # --- the weekly sample ----------------------------------------------------------------------------
 
 

@@ -23,6 +23,13 @@ LOOKS = frozenset(
         "service.list",
         "task.read",
         "task.list",
+        "consent.read",
+        "consent.list",
+        "consent.add",
+        "consent.withdraw",
+        "basis.read",
+        "basis.list",
+        "basis.add",
         "link.list",
         "refused_staff.list",
         "case.amend",
@@ -41,8 +48,8 @@ LOOKS = frozenset(
     }
 )
 READS = frozenset(code for code in LOOKS if code.endswith((".read", ".list", ".timeline")))
-SEARCH = "case.search"
-EXPORTS = frozenset({"case.export", "audit.export_end", "ledger.export", "release.export"})
+SEARCH = "search.run"
+EXPORTS = frozenset({"case.export", "audit.export_end", "ledger.export"})
 GIVING = frozenset({"case.assign", "case.cover", "case.regrant"})
 DENIED, FAILED = 4, 8
 UTC_ZONE: tzinfo = timezone(timedelta())

@@ -99,6 +99,28 @@ def test_private_objects_come_and_go_beside_a_vault_in_use(database, tmp_path):
     vault.close()
 
 
+def test_records_of_the_audit_come_and_go_beside_a_vault_in_use(database, tmp_path):
+    """0007 up and down: entries of before stay; what does not look sealed is refused."""
+    vault = a_vault(database, tmp_path)
+    store = vault.stores.data
+    vault.stores.ledger.record(an_act())
+    before = [entry.id for entry in vault.entries()]
+    migrate.downgrade(store, "data", "0006")
+    for _ in range(2):
+        migrate.upgrade(store, "data")
+        assert migrate.differences(store, "data") == 0
+        row = a_row(tables.audit_record, SEALED_MAGIC + bytes(352))
+        with store.writing() as connection:
+            connection.execute(tables.audit_record.insert().values(**row))
+        assert [entry.id for entry in vault.entries()] == before
+        migrate.downgrade(store, "data", "0006")
+        with store.reading() as connection:
+            assert "audit_record" not in inspect(connection).get_table_names()
+    migrate.upgrade(store, "data")
+    assert [entry.id for entry in vault.entries()] == before
+    vault.close()
+
+
 def test_import_lines_come_and_go_beside_a_vault_in_use(database, tmp_path):
     """0003 up and down: entries and private objects of before stay as they were."""
     vault = a_vault(database, tmp_path)

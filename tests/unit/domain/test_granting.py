@@ -14,6 +14,7 @@ NORTH, SOUTH = TeamId(UUID(int=10)), TeamId(UUID(int=11))
 CASE, GROUP, MONTH = ObjectKind.CASE, ObjectKind.GROUP, ObjectKind.MONTH
 PRIVATE = ObjectKind.PRIVATE
 DUTY, GLASS = ObjectKind.DUTY, ObjectKind.BREAK_GLASS
+AUDIT, EXTRACT = ObjectKind.AUDIT, ObjectKind.EXTRACT
 ROOT = Scope("root", (), None)
 SERVICE = Scope("service", (), None)
 
@@ -60,6 +61,15 @@ def staff(role: str, team: TeamId | None = None) -> Scope:
         (staff("caseworker", SOUTH), GLASS, NORTH, None, False),
         (staff("dpo"), GLASS, NORTH, None, True),
         (staff("auditor"), GLASS, NORTH, None, False),
+        (SERVICE, AUDIT, None, None, True),
+        (staff("auditor"), AUDIT, None, None, True),
+        (staff("dpo"), AUDIT, None, None, False),
+        (ROOT, AUDIT, None, None, False),
+        (staff("auditor"), EXTRACT, NORTH, None, True),
+        (staff("supervisor", NORTH), EXTRACT, NORTH, None, True),
+        (staff("supervisor", SOUTH), EXTRACT, NORTH, None, False),
+        (staff("caseworker", NORTH), EXTRACT, NORTH, None, False),
+        (SERVICE, EXTRACT, NORTH, None, False),
     ],
 )
 def test_grants_of_the_table(scope, kind, team, group, allowed):

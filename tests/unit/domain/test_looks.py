@@ -59,7 +59,7 @@ def test_every_text_is_there_in_four_languages():
         ("breakglass.start", 0, "permit:duty", "emergency"),
         ("authz.deny", 4, "deny:no-grant", "refused"),
         ("case.list", 0, "permit:team", "listed"),
-        ("case.search", 0, "permit:team", "listed"),
+        ("search.run", 0, "permit:team", "listed"),
         ("case.assign", 0, "permit:team", "shared"),
         ("case.export", 0, "permit:own", "copied"),
         ("note.add", 0, "permit:caseload", "changed"),

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from casevault.domain.watching import rules
+from casevault.domain.watching import events, rules
 from casevault.domain.watching.events import Day, Event, Person, Tally, tallies
 from casevault.domain.watching.limits import KNOWN, Limits, limits
 from casevault.errors import Invalid
+from casevault.ledger.codes import CODES
 from tests import office
 
 TODAY = date(2026, 11, 16)
@@ -56,7 +57,7 @@ def ran(rule, day, changed=LIMITS):
 
 GIVEN = event("case.assign", actor="sue", cases=("c0",), staff=("cara",))
 TAKEN = event("case.revoke", 60, actor="sue", cases=("c0",), staff=("cara",))
-SEARCHES = [event("case.search", n, cases=("c1",)) for n in range(14)]
+SEARCHES = [event("search.run", n, cases=("c1",)) for n in range(14)]
 PEERS = {"colin": USUAL, "stella": USUAL}
 WORKERS = {name: Person(frozenset({"caseworker"})) for name in ("cara", "colin", "stella")}
 NIGHT = NOON.replace(hour=2)
@@ -287,6 +288,15 @@ def test_tallies_are_numbers_only():
     """Distinct cases, looks, looks at night; who looked at nothing has none."""
     day = a_day(*looks(3), *looks(2, at=NIGHT), event("case.list", actor="colin"))
     assert tallies(day, 6, 21) == {"cara": Tally(cases=3, looks=5, after_hours=2)}
+
+
+def test_the_rules_look_for_codes_that_exist():
+    """A rule for a code that nobody records would be silent for ever."""
+    named = events.LOOKS | events.EXPORTS | events.GIVING | {events.SEARCH}
+    assert named <= set(CODES)
+    written = {"breakglass.start", "breakglass.overdue", "authz.deny", "auth.limited", "case.open"}
+    written |= {"system.tamper", "system.crash", "case.revoke", "audit.export_start", "case.import"}
+    assert written <= set(CODES)
 
 
 def test_limits_have_a_default_in_their_range_and_a_reason():
