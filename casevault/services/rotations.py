@@ -75,6 +75,8 @@ class Rotations:
         moved = 0
         if kind is PrincipalKind.COUNTING:
             moved = pairs.move(stores, kind, found.holder, found.holder.granter)
+        elif kind is PrincipalKind.SERVICE:
+            moved = pairs.move_own(stores, kind)
         self._record("key.rotate", kind.value, moved)
         present = stores.roots.versions(kind.value)[0]
         return Rotated(kind.value, present, moved, self._older(kind.value))

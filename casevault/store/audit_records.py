@@ -81,8 +81,7 @@ def id_for(stores: Stores, *parts: str) -> UUID:
 
 def service(tx: KeyringTransaction) -> Granter:
     """Return the service as a signer of grants to auditors and to itself."""
-    (row,) = principals.groups(tx, PrincipalKind.SERVICE)
-    return Granter(row.id, tx.roots.principal("service"))
+    return Granter(*principals.in_use(tx, PrincipalKind.SERVICE))
 
 
 def own_holder(stores: Stores, tx: KeyringTransaction) -> KeyHolder:

@@ -70,7 +70,7 @@ def move(stores: Stores, kind: PrincipalKind, opener: KeyHolder, granter: Grante
             object_kind: [
                 grant.terms.id
                 for grant in grants.of_grantee(tx, object_kind, row.id)
-                if grant.terms.grantee_key_id != public.key_id
+                if _is_owed(grant, public, opener)
             ]
             for object_kind in ObjectKind
         }
@@ -83,6 +83,26 @@ def move(stores: Stores, kind: PrincipalKind, opener: KeyHolder, granter: Grante
                     _move_one(stores, tx, one, target, Grantee(row.id, public), opener, granter)
                     moved += 1
     return moved
+
+
+def move_own(stores: Stores, kind: PrincipalKind) -> int:
+    """As `move`, for a principal whose former pairs open what they were granted themselves."""
+    with stores.keyring.reading() as tx:
+        principal, secret = principals.in_use(tx, kind)
+    former = [stores.roots.principal(kind.value, one) for one in stores.roots.versions(kind.value)]
+    return sum(
+        move(stores, kind, KeyHolder(principal, one, stores.trust), Granter(principal, secret))
+        for one in former
+        if one.public.key_id != secret.public.key_id
+    )
+
+
+def _is_owed(grant: Grant, public: PublicKeys, opener: KeyHolder) -> bool:
+    key_id = grant.terms.grantee_key_id
+    if key_id == public.key_id:
+        return False
+    # A former pair opens what was granted to it, and nothing of another former pair.
+    return opener.staff != grant.terms.grantee or key_id == opener.secret.public.key_id
 
 
 def _move_one(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from casevault.crypto.roots import RootProvider
 from casevault.store import stamps, tables
@@ -47,6 +47,24 @@ def mark_leaves(connection: Connection, roots: RootProvider, position: int) -> N
     """Say that the leaves below a position are gone."""
     connection.execute(delete(_TABLE).where(_TABLE.c.kind == _LEAVES))
     _put(connection, roots, _LEAVES, str(position))
+
+
+def by_service_key(connection: Connection) -> dict[int, int]:
+    """Return how many marks bear a stamp of each version of the service key."""
+    version = func.substr(_TABLE.c.stamp, 1, 4)
+    rows = connection.execute(select(version, func.count()).group_by(version))
+    return {stamps.version_of(bytes(found)): int(count) for found, count in rows}
+
+
+def restamp(connection: Connection, roots: RootProvider, most: int) -> int:
+    """Stamp up to `most` marks anew that bear an older service key's stamp; return how many."""
+    version = roots.service().version.to_bytes(4, "big")
+    older = select(_TABLE).where(func.substr(_TABLE.c.stamp, 1, 4) != version).limit(most)
+    rows = connection.execute(older.with_for_update()).all()
+    for row in rows:
+        stamps.check(roots, _PURPOSE, _message(row.kind, row.value), bytes(row.stamp))
+        _put(connection, roots, row.kind, row.value)
+    return len(rows)
 
 
 def _put(connection: Connection, roots: RootProvider, kind: str, value: str) -> None:

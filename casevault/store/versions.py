@@ -8,12 +8,26 @@ backups that were made before are no longer promised. Must never say so from a g
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
 
-from casevault.crypto.roots import PEPPER, SERVICE_KEY
+from sqlalchemy import Connection
+
+from casevault.crypto.roots import PEPPER, SERVICE_KEY, RootProvider
 from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.store import cards, cases, grants, import_lines, people, principals, register, tree
+from casevault.store import (
+    cards,
+    cases,
+    grants,
+    import_lines,
+    people,
+    principals,
+    register,
+    retention_marks,
+    tree,
+)
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.stores import Stores
@@ -22,6 +36,23 @@ from casevault.store.stores import Stores
 # imported line only its digest is left.
 LASTING = (tree.TAG_PURPOSE, *import_lines.PURPOSES)
 _AT_ONCE = 200
+
+
+class Stamped(Protocol):
+    """A module whose rows bear a stamp of the service key."""
+
+    def by_service_key(self, connection: Connection) -> dict[int, int]:
+        """Return how many rows bear a stamp of each version."""
+        ...
+
+    def restamp(self, connection: Connection, roots: RootProvider, most: int) -> int:
+        """Stamp up to `most` older rows anew; return how many."""
+        ...
+
+
+_STAMPED: Mapping[str, Stamped] = MappingProxyType(
+    {"cases": cases, "register entries": register, "marks of the log": retention_marks}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +77,12 @@ def _uses(stores: Stores) -> Iterator[Use]:
         for version in sorted(set(names)):
             yield Use(SERVICE_KEY, version, "accounts", names.count(version))
         yield from _grants(tx, PrincipalKind.COUNTING)
+        yield from _grants(tx, PrincipalKind.SERVICE)
         yield from _grants(tx, PrincipalKind.RECOVERY)
     with stores.data.reading() as connection:
-        for version, count in cases.by_service_key(connection).items():
-            yield Use(SERVICE_KEY, version, "cases", count)
-        for version, count in register.by_service_key(connection).items():
-            yield Use(SERVICE_KEY, version, "register entries", count)
+        for what, kept in _STAMPED.items():
+            for version, count in kept.by_service_key(connection).items():
+                yield Use(SERVICE_KEY, version, what, count)
         for version, count in cards.by_service_key(connection, stores.roots).items():
             yield Use(SERVICE_KEY, version, "search cards", count)
 
@@ -83,11 +114,14 @@ def move_service_key(stores: Stores) -> int:
 
     In batches, while everybody works; can be cut off and run again.
     """
-    moved = _move_accounts(stores)
+    return _move_accounts(stores) + sum(_move_stamps(stores, kept) for kept in _STAMPED.values())
+
+
+def _move_stamps(stores: Stores, kept: Stamped) -> int:
+    moved = 0
     while True:
         with stores.data.writing() as connection:
-            done = cases.restamp(connection, stores.roots, _AT_ONCE)
-            done += register.restamp(connection, stores.roots, _AT_ONCE)
+            done = kept.restamp(connection, stores.roots, _AT_ONCE)
         if not done:
             return moved
         moved += done

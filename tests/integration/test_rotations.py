@@ -9,6 +9,7 @@ import pytest
 from casevault.crypto import recovery
 from casevault.crypto.recovery import read_share
 from casevault.crypto.roots import PEPPER, SERVICE_KEY
+from casevault.crypto.sealing import Key
 from casevault.domain.access import Role
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.granting import ObjectKind, PrincipalKind
@@ -286,3 +287,21 @@ def test_counting_opens_every_case_with_its_new_pair(vault):
             assert set(holder.open(tx, target)) == {"facts"}
             former = recovering.KeyHolder(counting, old, stores.trust)
             assert former.open(tx, target) == {}
+
+
+def test_the_service_opens_with_its_new_pair_what_it_was_granted(one):
+    """Its own tallies, for one; by its old pair, without anybody's key."""
+    stores, key = one.stores, Key.random()
+    target = grants.Object(ObjectKind.AUDIT, new_id())
+    with stores.keyring.writing() as tx:
+        service = grants.Granter(*principals.in_use(tx, PrincipalKind.SERVICE))
+        me = grants.Grantee(service.id, service.secret.public)
+        granted = [(me, frozenset({"tally"}))]
+        grants.give(
+            tx, target, {"tally": key}, service, granted, purpose="tally", issued_at=one.now
+        )
+    done = rotations_of(one).renew_pair(PrincipalKind.SERVICE, shares_of(one))
+    assert (done.version, done.moved, done.left) == (2, 1, ())
+    with stores.keyring.reading() as tx:
+        holder = recovering.KeyHolder(*principals.in_use(tx, PrincipalKind.SERVICE), stores.trust)
+        assert holder.open(tx, target)["tally"].key == key
