@@ -18,7 +18,7 @@ from casevault.crypto.canonical import Part, Reader
 from casevault.domain.casefile import Compartment
 from casevault.domain.granting import ObjectKind
 from casevault.errors import Tampered
-from casevault.store import cards, grants, milestones, rekeying
+from casevault.store import access_requests, cards, grants, milestones, rekeying
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
 
@@ -167,6 +167,7 @@ def _take_whole(tx: KeyringTransaction, ids: list[UUID]) -> None:
     if not ids:
         return
     grants.take_object(tx, ObjectKind.CASE, ids)
+    access_requests.forget(tx, ids)
     for table, column in _OF_CASE:
         tx.remove(table, **{column: ids})
     tx.remove(tables.intent, kind=rekeying.INTENT, object_id=ids)

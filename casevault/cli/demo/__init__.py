@@ -20,6 +20,7 @@ STEPS = (
     "staff",
     "case",
     "stranger",
+    "search",
     "assign",
     "day",
     "night",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from casevault.cli.demo.narrator import Narrator
@@ -35,6 +36,9 @@ PROFILE: dict[str, Any] = {
     "risk_level": "high",
     "risk_reasons": "Brokerzilla knows the sleeping place.",
 }
+# How three colleagues would write the name that they hear.
+HEARD = ("Testpersson Zazive", "Зазиве Тестперсон", "ዛዚዌ ቴስትፐርሶን")
+ASKING = "She stands at the made-up reception desk"
 OTHER: dict[str, Any] = {"name_to_use": "Quillon Secondperson", "phones": ["+15550100142"]}
 
 
@@ -58,6 +62,7 @@ def tell(world: World, say: Narrator) -> Told:
     enrol_staff(world, say, told)
     _case(world, say, told)
     _stranger(world, say, told)
+    _search(world, say, told)
     _assign(world, say, told)
     return told
 
@@ -143,6 +148,27 @@ def _stranger(world: World, say: Narrator, told: Told) -> None:
     say.detail("stranger", f"Stella's caseload has {len(listed)} cases")
     rita = world.call("GET", "/v1/cases", token=told.tokens["rita"])
     say.detail("stranger", f"Rita, the reporter, lists cases: {rita.status} {rita.body['code']}")
+
+
+def _search(world: World, say: Narrator, told: Told) -> None:
+    stella = told.tokens["stella"]
+    say.line("   At the reception desk she hears the name, and finds the case by three spellings:")
+    for heard in HEARD:
+        found = world.call("POST", "/v1/search", {"name": heard}, stella).body["items"]
+        one = next((item for item in found if item["reference"] == told.reference), None)
+        asked = "nobody" if one is None else ", ".join(who["name"] for who in one["ask"])
+        say.line(f"   {heard} -> {told.reference if one else 'NOT FOUND'}, ask {asked}")
+        say.detail(
+            "search", "no answer" if one is None else f"because: {', '.join(one['reasons'])}"
+        )
+    until = (datetime.now(UTC) + timedelta(days=7)).isoformat()
+    body = {"reason": ASKING, "compartments": ["narrative"], "until": until}
+    path = f"/v1/cases/{told.reference}/access-requests"
+    status = world.call("POST", path, body, stella).status
+    waiting = world.call("GET", "/v1/worklist", token=told.tokens["cara"]).body["items"]
+    seen = any(item["type"] == "access_request" for item in waiting)
+    say.line(f"   She asks for it ({status}); it is {'' if seen else 'NOT '}on Cara's worklist.")
+    told.typed |= {*HEARD, ASKING}
 
 
 def _assign(world: World, say: Narrator, told: Told) -> None:
