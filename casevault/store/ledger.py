@@ -71,7 +71,7 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing that was done or refused. Real ids; the ledger makes pseudonyms of them."""
+    """One thing that was done or refused. Real ids; the ledger makes pseudonyms; `query` a digest."""
 
     code: str
     actor: Actor
@@ -82,7 +82,6 @@ class Act:
     fields: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     count: int | None = None
-    # The keyed digest of what was asked.
     query: str | None = None
     links: tuple[tuple[str, str], ...] = ()
     id: EntryId = field(default_factory=lambda: EntryId(new_id()))
