@@ -71,7 +71,7 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One thing that was done or refused. Real ids; the ledger makes pseudonyms; `query` a digest."""
+    """One thing done or refused; real ids, of which pseudonyms are made; `query` a keyed digest."""
 
     code: str
     actor: Actor

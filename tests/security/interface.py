@@ -698,6 +698,8 @@ def _decide_access(stage):
     body = {"reason": "Made up.", "until": _UNTIL}
     asked = world.post(f"/v1/cases/{reference}/access-requests", "stra", body).json()
     return Ask(ids={"access_request_id": asked["id"]}, body={"grant": False, "reason": "Made up."})
+
+
 # --- releases ------------------------------------------------------------------------------------
 
 
