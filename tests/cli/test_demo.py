@@ -16,6 +16,8 @@ def test_the_demo_tells_its_story_and_every_attack_fails():
     assert len(lines) <= 80
     assert sum("PASS" in line for line in lines) >= 4
     assert not any("FAIL" in line for line in lines)
+    assert any("Ada: id-probing" in line for line in lines)
+    assert not any("NOT FOUND" in line for line in lines)
     assert any("Who could read this survivor's phone number?" in line for line in lines)
     assert any("root on the live server: yes" in line for line in lines)
     assert "Traceback" not in done.err

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from casevault.cli.demo import attacks, day, night, story
+from casevault.cli.demo import attacks, day, looks, night, story
 from casevault.cli.demo import people as made_up
 from casevault.cli.demo.narrator import Narrator
 from casevault.cli.demo.world import World
@@ -63,6 +63,7 @@ def demo(
             day.tell(world, narrator, told)
             night.tell(world, narrator, told)
             story.audit(world, narrator, told)
+            looks.tell(world, narrator, told)
             failed = attacks.run(world, told, narrator)
             story.answer(world, told, narrator)
             if serve:

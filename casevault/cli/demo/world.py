@@ -157,6 +157,16 @@ class World:
         finally:
             os.close(reading)
 
+    def operator(self, *command: str) -> subprocess.CompletedProcess[bytes]:
+        """Run an operator's command on the vault that is being served."""
+        return subprocess.run(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "casevault", *command, "--config", str(self._config)],
+            check=False,
+            capture_output=True,
+            env=self._environment(),
+            timeout=600,
+        )
+
     def _set_up_phone(self, login: str) -> str:
         token, path = self._begin(login), "/v1/me/second-factor"
         secret = str(self.ok("POST", path, {}, token)["secret"])
