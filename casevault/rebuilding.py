@@ -106,13 +106,13 @@ def rebuild(settings: Settings, wanted: Rebuild, progress: Progress) -> Proven:
 
 
 def _opened(settings: Settings, wanted: Rebuild, progress: Progress) -> Opened:
-    organisation, pin = host.ids_of(settings)
+    organisation, _ = host.ids_of(settings)
     progress("opening the capsule")
     found = rebuilding.opened(wanted.copies, wanted.shares)
-    if (found.capsule.header.organisation, found.pin) != (organisation, pin):
+    if found.capsule.header.organisation != organisation:
         raise Misconfigured(
-            "These copies are of another vault than the configuration file names. Its root has the"
-            f" fingerprint {found.fingerprint}: compare it with the minutes of the ceremony.",
+            "These copies are of another vault than the configuration file names: organisation_id"
+            " is another.",
             code="rebuild.foreign",
         )
     return found
@@ -121,9 +121,17 @@ def _opened(settings: Settings, wanted: Rebuild, progress: Progress) -> Opened:
 def _proven_keyring(settings: Settings, found: Opened, copies: Copies, progress: Progress) -> int:
     progress("opening every row of the keyring backup")
     # In memory: the keyring's rows leave no copy on a disk where there was none.
-    memory = host.open_runtime_folder(settings)
+    memory, (_, pinned) = host.open_runtime_folder(settings), host.ids_of(settings)
     with tempfile.TemporaryDirectory(prefix="proof-", dir=memory) as folder:
-        return rebuilding.prove_keyring(found, copies, f"sqlite:///{Path(folder) / 'keyring.db'}")
+        url = f"sqlite:///{Path(folder) / 'keyring.db'}"
+        try:
+            return rebuilding.prove_keyring(found, copies, url, pinned)
+        except Misconfigured as error:
+            raise Misconfigured(
+                f"{error.detail} The shares give the root {found.fingerprint}: compare it with the"
+                " minutes of the ceremony.",
+                code=error.code,
+            ) from None
 
 
 def _extracted(found: Opened, copies: Copies, target: Path) -> Manifest:

@@ -87,9 +87,10 @@ def opened(copies: Copies, shares: Iterable[Share]) -> Opened:
     return Opened(root.pin, root.fingerprint, capsule, backup, header, manifest)
 
 
-def prove_keyring(found: Opened, copies: Copies, url: str) -> int:
+def prove_keyring(found: Opened, copies: Copies, url: str, pinned: str) -> int:
     """Load the keyring backup into an empty database and open every row; return how many.
 
+    :raises Misconfigured: its root is neither the pinned one nor one that it signed for.
     :raises Tampered: a row is not whole, lies under an epoch that the capsule does not hold, or
         the root in it is not that of the shares.
     """
@@ -99,7 +100,8 @@ def prove_keyring(found: Opened, copies: Copies, url: str) -> int:
         load_keyring(found, copies, database)
         keyring = Keyring(database, found.roots, found.capsule.header.organisation)
         with keyring.reading() as tx:
-            Trust(found.pin, SystemClock()).check_root(tx)
+            if Trust(pinned, SystemClock()).present_root(tx) != found.pin:
+                raise Tampered(code="rebuild.root")
             return sum(len(tx.find(table)) for table in sealed_tables())
     except KeyUnavailable:
         raise Tampered(code="rebuild.epochs") from None

@@ -16,7 +16,7 @@ from casevault.cli.app import app
 from casevault.crypto.recovery import new_seed, split
 from casevault.errors import Misconfigured, Tampered
 from casevault.store import identity, keyring_tables, media, restoring, tables
-from tests.api.world import an_identity
+from tests.api.world import an_identity, unknown_id
 from tests.cli.machines import a_machine
 
 NAME = "Ondine Obvious-Madeup"
@@ -321,3 +321,26 @@ def test_an_old_file_put_there_by_hand_is_noticed(machine):
     assert machine.run("db", "settle").exit_code == 0
     machine.start()
     assert name_of(machine, case) == NAME
+
+
+@pytest.mark.slow
+def test_a_configuration_that_pins_another_root_rebuilds_nothing(machine):
+    """The copies prove themselves against the pinned root, or one that it signed for."""
+    world = machine.world
+    world.open("cara", an_identity(NAME))
+    backup = machine.backup()
+    machine.copy_keyring()
+    machine.stop()
+    machine.lose_everything()
+    pinned = machine.config.read_text()
+    machine.config.write_text(pinned.replace(world.outcome.root_pin, "ab" * 32))
+    args = ("db", "rebuild", "--medium", machine.medium, backup)
+    refused = machine.run(*args, typed=machine.shares)
+    assert code_of(refused) == "root.fingerprint"
+    assert world.outcome.root_fingerprint in str(refused.exception)
+    assert not world.settings.keys_dir.exists()
+    other = pinned.replace(str(world.settings.organisation_id), str(unknown_id()))
+    machine.config.write_text(other)
+    assert code_of(machine.run(*args, typed=machine.shares)) == "rebuild.foreign"
+    machine.config.write_text(pinned)
+    assert machine.run(*args, typed=machine.shares).exit_code == 0
