@@ -172,6 +172,78 @@ def test_a_broken_inclusion_proof_is_tampered(size, data):
             verify_inclusion(item, index, size, proof, head)
 
 
+def inclusion_holds(leaf, index, size, proof, root):
+    try:
+        verify_inclusion(leaf, index, size, proof, root)
+    except Tampered:
+        return False
+    return True
+
+
+def consistency_holds(old, new, first, second, proof):
+    try:
+        verify_consistency(old, new, first, second, proof)
+    except Tampered:
+        return False
+    return True
+
+
+@given(sizes, st.data())
+def test_what_the_public_vectors_try_on_inclusion(size, data):
+    """Another index or size, a root for the leaf, a proof reversed, doubled, cut, led or followed.
+
+    These are the kinds of wrong that transparency-dev's vectors hold.
+    """
+    index = data.draw(st.integers(0, size - 1))
+    good = inclusion_proof(index, size, READ)
+    leaf, root = HASHES[index], ROOTS[size]
+    assert inclusion_holds(leaf, index, size, good, root)
+    for other in {index - 1, index + 1, index ^ 2, size, size * 2, index + size} - {index}:
+        assert not inclusion_holds(leaf, other, size, good, root)
+    # The same path may fit a tree of another size; that tree has another root.
+    for other in {size - 1, size + 1, size * 2, size // 2, index, 0} - {size}:
+        if 0 < other < len(ROOTS):
+            assert not inclusion_holds(leaf, index, other, good, ROOTS[other])
+    assert not inclusion_holds(root if size > 1 else sha(b"x"), index, size, good, root)
+    assert not inclusion_holds(leaf, index, size, good, leaf if size > 1 else sha(b"x"))
+    wrong = [
+        (root, *good),
+        (*good, root),
+        (*good, leaf),
+        (leaf, *good),
+        good * 2 if good else (leaf,),
+    ]
+    if good:
+        wrong += [good[1:], good[:-1], ()]
+    if good != good[::-1]:
+        wrong.append(good[::-1])
+    for proof in wrong:
+        assert not inclusion_holds(leaf, index, size, tuple(proof), root)
+
+
+@given(sizes, st.data())
+def test_what_the_public_vectors_try_on_consistency(new, data):
+    """The same kinds of wrong: sizes exchanged or shifted, roots exchanged, proofs bent."""
+    old = data.draw(st.integers(1, new))
+    good = consistency_proof(old, new, READ)
+    first, second = ROOTS[old], ROOTS[new]
+    assert consistency_holds(old, new, first, second, good)
+    if old != new:
+        assert not consistency_holds(new, old, second, first, good)
+        assert not consistency_holds(old, new, second, first, good)
+        assert not consistency_holds(old, new, first, first, good)
+        assert not consistency_holds(old, new, first, second, ())
+        for other in {old - 1, old + 1} - {new, 0}:
+            assert not consistency_holds(other, new, first, second, good)
+    wrong = [(first, *good), (*good, second), (*good, first), (second, *good)]
+    if good:
+        wrong += [good[1:], good[:-1], good * 2]
+    if good != good[::-1]:
+        wrong.append(good[::-1])
+    for proof in wrong:
+        assert not consistency_holds(old, new, first, second, tuple(proof))
+
+
 @given(sizes, st.data())
 def test_a_broken_consistency_proof_is_tampered(new, data):
     """Any change to proof or roots is found."""
