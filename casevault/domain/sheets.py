@@ -74,8 +74,9 @@ class Sheet:
         needed = {one.name for one in self.fields if one.required}
         if not set(head) <= set(self.columns) or not set(head) & needed:
             raise Invalid(
-                f"The first line must name columns of this table. `{self.command}` shows them.",
+                "The first line must name columns of this table.",
                 code=f"{self.name}.columns",
+                hint=f"`{self.command}`",
             )
         for row in reader:
             if reader.line_num > MAX_ROWS + 1:
