@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from casevault.cli.app import app
-from casevault.disclosure import catalogue
+from casevault.disclosure import catalogue, parameters, planning
 from casevault.errors import Invalid, Refused
 
 HEADER = (
@@ -289,3 +289,35 @@ def test_the_list_names_tables_columns_and_codes():
 def test_a_file_and_a_folder_are_needed():
     """Usage errors are exit code 2."""
     assert CliRunner().invoke(app, ["release", "simulate"]).exit_code == 2
+
+
+def test_the_plan_says_what_a_size_allows_and_how_accurate_it_is():
+    """80 people: a total, about ±5; 5,000: coarse tables and half-year totals."""
+
+    def planned(size: int) -> list[dict]:
+        command = ["release", "plan", "--declared-size", str(size), "--json"]
+        return json.loads(CliRunner().invoke(app, command).stdout)
+
+    (only,) = planned(80)
+    assert (only["table"], only["basis"]) == ("people-total", "year")
+    assert only["total"] < 5
+    middle = planned(5000)
+    assert {one["basis"] for one in middle} == {"year", "half-year"}
+    assert {one["table"] for one in middle} == set(catalogue.shipped().tables)
+    large = planned(50_000)
+    assert {one["basis"] for one in large} == {"year", "quarter"}
+    shown = CliRunner().invoke(app, ["release", "plan", "--declared-size", "80"]).stdout
+    assert "people-total\tyear\t0.09\t±5" in shown
+
+
+def test_no_plan_spends_more_than_a_year_allows():
+    """A person registers in one half-year or quarter, and may have services in all of them."""
+    for size in (50, 500, 5000, 50_000):
+        found = planning.planned(size, 5, catalogue.shipped())
+        releases = {(one.basis, one.rho, one.table.startswith("services")) for one in found}
+        paid = sum(
+            rho * (4 if basis == "quarter" and services else 1)
+            for basis, rho, services in {r for r in releases if r[0] != "year"}
+        )
+        paid += next(one.rho for one in found if one.basis == "year")
+        assert paid <= parameters.RHO_PER_YEAR

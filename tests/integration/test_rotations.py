@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from casevault.crypto.sealing import Key
 from casevault.domain.access import Role
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.domain.programme import Entry, Kind
 from casevault.errors import Conflict, Invalid, KeyUnavailable, Refused
 from casevault.ids import new_id
 from casevault.services import rolls
@@ -29,6 +31,7 @@ from casevault.store import (
     people,
     principals,
     recovering,
+    register,
     versions,
 )
 from casevault.store.caller import Gate
@@ -201,6 +204,22 @@ def test_a_login_is_taken_under_every_service_key(one):
     assert versions.move_service_key(one.stores) == 4
     with pytest.raises(Conflict), one.stores.keyring.writing() as tx:
         people.add_staff(tx, twin)
+
+
+def test_the_register_moves_to_the_new_service_key(one):
+    """Counted under the old one, moved in every version, and still bound."""
+    roots = one.stores.roots
+    first = Entry(new_id(), Kind.FOCAL_POINT, {"in_office_since": "2025-01"})
+    last = replace(first, version=2, removed=True)
+    with one.stores.data.writing() as connection:
+        register.add(connection, roots, [first, last])
+    roots.add_version(SERVICE_KEY)
+    used = {(u.version, u.count) for u in versions.uses(one.stores) if u.what == "register entries"}
+    assert used == {(1, 2)}
+    versions.move_service_key(one.stores)
+    with one.stores.data.reading() as connection:
+        assert register.by_service_key(connection) == {2: 2}
+        assert register.history(connection, roots, first.id) == [first, last]
 
 
 def test_the_old_service_key_is_kept_while_a_backup_is_promised(one, tmp_path):

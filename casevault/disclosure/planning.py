@@ -1,0 +1,102 @@
+"""What an organisation of a size may publish, and how accurate it will be; nothing is charged.
+
+Looks at the declared size and at the catalogue; there are no records here to look at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+
+from casevault.disclosure.accounting import delta_for, epsilon
+from casevault.disclosure.catalogue import Catalogue, IndicatorTable, SizeClass
+from casevault.disclosure.classifications import Tier
+from casevault.disclosure.estimating import estimate
+from casevault.disclosure.measuring import plan
+from casevault.disclosure.parameters import DISPLAY_FLOOR, PLANS, SHARES, class_of
+
+_NORMAL_95 = 1.96
+TOTAL = "people-total"
+_QUARTERLY = ("people-total", "people-region")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One table of one release: about how far off its numbers will be, and what will be withheld.
+
+    `margin` and `detail` are None where a table has none; `shown_from` is the smallest estimate of
+    a detail (or of the only margin, or of the total) that will be shown.
+    """
+
+    table: str
+    basis: str
+    rho: Fraction
+    epsilon: float
+    total: float
+    margin: float | None
+    detail: float | None
+    shown_from: int
+
+
+def planned(people: int, regions: int, catalogue: Catalogue) -> list[Planned]:
+    """Return every table of a year for an organisation that declares so many people."""
+    size = class_of(people)
+    delta = delta_for(people)
+    return [
+        one
+        for basis, tables, tier, rho in _releases(size, catalogue)
+        for one in _accuracy(basis, tables, tier, rho, delta, regions, catalogue)
+    ]
+
+
+def _releases(
+    size: SizeClass, catalogue: Catalogue
+) -> Iterator[tuple[str, tuple[IndicatorTable, ...], Tier, Fraction]]:
+    settings = PLANS[size]
+    if settings.tier is None:
+        yield "year", catalogue.pick([TOTAL]), Tier.COARSE, settings.annual
+        return
+    halves = settings.half_year_total
+    if halves:
+        yield "half-year", catalogue.pick([TOTAL]), Tier.COARSE, halves
+    if settings.quarterly_people:
+        yield "quarter", catalogue.pick(_QUARTERLY), Tier.COARSE, settings.quarterly_people
+    if settings.quarterly_services:
+        services = [t.id for t in catalogue.tables.values() if t.universe == "services"]
+        yield "quarter", catalogue.pick(services), Tier.COARSE, settings.quarterly_services
+    allowed = [t.id for t in catalogue.tables.values() if t.min_class.rank <= size.rank]
+    yield "year", catalogue.pick(allowed), settings.tier, settings.annual - halves
+
+
+def _accuracy(
+    basis: str,
+    tables: tuple[IndicatorTable, ...],
+    tier: Tier,
+    rho: Fraction,
+    delta: float,
+    regions: int,
+    catalogue: Catalogue,
+) -> Iterator[Planned]:
+    names = tuple(f"region {n}" for n in range(regions))
+    axes = dict.fromkeys(axis for table in tables for axis in table.axes)
+    dimensions = {axis: catalogue.dimension(axis, tier, names) for axis in axes}
+    measured = plan(tables, dimensions, rho, SHARES[tier])
+    # The deviation of an estimate does not depend on what was counted.
+    nothing = {one.name: (0,) * prod(one.shape) for one in measured}
+    found = {name: one.deviation for name, one in estimate(measured, nothing).items()}
+    for table in tables:
+        margins = [found[f"{table.universe}/{axis}"] for axis in table.axes]
+        whole = found["/".join((table.universe, *table.axes))]
+        several = len(table.axes) > 1
+        yield Planned(
+            table.id,
+            basis,
+            rho,
+            epsilon(rho, delta),
+            _NORMAL_95 * found[table.universe],
+            _NORMAL_95 * max(margins) if margins else None,
+            _NORMAL_95 * whole if several else None,
+            max(DISPLAY_FLOOR, int(2 * whole) + 1),
+        )
