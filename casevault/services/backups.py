@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from casevault.errors import Tampered
-from casevault.store import anchoring, capsules, data_backups, dumps, examining, media, milestones
+from casevault.store import (
+    anchoring,
+    capsules,
+    data_backups,
+    dumps,
+    examining,
+    media,
+    milestones,
+    rolling,
+)
 from casevault.store.data_backups import Manifest
 from casevault.store.database import Database
 from casevault.store.ledger import SERVICE, Act
@@ -50,7 +59,8 @@ class Backups:
         """
         stores, now = self._stores, self._stores.now()
         with stores.keyring.reading() as tx:
-            to, generation = capsules.recipients(stores, tx), tx.identity().generation
+            to = capsules.recipients(stores, tx)
+            seen = tx.identity().generation, rolling.standing(tx).rolled
         with (
             stores.ledger.giving(Act("data.backup", SERVICE, rule="permit:operator")),
             dumps.working_folder(source.url) as working,
@@ -63,7 +73,7 @@ class Backups:
             progress("restoring the copy for a trial, and looking through it")
             found = self._tried(source, plain)
             form = dumps.form_of(source.url)
-            manifest = data_backups.describe(stores.roots, found, form, plain, generation, now)
+            manifest = data_backups.describe(stores.roots, found, form, plain, seen, now)
             progress("sealing it and reading it back")
             path = data_backups.write(folder, manifest, plain, to.backup.public)
             # Whoever finds the backup finds beside it what its custodians can open it with.

@@ -40,7 +40,8 @@ class Manifest:
     id: UUID
     organisation: UUID
     keyring_id: UUID
-    # Of the keyring, when the backup was made: one that is behind these is an older one.
+    # Of the keyring, when the backup was made: one that is behind these is an older one. The epoch
+    # is that of the last roll that came to its end, since only then are copies of it sure to be.
     generation: int
     epoch: int
     made_at: int
@@ -108,9 +109,12 @@ def moment(at: int) -> str:
 
 
 def describe(
-    roots: RootProvider, found: Examined, form: Form, plain: Path, generation: int, now: int
+    roots: RootProvider, found: Examined, form: Form, plain: Path, seen: tuple[int, int], now: int
 ) -> Manifest:
-    """Return the stamped manifest of a copy that was looked through."""
+    """Return the stamped manifest of a copy that was looked through.
+
+    `seen` is the keyring's generation and the epoch of the last roll that came to its end.
+    """
     digest, length = hashlib.sha256(), 0
     for piece in _pieces(plain):
         digest.update(piece)
@@ -119,8 +123,7 @@ def describe(
         new_id(),
         found.organisation,
         found.keyring_id,
-        generation,
-        max(roots.epochs()),
+        *seen,
         now,
         form,
         found.schema,

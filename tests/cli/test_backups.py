@@ -240,12 +240,14 @@ def test_copies_from_before_a_roll_are_refused(machine):
     """Data that has seen a later epoch tells that a newer keyring backup was made."""
     world = machine.world
     world.open("cara", an_identity(NAME))
-    machine.copy_keyring()
-    world.vault.stores.roots.new_epoch()
+    assert machine.run("keys", "roll", "--new-medium").exit_code == 0
+    older = machine.folder / "older"
+    shutil.copytree(machine.medium, older)
+    assert machine.run("keys", "roll").exit_code == 0
     backup = machine.backup()
     machine.stop()
     machine.lose_everything()
-    args = ("db", "rebuild", "--medium", machine.medium, backup)
+    args = ("db", "rebuild", "--medium", older, backup)
     assert code_of(machine.run(*args, typed=machine.shares)) == "rebuild.older"
     not_said = machine.run(*args, "--older-keyring", typed="yes\n" + machine.shares)
     assert code_of(not_said) == "rebuild.unconfirmed"
