@@ -128,7 +128,8 @@ def check_line(line: bytes, name: str, public: bytes, verify: Verify) -> tuple[B
     try:
         leaf_bytes = found["leaf"].encode("ascii")
         proof = parse_proof(found["proof"].encode())
-        if proof.index != found["position"] % LOG_SPAN:
+        position = found["position"]
+        if type(position) is not int or proof.index != position % LOG_SPAN:
             raise tampered("evidence-position")
         salt = base64.urlsafe_b64decode(found["salt"] + "=")
         body = check_body(parse_leaf(leaf_bytes), salt, found["body"].encode())
