@@ -88,6 +88,7 @@ class Mover:
                 values = [self._values(key, named[key], new) for key, new in sealed.items()]
                 connection.execute(self._update, values)
         self.moved += len(sealed)
+        database.tidy()
 
     def _sealed(self, rows: Mapping[Key, Found]) -> dict[Key, bytes]:
         found: dict[Key, bytes] = {}

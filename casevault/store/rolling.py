@@ -34,7 +34,7 @@ from casevault.store.keyring import (
 from casevault.store.moving import Mover
 
 # Rows of one transaction: some tens of milliseconds of the write lock.
-BATCH = 2000
+BATCH = 1000
 # The switch waits for writers so long at most, because others queue behind it meanwhile.
 _SWITCH_MS = 200
 _SWITCH_TRIES = 100

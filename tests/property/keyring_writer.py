@@ -60,7 +60,7 @@ def main(plan: dict[str, str], seed: int) -> None:
             del mine[row]
         elif what != "read":
             mine[row] = content
-        sys.stdout.write(json.dumps([what, row, content, took]) + "\n")
+        sys.stdout.write(json.dumps([what, row, content, took, begun]) + "\n")
         sys.stdout.flush()
         time.sleep(0.002)
     database.close()

@@ -20,8 +20,8 @@ from tests.builders import a_vault
 
 ROOT = Path(__file__).parents[2]
 WRITERS = 2
-# What nobody may wait for longer while a roll runs, and what a busy test machine adds to it.
-MOST_SECONDS, SLACK = 0.5, 4
+# What nobody may wait for longer because of a roll; a busy machine adds what it adds without one.
+MOST_SECONDS, SLACK = 0.5, 2
 
 
 def started(plan, folder, seed):
@@ -40,7 +40,7 @@ def acts_of(folder, seed):
 def replayed(acts):
     """Return what a writer's rows must hold; each of its reads must have seen just that."""
     model = {}
-    for what, row, content, _ in acts:
+    for what, row, content, *_ in acts:
         if what == "remove":
             del model[row]
         elif what == "read":
@@ -69,8 +69,8 @@ def filled(vault, count):
         tx.add_many(tables.grant, rows)
 
 
-def rolled_under_load(database, tmp_path, seed, rows):
-    """Roll again and again while others write; return the longest that one of them waited."""
+def rolled_under_load(database, tmp_path, seed, rows, calm=0):
+    """Roll again and again while others write; return the longest waits before and meanwhile."""
     vault = a_vault(database, tmp_path, SystemClock())
     filled(vault, rows)
     plan = tmp_path / "plan.json"
@@ -91,6 +91,8 @@ def rolled_under_load(database, tmp_path, seed, rows):
         while not all(acts_of(tmp_path, one) for one in seeds):
             assert all(writer.poll() is None for writer in writers)
             time.sleep(0.05)
+        time.sleep(calm)
+        begun = time.monotonic()
         roll.roll()
         roll.roll(erase_now=True)
         last = roll.roll()
@@ -107,7 +109,9 @@ def rolled_under_load(database, tmp_path, seed, rows):
     assert found == expected
     assert len(found) > 3
     vault.close()
-    return max(took for one in acts.values() for *_, took in one)
+    waits = [(at, took) for one in acts.values() for *_, took, at in one]
+    before = max(took for at, took in waits if at + took < begun)
+    return before, max(took for at, took in waits if at + took >= begun)
 
 
 def test_nothing_is_lost_while_the_keyring_is_rolled(database, tmp_path):
@@ -119,7 +123,10 @@ def test_nothing_is_lost_while_the_keyring_is_rolled(database, tmp_path):
 @pytest.mark.parametrize("seed", [11, 23])
 def test_nobody_waits_while_a_large_keyring_is_rolled(database, tmp_path, seed, capsys):
     """Not longer than half a second for one write, with thousands of rows on the move."""
-    longest = rolled_under_load(database, tmp_path, seed, 10_000)
+    before, longest = rolled_under_load(database, tmp_path, seed, 10_000, calm=10)
     with capsys.disabled():
-        sys.stdout.write(f"\nlongest wait during rolls on {database.kind}: {longest:.3f} s\n")
-    assert longest < MOST_SECONDS * SLACK
+        sys.stdout.write(
+            f"\nlongest wait for one write on {database.kind}:"
+            f" {longest:.3f} s during rolls, {before:.3f} s before them\n"
+        )
+    assert longest < MOST_SECONDS + SLACK * before
