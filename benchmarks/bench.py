@@ -151,7 +151,7 @@ def measure(quick: bool) -> list[Row]:
         folder = Path(name)
         vault_folder = folder / "vault"
         vault_folder.mkdir()
-        process, port, _ = start_twin(folder)
+        process, port, twin_cold = start_twin(folder)
         try:
             world = World(vault_folder)
             began = time.perf_counter()
@@ -160,15 +160,17 @@ def measure(quick: bool) -> list[Row]:
                 vault, twin = sides(world, port)
                 rows = compare(vault, twin, 60 if quick else 240)
                 rows += single(world, vault, twin, folder)
-                memory = resident(world.server_pid)
+                memory, twin_memory = resident(world.server_pid), resident(process.pid)
         finally:
             process.terminate()
             process.wait(timeout=15)
     opening, listing = cryptography_cost.opening_ms(10), cryptography_cost.listing_ms(25)
-    rows.append(("crypto: a case of 10 documents", f"{opening:.2f} ms", "", "goal 1.5 ms"))
-    rows.append(("crypto: list 25 cases", f"{listing:.2f} ms", "", "goal 15 ms"))
-    rows.append(("cold start of serve", f"{cold:.2f} s", "", "goal 2 s"))
-    rows.append(("resident memory of a worker", f"{memory:.0f} MiB", "", "goal 150 MB"))
+    # The twin has no cryptography to set beside these two.
+    rows.append(("crypto: a case of 10 documents", f"{opening:.2f} ms", "-", "goal 1.5 ms"))
+    rows.append(("crypto: list 25 cases", f"{listing:.2f} ms", "-", "goal 15 ms"))
+    rows.append(("cold start of serve", f"{cold:.2f} s", f"{twin_cold:.2f} s", "goal 2 s"))
+    name = "resident memory of a worker"
+    rows.append((name, f"{memory:.0f} MiB", f"{twin_memory:.0f} MiB", "goal 150 MB (143 MiB)"))
     return rows
 
 
