@@ -239,15 +239,21 @@ def proofs(entries: int) -> Row:
         upgrade(database, "data")
         fill(database, entries)
         draw, times = random.Random(entries), list[float]()  # noqa: S311 - places, no secret
+        spent = time.process_time()
         for _ in range(300):
             index = draw.randrange(entries)
             began = time.perf_counter()
             with database.reading() as connection:
                 tree.inclusion(connection, index, entries)
             times.append((time.perf_counter() - began) * 1000)
+        spent = (time.process_time() - spent) / 300 * 1000
         database.close()
     name = f"inclusion proof, {entries:,} entries, p95"
-    return name, f"{at(sorted(times), 0.95):.1f} ms", "goal 20 ms at 10,000,000"
+    return (
+        name,
+        f"{at(sorted(times), 0.95):.1f} ms",
+        f"CPU {spent:.1f} ms, goal 20 ms at 10,000,000",
+    )
 
 
 def fill(database: Database, entries: int) -> None:
