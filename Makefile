@@ -54,6 +54,7 @@ wheel: venv ## build the wheel, install it elsewhere, prove that nothing is miss
 
 bench: venv ## compare with the plaintext twin; results go to stdout
 	$(BIN)/python benchmarks/bench.py
+	PYTHONPATH=. $(BIN)/python benchmarks/search.py
 	PYTHONPATH=. $(BIN)/python benchmarks/watch.py
 	PYTHONPATH=. $(BIN)/python benchmarks/ledger.py
 	PYTHONPATH=. $(BIN)/python benchmarks/backups.py 20000

@@ -16,7 +16,7 @@ from casevault.matching import lexicon, scripts, sounds, text
 
 _MAX_PARTS = 6
 _FUSED_ABD = re.compile(r"^abd(?:[aeou]*l|[aeou]+(?=([rsnzdt])\1)|o?u(?=r))(?=[a-z]{3})")
-_ABD_ALLAH = re.compile(r"^abd[aeou]*l{1,2}ah?$")
+_ABD_ALLAH = re.compile(r"^abd[aeou]*l{1,2}a(?:h|ye|i)?$")
 _FUSED_ARTICLE = re.compile(r"^[ae]l(?=[b-df-hj-np-tv-z][a-z]{3})")
 _SURNAME_ENDINGS = (
     (re.compile(r"(?:sk|ck|zk|tsk)(?:yi|yj|ij|iy|ii|yy|y|i|aia|aja|aya|a|oj|oi|oy|ogo)$"), "ski"),
@@ -46,7 +46,9 @@ def parts(name: str) -> Name:
     latin = [one for word in text.words(name) for one in scripts.latin(word)]
     found = [_plain(one) for one in latin]
     joined = _joined(found)
-    kept = [one for one in joined if one.letters not in lexicon.TITLES] or joined
+    kept = [one for one in joined if one.letters not in lexicon.TITLES]
+    # Somebody may well be called that.
+    kept = kept if len(kept) > 1 else joined
     core = [one for place, one in enumerate(kept) if not _is_particle(one, place, len(kept))]
     return tuple((core or kept)[:_MAX_PARTS])
 
@@ -59,6 +61,9 @@ def likeness(one: Part, other: Part) -> float:
         return 1.0
     if min(len(a), len(b)) == 1:
         return 0.6 if a[0] == b[0] else 0.0
+    if a.startswith("abd") and b.startswith("abd") and min(len(a), len(b)) > 5:
+        # "Servant of" is common to all of them; of whom, tells one from another.
+        return likeness(Part(a[3:], one.bare), Part(b[3:], other.bare))
     related = lexicon.related(a, b)
     if related:
         return 0.95

@@ -8,6 +8,7 @@ from casevault.matching import lexicon, names
 from casevault.matching.people import Person, encode, person
 from casevault.matching.scan import Scan
 from casevault.matching.score import compare
+from tests.pairs import by_hand
 from tests.pairs.generate import Pair, Record, by_script, pairs
 
 # The first seed is the one that faults were looked at with; nobody looked at the second.
@@ -48,6 +49,18 @@ def test_people_are_found_again_and_near_misses_are_not(seed, capsys):
               f"precision {right / (right + wrong):.3f}")  # fmt: skip
     assert right / (right + missed) >= RECALL
     assert right / (right + wrong) >= PRECISION
+
+
+def test_people_written_by_hand_are_found(capsys):
+    """Pairs that no generator made: as many are found, and as few near misses."""
+    same = [compare(person([a]), person([b])).is_hit for a, b in by_hand.lines(by_hand.SAME)]
+    near = [compare(person([a]), person([b])).is_hit for a, b in by_hand.lines(by_hand.NEAR)]
+    recall, precision = sum(same) / len(same), sum(same) / (sum(same) + sum(near))
+    with capsys.disabled():
+        print(f"\nby hand: {len(same) + len(near)} pairs, recall {recall:.3f}"
+              f"  precision {precision:.3f}")  # fmt: skip
+    assert recall >= RECALL
+    assert precision >= PRECISION
 
 
 def test_rules_carry_without_the_table_of_names(monkeypatch):
