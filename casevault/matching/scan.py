@@ -123,7 +123,9 @@ class Scan:
                 scorer=Levenshtein.normalized_similarity,
                 score_cutoff=sounds.WORTH,
             )
-            found.update(sounding[at][0] for _, _, at in close)
+            found.update(
+                sounding[at][0] for one, same, at in close if sounds.is_worth(asked, one, same)
+            )
         return found
 
     def _weights(self, part: Part) -> tuple[float, ...] | None:

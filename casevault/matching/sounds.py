@@ -13,8 +13,9 @@ from itertools import accumulate, islice, product
 
 from rapidfuzz.distance import Levenshtein
 
-# Of two classes of sounds, how much must be the same for the words to be compared at all.
-WORTH = 0.5
+# Of two classes of sounds, how much must be the same for the words to be compared at all; one
+# consonant is much of a short word.
+WORTH, _WORTH_LONG, _LONG_FROM = 0.5, 0.6, 4
 
 # One letter per sound: S sh, C ch, J dzh or zh, x kh; A is a letter that may be any vowel.
 _SPELLINGS: dict[str, tuple[str, ...]] = {
@@ -87,10 +88,14 @@ def classes(letters: str, *, bare: bool = False) -> tuple[str, ...]:
 def are_worth_comparing(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
     """Say whether two words are near enough by their classes to be compared at all."""
     return any(
-        Levenshtein.normalized_similarity(a, b, score_cutoff=WORTH) > 0
-        for a in mine
-        for b in theirs
+        is_worth(a, b, Levenshtein.normalized_similarity(a, b)) for a in mine for b in theirs
     )
+
+
+def is_worth(one: str, other: str, same: float) -> bool:
+    """Say whether classes of which so much is the same belong to words that may be one."""
+    is_long = max(len(one), len(other)) >= _LONG_FROM
+    return same >= (_WORTH_LONG if is_long else WORTH)
 
 
 def share_letters(one: str, other: str) -> bool:
