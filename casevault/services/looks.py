@@ -173,6 +173,11 @@ class LooksAt:
         """Return what a colleague saw, case by case. For auditors."""
         touched = (Touched("staff", staff),)
         self._gate.require(caller, Permission.LEDGER_QUERY, Subject("ledger"), touched)
+        with self._stores.keyring.reading() as tx:
+            member = people.staff_by_id(tx, staff)
+        if member is None:
+            self._gate.deny(caller, Permission.LEDGER_QUERY, "refused:unknown", touched)
+            raise NotFound()
         found = self._seen(caller, staff)
         self._stores.ledger.record(
             Act(

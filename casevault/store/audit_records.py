@@ -8,6 +8,7 @@ what auditors wrote.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from casevault.crypto import macs
 from casevault.crypto.sealing import Key, Place, seal, unseal
 from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.errors import KeyUnavailable, NotFound, Stale, Tampered
+from casevault.ids import EntryId, new_id
 from casevault.store import grants, principals, tables
 from casevault.store.grants import Grantee, Granter, Object
 from casevault.store.keyholder import KeyHolder
@@ -107,11 +109,15 @@ def add(
 ) -> bool:
     """Keep a record unless there is one with its id (`replace`: instead of it); say whether.
 
-    Keys come first: until the row is committed, they open nothing.
+    Keys come first: until the row is committed, they open nothing. What is replaced goes before
+    that, in a transaction of its own: a row never lies under the keys of another one.
     """
     with stores.data.reading() as connection:
-        if not replace and exists(connection, new.id):
-            return False
+        known = exists(connection, new.id)
+    if known and not replace:
+        return False
+    if known:
+        _withdraw(stores, new, acts)
     key = Key.random()
     with stores.keyring.writing() as tx:
         grants.take_object(tx, new.target.kind, [new.id])
@@ -126,7 +132,6 @@ def add(
             expires_at=expires_at,
         )
     with unit_of_work(stores.data, stores.ledger) as uow:
-        uow.connection.execute(delete(_TABLE).where(_TABLE.c.id == new.id))
         row = {
             "id": new.id,
             "kind": new.kind,
@@ -138,6 +143,17 @@ def add(
         uow.record(*acts)
         uow.commit()
     return True
+
+
+def _withdraw(stores: Stores, new: New, acts: Sequence[Act]) -> None:
+    gone = [
+        dataclasses.replace(act, filters=(*act.filters, "withdrawn"), id=EntryId(new_id()))
+        for act in acts
+    ]
+    with unit_of_work(stores.data, stores.ledger) as uow:
+        uow.connection.execute(delete(_TABLE).where(_TABLE.c.id == new.id))
+        uow.record(*gone)
+        uow.commit()
 
 
 def change(

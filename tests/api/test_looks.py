@@ -182,6 +182,7 @@ def test_the_supervisor_gets_the_numbers(world, leaver):
 
 def test_who_is_in_no_team_has_no_supervisor(world):
     """Then there is nobody to tell."""
+    assert world.get(f"/v1/ledger/leavers/{unknown_id()}", "ada").status_code == 404
     answer = world.post(f"/v1/ledger/leavers/{world.staff['dora']}/counts", "ada", None)
     assert answer.status_code == 404
     assert world.post(f"/v1/ledger/leavers/{unknown_id()}/counts", "ada", None).status_code == 404

@@ -47,6 +47,11 @@ KEYS_FIRST = {
     "open_cases": ["access_grant", "access_grant_key", "card_keys", "case_key"],
     "save_draft": ["access_grant", "access_grant_key"],
     "make_feed": ["access_grant", "access_grant_key"],
+    "open_review": ["access_grant", "access_grant_key"],
+    "draw_sample": ["access_grant", "access_grant_key"],
+    "sign_off": ["access_grant", "access_grant_key"],
+    "release_looks": ["access_grant", "access_grant_key"],
+    "release_counts": ["access_grant", "access_grant_key"],
     # Power is taken first and recorded until it is; the intent remembers that it must be.
     "end_session": ["intent", "session"],
     "end_sessions": ["intent", "session"],
