@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     Column,
     ColumnElement,
     Select,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    func,
     select,
     tuple_,
     type_coerce,
@@ -82,7 +84,10 @@ class Mover:
         with database.writing() as connection:
             # Locked at once or not at all: who waits while others wait for them is a deadlock.
             if not database.is_sqlite:
-                locked = connection.execute(self._lock, {"keys": list(sealed)})
+                arrays = {
+                    f"key_{at}": list(one) for at, one in enumerate(zip(*sealed, strict=True))
+                }
+                locked = connection.execute(self._lock, arrays)
                 sealed = {key: sealed[key] for key in map(tuple, locked)}
             if sealed:
                 values = [self._values(key, named[key], new) for key, new in sealed.items()]
@@ -143,9 +148,13 @@ def _uuid_bytes(stored: str | UUID | None) -> bytes:
 
 
 def _locking(key: Sequence[Column[Any]]) -> Select[Any]:
-    # A row has one key column or several: both are named as a list of tuples.
-    keys = tuple_(*map(_plain, key)).in_(bindparam("keys", expanding=True))
-    return select(*map(_plain, key)).where(keys).with_for_update(skip_locked=True)
+    # An array for each key column, side by side: a list of a thousand tuples is slow to plan.
+    arrays = [
+        func.unnest(bindparam(f"key_{at}", type_=ARRAY(column.type)))
+        for at, column in enumerate(key)
+    ]
+    named = tuple_(*key).in_(select(*arrays))
+    return select(*map(_plain, key)).where(named).with_for_update(skip_locked=True)
 
 
 def _updating(table: Table) -> Update:
