@@ -173,11 +173,7 @@ class LooksAt:
         """Return what a colleague saw, case by case. For auditors."""
         touched = (Touched("staff", staff),)
         self._gate.require(caller, Permission.LEDGER_QUERY, Subject("ledger"), touched)
-        with self._stores.keyring.reading() as tx:
-            member = people.staff_by_id(tx, staff)
-        if member is None:
-            self._gate.deny(caller, Permission.LEDGER_QUERY, "refused:unknown", touched)
-            raise NotFound()
+        self._team_of(caller, Permission.LEDGER_QUERY, staff)
         found = self._seen(caller, staff)
         self._stores.ledger.record(
             Act(
@@ -194,11 +190,13 @@ class LooksAt:
         """Let the supervisors of a colleague's team read the numbers, for thirty days."""
         stores, touched = self._stores, (Touched("staff", staff),)
         self._gate.require(caller, Permission.LEDGER_RELEASE, Subject("ledger"), touched)
-        with stores.keyring.reading() as tx:
-            team = people.known_staff(tx, staff).team
-            readers = stores.trust.groups(tx, PrincipalKind.OVERSIGHT, team) if team else []
-        if team is None or not readers:
+        team = self._team_of(caller, Permission.LEDGER_RELEASE, staff)
+        if team is None:
+            # In no team there is no supervisor to tell.
+            self._gate.deny(caller, Permission.LEDGER_RELEASE, "refused:leaver.team", touched)
             raise NotFound(code="leaver.team")
+        with stores.keyring.reading() as tx:
+            readers = stores.trust.groups(tx, PrincipalKind.OVERSIGHT, team)
         found = self._seen(caller, staff)
         self._give(caller, LEAVER, staff, team, {"counts": found.counts}, readers, touched)
         return found
@@ -213,6 +211,14 @@ class LooksAt:
         self._gate.require(caller, Permission.LEAVER_COUNT, subject, touched, hide=False)
         record = self._extract(caller, LEAVER, staff, team, touched)
         return {str(name): int(count) for name, count in record["counts"].items()}
+
+    def _team_of(self, caller: Caller, permission: Permission, staff: UUID) -> UUID | None:
+        with self._stores.keyring.reading() as tx:
+            member = people.staff_by_id(tx, staff)
+        if member is None:
+            self._gate.deny(caller, permission, "refused:unknown", (Touched("staff", staff),))
+            raise NotFound()
+        return member.team
 
     # --- making the lists -------------------------------------------------------------------------
 
