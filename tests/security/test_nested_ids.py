@@ -27,6 +27,7 @@ ELSEWHERE = {
     "approval_id": "whoever may decide any; whose word counts: tests/api/test_approvals.py",
     "break_glass_id": "the DPO reviews any: tests/api/test_break_glass.py",
     "entry_id": "the register is for everybody who may read it: tests/api/test_register.py",
+    "session_id": "of the caller: tests/api/test_own_sessions.py",
     "alert_id": "whoever audits: sealed to their group, tests/api/test_alerts.py",
     "period": "a period of time: tests/api/test_register.py",
     "partner_id": "the directory is for everybody who may read it: tests/api/test_partners.py",
