@@ -671,7 +671,7 @@ def _amend_register_entry(stage):
 
 @valid("check_duplicates")
 def _check_duplicates(_stage):
-    return Ask(body={})
+    return Ask()
 
 
 _UNTIL = "2026-12-20T12:00:00Z"
