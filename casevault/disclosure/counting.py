@@ -80,13 +80,17 @@ def snapshot(records: Records, key: bytes) -> Snapshot:
     kept = np.flatnonzero(~refused[owner] & ~records.historic)
     rows = _first_of_year(records, owner, kept)
     person, year = owner[rows.first], rows.year
-    given, lacking, referred = _all_events(records, owner, kept)
     day = records.day[rows.first]
-    pairs = {
-        "services": _pairs(given, person, year, day),
-        "unavailable": _pairs(lacking, person, year, day),
-        "referrals": _pairs(referred, person, year, day),
-    }
+    # One kind of event after the other: a million people must fit into a small server.
+    given = _owned(_with_outcome(records.services, GIVEN), records.case, owner, kept)
+    waited = _waited(person, day, given)
+    pairs = {"services": _pairs(given, person, year, day)}
+    del given
+    lacking = _owned(_with_outcome(records.services, UNAVAILABLE), records.case, owner, kept)
+    pairs["unavailable"] = _pairs(lacking, person, year, day)
+    del lacking
+    referred = _owned(records.referrals, records.case, owner, kept)
+    pairs["referrals"] = _pairs(referred, person, year, day)
     allowed = _allowed(person, year, pairs)
     registrations = Registrations(
         person,
@@ -94,7 +98,7 @@ def snapshot(records: Records, key: bytes) -> Snapshot:
         day,
         records.region[rows.first],
         rows.values,
-        _waited(person, day, given),
+        waited,
         np.isin(_mark(person, year), allowed),
     )
     pairs = {name: _within(found, allowed) for name, found in pairs.items()}
@@ -191,16 +195,6 @@ class _Owned:
     outcome: Ints
 
 
-def _all_events(records: Records, owner: Ints, kept: Ints) -> tuple[_Owned, _Owned, _Owned]:
-    """Return services given, services that were unavailable, and referrals."""
-    services = _owned(records.services, records.case, owner, kept)
-    return (
-        _with_outcome(services, "service_outcome", GIVEN),
-        _with_outcome(services, "service_outcome", UNAVAILABLE),
-        _owned(records.referrals, records.case, owner, kept),
-    )
-
-
 def _owned(events: Events, case: NDArray[np.uint64], owner: Ints, kept: Ints) -> _Owned:
     """Return events with their person; those of people who are not there fall out."""
     cases = case[kept]
@@ -215,10 +209,10 @@ def _owned(events: Events, case: NDArray[np.uint64], owner: Ints, kept: Ints) ->
     return _Owned(owner[kept][at][hit], events.service[hit], events.day[hit], events.outcome[hit])
 
 
-def _with_outcome(events: _Owned, name: str, outcomes: tuple[str, ...]) -> _Owned:
-    codes = vocabulary.code_list(name)
+def _with_outcome(events: Events, outcomes: tuple[str, ...]) -> Events:
+    codes = vocabulary.code_list("service_outcome")
     hit = np.isin(events.outcome, [codes.index(code) for code in outcomes])
-    return _Owned(events.person[hit], events.service[hit], events.day[hit], events.outcome[hit])
+    return Events(events.case[hit], events.service[hit], events.day[hit], events.outcome[hit])
 
 
 def _pairs(events: _Owned, person: Ints, year: Ints, day: Ints) -> Pairs:
