@@ -23,6 +23,7 @@ from casevault.crypto import canonical
 from casevault.crypto.canonical import Reader
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealing import Key, Place, seal, unseal
+from casevault.domain.passphrases import is_common
 from casevault.errors import Busy, FieldError, Invalid, Tampered
 
 MIN_CHARACTERS = 15
@@ -181,7 +182,7 @@ def normalise(passphrase: str) -> str:
 
 
 def check_strength(passphrase: str, pointer: str = "/passphrase") -> None:
-    """Refuse a passphrase below 15 characters, above 256, or with hardly any variety."""
+    """Refuse a passphrase below 15 characters, above 256, without variety, or a common one."""
     text = normalise(passphrase)
     if len(text) < MIN_CHARACTERS:
         code = "passphrase.short"
@@ -191,6 +192,8 @@ def check_strength(passphrase: str, pointer: str = "/passphrase") -> None:
         code = "passphrase.simple"
     elif any("\ud800" <= character <= "\udfff" for character in text):
         code = "passphrase.text"
+    elif is_common(text):
+        code = "passphrase.common"
     else:
         return
     raise Invalid(

@@ -255,6 +255,13 @@ def passphrase_words() -> tuple[str, ...]:
     return tuple(_text("passphrase_words.txt").split())
 
 
+@cache
+def common_phrases() -> tuple[str, ...]:
+    """Return what people choose first, folded, the longest first."""
+    lines = _text("common_phrases.txt").splitlines()
+    return tuple(sorted((line for line in lines if not line.startswith("#")), key=len)[::-1])
+
+
 def _at(path: tuple[str, ...]) -> list[str]:
     found: Any = _words("codelists.json")
     for step in path:
