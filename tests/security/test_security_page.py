@@ -81,6 +81,19 @@ def test_every_table_is_spoken_of():
     assert silent(PAGE.read_text(), SAID) == set()
 
 
+def repeated(page: str) -> set[str]:
+    """Return the lines that stand twice, as a merge that kept both sides leaves them."""
+    lines = [line for line in page.splitlines() if len(line) > 30]
+    return {line for line in lines if lines.count(line) > 1}
+
+
+def test_nothing_is_said_twice():
+    """One list, whoever added to it."""
+    assert repeated(PAGE.read_text()) == set()
+    assert PAGE.read_text().count("The keyring shows in plain") == 1
+    assert repeated("- a line that is long enough to be one of them\n" * 2) != set()
+
+
 @pytest.mark.parametrize("table", ["data.case_file", "keyring.tombstone"])
 def test_a_page_that_keeps_quiet_is_found(table):
     """The check can fail."""
