@@ -8,10 +8,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import LargeBinary, select, update
 
+from casevault.errors import Conflict
 from casevault.store import keyring_tables, tables
 from tests.api.world import an_identity
 
 WORD = "Tabitha Tamperproof-Madeup"
+# Below this the database itself refuses: header, salt, commitment, the smallest bucket, tag.
+SHORTEST = 356
 
 
 def stores(world):
@@ -92,9 +95,41 @@ def test_a_changed_byte_of_a_document_is_found(world, case, name, place):
     table = tables.data.tables[name]
     where = (table.c.case_id == UUID(case)) & (table.c.compartment == "identity")
     if place == 0:
-        return  # the database itself refuses other magic: tests/integration/store
+        with pytest.raises(Conflict), Changed(world, table, where, {"sealed": flipped(place)}):
+            pytest.fail("the database took another magic")
+        assert reads(world, case)
+        return
     with Changed(world, table, where, {"sealed": flipped(place)}):
         assert is_refused(world, case)
+    assert reads(world, case)
+
+
+@pytest.mark.parametrize("kept", [slice(-1), slice(-16), slice(200), None])
+@pytest.mark.parametrize(
+    "name", ["document", "manifest", "access_grant", "access_grant_key", "case_key"]
+)
+def test_what_was_cut_off_or_lengthened_is_found(world, case, name, kept):
+    """A byte less, a tag less, the beginning alone, a byte more: never a part of the text."""
+    tables_of = tables.data if name in ("document", "manifest") else keyring_tables.keyring
+    table, grant = tables_of.tables[name], keyring_tables.grant
+    ours = select(grant.c.id).where(grant.c.object_id == UUID(case))
+    column = {"access_grant": "object_id", "access_grant_key": "grant_id"}.get(name, "case_id")
+    where = table.c[column].in_(ours) if column == "grant_id" else table.c[column] == UUID(case)
+
+    def cut(value):
+        return value[kept] if kept else value + bytes(1)
+
+    database = database_of(world, table)
+    with database.reading() as connection:
+        stored = connection.execute(select(table.c.sealed).where(where)).scalars().all()
+    if any(len(cut(value)) < SHORTEST for value in stored):
+        with pytest.raises(Conflict), Changed(world, table, where, {"sealed": cut}):
+            pytest.fail("the database took what is too short to be sealed")
+    elif any(cut(value) != value for value in stored):
+        with Changed(world, table, where, {"sealed": cut}):
+            assert is_refused(world, case)
+    else:
+        pytest.fail("nothing was cut")
     assert reads(world, case)
 
 
