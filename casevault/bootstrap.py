@@ -75,6 +75,7 @@ from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
 from casevault.services.sign_offs import SignOffs
 from casevault.services.suspensions import Suspensions
+from casevault.services.transfers import Transfers
 from casevault.services.transitions import Transitions
 from casevault.services.watching import Watch, limits_of
 from casevault.services.worklist import Worklists
@@ -113,6 +114,7 @@ class Vault:
     importing: Importing
     assignments: Assignments
     covers: Covers
+    transfers: Transfers
     departures: Departures
     suspensions: Suspensions
     lockdowns: Lockdowns
@@ -229,6 +231,7 @@ def open_vault(
         importing=Importing(stores, gate),
         assignments=Assignments(stores, gate),
         covers=Covers(stores, gate),
+        transfers=Transfers(stores, gate),
         departures=Departures(stores, gate),
         suspensions=Suspensions(stores, gate),
         lockdowns=Lockdowns(

@@ -59,6 +59,73 @@ def cover(
 
 
 @app.command()
+def transfer(
+    case: str = typer.Argument(..., help="Reference or id of the case."),
+    to: str = typer.Option(..., "--to", help="Name of the other team."),
+    config: Path | None = ConfigOption,
+    login: str | None = LoginOption,
+    passphrase_fd: int | None = PassphraseFdOption,
+) -> None:
+    """Example: casevault staff transfer CV-7K3M-9QXP --to "South team"
+
+    Give a case to another team, if the survivor agreed to that: nobody of your team opens it any
+    more. A supervisor of the other team takes it: casevault staff receive. (personal)
+    """
+    with signed_in(config, login, passphrase_fd) as person:
+        transfers = person.vault.transfers
+        given = transfers.give(person.caller, transfers.case_named(case), transfers.team_named(to))
+    say("Given. Nobody of your team opens it any more. The other team's supervisor takes it with:")
+    say(f"casevault staff receive {given}")
+    print(given)
+
+
+@app.command()
+def receive(
+    transfer_id: UUID = typer.Argument(  # noqa: B008
+        ..., help="Id of the transfer, as on your worklist."
+    ),
+    config: Path | None = ConfigOption,
+    login: str | None = LoginOption,
+    passphrase_fd: int | None = PassphraseFdOption,
+) -> None:
+    """Example: casevault staff receive 0f8f6e1c-…
+
+    Take a case that another team gave to yours. Run it again if it was cut off. (personal)
+    """
+    with signed_in(config, login, passphrase_fd) as person:
+        case = person.vault.transfers.take(person.caller, transfer_id)
+    say("The case is your team's. Next: assign it to a caseworker.")
+    print(case)
+
+
+@app.command()
+def suspend(
+    who: str = typer.Argument(..., help="Login of the colleague."),
+    end: bool = typer.Option(False, "--end", help="Let the colleague sign in again."),
+    config: Path | None = ConfigOption,
+    login: str | None = LoginOption,
+    passphrase_fd: int | None = PassphraseFdOption,
+) -> None:
+    """Example: casevault staff suspend colin
+
+    Shut a colleague out at once, for now: sessions and calendar addresses end, nobody signs in
+    under that login, and every case that they could open gets new keys. One administrator does it,
+    and ends it with --end. (personal)
+    """
+    with signed_in(config, login, passphrase_fd) as person:
+        staff = staff_named(person, who)
+        if end:
+            person.vault.suspensions.resume(person.caller, staff)
+        else:
+            due = person.vault.suspensions.suspend(person.caller, staff)
+    if end:
+        say("They can sign in again.")
+        return
+    say(f"Shut out. Cases that get new keys at their next write: {due}.")
+    say("Back again: casevault staff suspend LOGIN --end. Gone for good: casevault staff leave.")
+
+
+@app.command()
 def roles(
     as_json: bool = JsonOption,
     markdown: bool = typer.Option(False, "--markdown", help="Print the table for a document."),

@@ -75,6 +75,8 @@ class Permission(StrEnum):
     CASE_ASSIGN = "case:assign"
     COVER_GIVE = "cover:give"
     CASE_REVOKE = "case:revoke"
+    CASE_TRANSFER = "case:transfer"
+    CASE_TAKE = "case:take"
     CASE_ACCESS = "case:access"
     CASE_TRANSITION = "case:transition"
     CASE_DECIDE = "case:decide"
@@ -182,6 +184,17 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         ),
         Permission.COVER_GIVE: Rule(frozenset({Role.SUPERVISOR}), writes=True, own_team=True),
         Permission.CASE_REVOKE: Rule(
+            frozenset({Role.SUPERVISOR}), writes=True, own_team=True, needs_grant=True
+        ),
+        Permission.CASE_TRANSFER: Rule(
+            frozenset({Role.SUPERVISOR}),
+            writes=True,
+            own_team=True,
+            needs_grant=True,
+            step_up=True,
+        ),
+        # Of the team to which it was given, whose supervisors hold it already.
+        Permission.CASE_TAKE: Rule(
             frozenset({Role.SUPERVISOR}), writes=True, own_team=True, needs_grant=True
         ),
         Permission.CASE_TRANSITION: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),

@@ -13,13 +13,21 @@ from enum import StrEnum
 from uuid import UUID
 
 from casevault.domain import casefile
-from casevault.domain.access import Permission, Subject
+from casevault.domain.access import Permission, Role, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.records import WAITING
-from casevault.store import access_requests, caseload, dossiers, people, stamps
+from casevault.store import (
+    access_requests,
+    caseload,
+    cases,
+    dossiers,
+    people,
+    stamps,
+    transferring,
+)
 from casevault.store.caller import Caller, Gate
 from casevault.store.caseload import Glance, Seen
-from casevault.store.ledger import Act
+from casevault.store.ledger import Act, Touched
 from casevault.store.records import POSSIBLE, Kept, kept
 from casevault.store.stores import Stores
 
@@ -42,6 +50,9 @@ class Waiting(StrEnum):
     BREAK_GLASS = "break_glass"
     ACCESS_REQUEST = "access_request"
     DUPLICATE = "duplicate"
+    # A case that the own team is to take, or that another team has not taken yet.
+    TRANSFER_IN = "transfer_in"
+    TRANSFER_OUT = "transfer_out"
     UNREADABLE = "unreadable"
 
 
@@ -146,12 +157,18 @@ class Worklists:
             after=after,
             limit=CASES,
         )
-        items = sorted((item for seen in page.items for item in _of(seen)), key=_urgency)
-        stores.ledger.record(
-            *caseload.acts(
-                caller, "worklist.read", page.items, fields=("task.due",), count=len(items)
-            )
+        # Once, on the first page: what was given away is in nobody's caseload here.
+        moving = self._moving(caller) if cursor is None else []
+        found = [item for seen in page.items for item in _of(seen)]
+        items = sorted([*moving, *found], key=_urgency)
+        acts = caseload.acts(
+            caller, "worklist.read", page.items, fields=("task.due",), count=len(items)
         )
+        if moving:
+            touched = tuple(Touched("case", item.case) for item in moving)
+            act = Act("worklist.read", caller.on_ledger, rule="permit:team", touched=touched)
+            acts.append(act)
+        stores.ledger.record(*acts)
         last = [] if page.after is None else [str(page.after)]
         return Worklist(
             tuple(items), stamps.seal_cursor(stores.roots, purpose, last) if last else None
@@ -193,6 +210,26 @@ class Worklists:
         counted = {s.id: s.found for s in page.items if s.found is not None and s.found.counts}
         loads = tuple(_load(member, holds[member], counted, today) for member in members)
         return TeamLoad(team, counted.keys() == there, loads)
+
+    def _moving(self, caller: Caller) -> list[Item]:
+        """Return the cases on their way to or from the teams that the caller supervises."""
+        stores, mine = self._stores, caller.actor.teams
+        if Role.SUPERVISOR not in caller.actor.roles:
+            return []
+        with stores.keyring.reading() as tx:
+            found = transferring.between(tx, mine)
+        with stores.data.reading() as connection:
+            rows = cases.find_cases(connection, stores.roots, [one.case for one in found])
+        return [
+            Item(
+                Waiting.TRANSFER_IN if one.target in mine else Waiting.TRANSFER_OUT,
+                one.case,
+                None if (row := rows.get(one.case)) is None else row.reference,
+                record=one.id,
+            )
+            for one in found
+            if one.case in rows
+        ]
 
     def _items(self, caller: Caller, glance: Glance, own: set[UUID], today: date) -> Iterator[Item]:
         case = glance.case

@@ -164,13 +164,18 @@ def _holds(
     return True
 
 
+def expired() -> Conflict:
+    """Return what somebody is told who decides too late."""
+    return Conflict(
+        "The time to decide this is over.",
+        code="approval.expired",
+        hint="Whoever asked for it can ask again.",
+    )
+
+
 def _refusal(why: str) -> Conflict | Refused:
     if why == "expired":
-        return Conflict(
-            "The time to decide this is over.",
-            code="approval.expired",
-            hint="Whoever asked for it can ask again.",
-        )
+        return expired()
     if why == "self":
         return Refused(
             "Nobody approves what they asked for or what is for them.", code="refused.self"

@@ -37,6 +37,7 @@ from casevault.store.stores import Stores
 from casevault.store.unit_of_work import unit_of_work
 
 _ALL = frozenset(c.value for c in Compartment)
+Receivers = list[tuple[Grantee, frozenset[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def bear(
         if (one := listing.of_birth(stores.search, birth.case, birth.contents)) is not None
     }
     with stores.keyring.writing() as tx:
-        groups = _groups(stores, tx, births[0].case.team)
+        groups = receivers(stores, tx, births[0].case.team)
         # Looked up even if nobody is listed: whether a case has a card costs nothing that shows.
         directory = cards.directory_of(tx, stores.trust, caller, births[0].case.team)
         fresh = cards.renew(tx, directory, listed, stores.now())
@@ -106,9 +107,13 @@ def bear(
         uow.commit()
 
 
-def _groups(
-    stores: Stores, tx: KeyringTransaction, team: UUID
-) -> list[tuple[Grantee, frozenset[str]]]:
+def receivers(
+    stores: Stores, tx: KeyringTransaction, team: UUID, *, on_call: bool = True
+) -> Receivers:
+    """Return the groups to which every case of a team is granted, and which compartments each.
+
+    `on_call`: the team's duty group too.
+    """
     trust, facts = stores.trust, frozenset({Compartment.FACTS.value})
     wanted = [
         (trust.groups(tx, PrincipalKind.OVERSIGHT, team), _ALL),
@@ -116,7 +121,8 @@ def _groups(
         (trust.groups(tx, PrincipalKind.COUNTING), facts),
     ]
     # Most teams have nobody on call; one whose vouch ran out must not keep cases from being opened.
-    found = [(group, _ALL) for group in trust.vouched_groups(tx, PrincipalKind.DUTY, team)]
+    duty = trust.vouched_groups(tx, PrincipalKind.DUTY, team) if on_call else []
+    found = [(group, _ALL) for group in duty]
     for groups, names in wanted:
         if not groups:
             raise Tampered(code="principal.missing")

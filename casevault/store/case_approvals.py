@@ -59,6 +59,8 @@ def decided(
         raise Conflict("This was decided already.", code="transition.decided")
     now, found = stores.now(), _approval(record)
     wish = found.wish
+    if rules.is_over(wish, now):
+        raise approvals.expired()
     # What was signed must be what is about to happen, whatever stands around it.
     if (wish.act, wish.object_id, wish.team, wish.parameters, wish.asker) != (
         act,

@@ -126,8 +126,13 @@ class Desk:
         case_id: UUID,
         permission: Permission,
         compartment: str | None = None,
+        *,
+        of_team: UUID | None = None,
     ) -> HeldCase:
-        """Return a case with the caller's keys, or answer as if there were no such case."""
+        """Return a case with the caller's keys, or answer as if there were no such case.
+
+        `of_team`: the team that the caller must be of, where that is not the case's (yet).
+        """
         stores = self._stores
         touched = (Touched("case", case_id),)
         with self.recording_failure(caller, case_id):
@@ -138,7 +143,8 @@ class Desk:
                 versions = case_keys.of_case(tx, case_id, compartment)
                 under_way = rekeying.is_under_way(tx, case_id)
         holds = bool(keys) if compartment is None else compartment in keys
-        subject = Subject(kind="case", team=team, holds_grant=holds and case is not None)
+        asked = team if of_team is None else TeamId(of_team)
+        subject = Subject(kind="case", team=asked, holds_grant=holds and case is not None)
         self._gate.require(caller, permission, subject, touched, hide=True)
         if case is None:
             raise NotFound()

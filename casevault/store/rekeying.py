@@ -71,27 +71,66 @@ def renew(
     :raises KeyUnavailable: the caller does not hold every compartment.
     :raises Conflict: somebody else gave it new keys meanwhile, or nobody would be left.
     """
-    steps = {
-        name: (held.newest_key(name), Key.random(versions.newest.version + 1))
-        for name, versions in held.versions.items()
-    }
     with stores.keyring.writing() as tx:
         check_newest(tx, held)
         # Their old grants open nothing, and are the list of what they are to get again.
         owed = resetting.owed_of(tx, held.target) - {without}
         remaining = _remaining(stores, tx, held.target, {*owed, without})
-        _check_somebody_left(tx, remaining)
-        case_keys.succeed(tx, held.case.id, steps, manifests)
-        grants.take_object(tx, held.target.kind, [held.case.id], keep=owed)
-        _give_anew(stores, tx, caller, held.target, steps, remaining)
-        version = max(new.version for _, new in steps.values())
-        content = canonical.encode(stores.now(), version)
-        tx.add(tables.intent, content, id=new_id(), kind=INTENT, object_id=held.case.id)
-        if act is not None:
-            intents.begin(stores, tx, act)
-        versions = case_keys.of_case(tx, held.case.id)
+        renewed = _succeed(stores, tx, caller, held, manifests, remaining, owed, act)
+    finish(stores, caller, renewed, act)
+
+
+def hand_on(
+    stores: Stores,
+    caller: Caller,
+    held: HeldCase,
+    manifests: Mapping[str, Manifest],
+    receivers: Iterable[tuple[Grantee, frozenset[str]]],
+    act: Act,
+    also: Callable[[KeyringTransaction], None],
+) -> None:
+    """Give a case new keys, and nobody but these receivers grants of them.
+
+    `also` writes to the keyring in the same transaction.
+
+    :raises KeyUnavailable: the caller does not hold every compartment.
+    :raises Conflict: somebody else gave it new keys meanwhile, or nobody would be left.
+    """
+    with stores.keyring.writing() as tx:
+        check_newest(tx, held)
+        remaining = [_Remaining(one, names, None, "transfer") for one, names in receivers]
+        also(tx)
+        renewed = _succeed(stores, tx, caller, held, manifests, remaining, set(), act)
+    finish(stores, caller, renewed, act)
+
+
+def _succeed(
+    stores: Stores,
+    tx: KeyringTransaction,
+    caller: Caller,
+    held: HeldCase,
+    manifests: Mapping[str, Manifest],
+    remaining: list[_Remaining],
+    owed: set[UUID],
+    act: Act | None,
+) -> HeldCase:
+    """Write the keyring's half of new keys; return the case with them."""
+    _check_somebody_left(tx, remaining)
+    steps = {
+        name: (held.newest_key(name), Key.random(versions.newest.version + 1))
+        for name, versions in held.versions.items()
+    }
+    case_keys.succeed(tx, held.case.id, steps, manifests)
+    grants.take_object(tx, held.target.kind, [held.case.id], keep=owed)
+    _give_anew(stores, tx, caller, held.target, steps, remaining)
+    version = max(new.version for _, new in steps.values())
+    content = canonical.encode(stores.now(), version)
+    tx.add(tables.intent, content, id=new_id(), kind=INTENT, object_id=held.case.id)
+    if act is not None:
+        intents.begin(stores, tx, act)
+    versions = case_keys.of_case(tx, held.case.id)
     keys = {name: replace(held.keys[name], key=new) for name, (_, new) in steps.items()}
-    finish(stores, caller, replace(held, keys=keys, versions=versions), act)
+    return replace(held, keys=keys, versions=versions)
 
 
 def regrant(

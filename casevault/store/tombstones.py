@@ -18,7 +18,7 @@ from casevault.crypto.canonical import Part, Reader
 from casevault.domain.casefile import Compartment
 from casevault.domain.granting import ObjectKind
 from casevault.errors import Tampered
-from casevault.store import access_requests, cards, grants, milestones, rekeying
+from casevault.store import access_requests, cards, grants, milestones, rekeying, transferring
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
 
@@ -170,7 +170,8 @@ def _take_whole(tx: KeyringTransaction, ids: list[UUID]) -> None:
     access_requests.forget(tx, ids)
     for table, column in _OF_CASE:
         tx.remove(table, **{column: ids})
-    tx.remove(tables.intent, kind=rekeying.INTENT, object_id=ids)
+    kinds = [rekeying.INTENT, transferring.INTENT]
+    tx.remove(tables.intent, kind=kinds, object_id=ids)
 
 
 def _tombstone(row: Row) -> Tombstone:

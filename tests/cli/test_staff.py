@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from casevault.cli.app import app
-from casevault.errors import Conflict, NotFound
-from tests.api.world import an_identity
+from casevault.errors import Conflict, NotFound, Refused
+from tests.api.test_transfers import agreed
+from tests.api.world import SOUTH, an_identity, bearer
 
 
 def run(world, config_of, runner, *command):
@@ -54,3 +57,47 @@ def test_an_unknown_login_is_said(world, config_of, runner):
     )
     assert isinstance(result.exception, NotFound)
     assert result.exception.code == "staff.login"
+
+
+def run_as(world, config_of, runner, login, *command):
+    """Run a command as somebody."""
+    given = ["staff", *command, "--config", str(config_of(world)), "--login", login]
+    return runner.invoke(app, given, input=world.typed(login))
+
+
+def test_a_case_is_given_and_received(world, config_of, runner):
+    """By its reference and the other team's name; the id that is printed is what they take."""
+    case = world.open("cara")
+    assert agreed(world, case).status_code == 201
+    reference = world.get(f"/v1/cases/{case}", "cara").json()["reference"]
+    command = ("transfer", reference.lower(), "--to", SOUTH.upper())
+    sent = run_as(world, config_of, runner, "sue", *command)
+    assert sent.exit_code == 0, sent.output
+    got = run_as(world, config_of, runner, "sid", "receive", sent.stdout.strip())
+    assert (got.exit_code, got.stdout.strip()) == (0, case), got.output
+    assert world.get(f"/v1/cases/{case}/identity", "sid").status_code == 200
+    assert world.get(f"/v1/cases/{case}/identity", "cara").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("case", "team"), [("not a case", SOUTH), ("CV-7K3M-9QXP", SOUTH), (None, "No such team")]
+)
+def test_what_is_not_there_is_not_given(world, config_of, runner, case, team):
+    """Neither a case nor a team is guessed."""
+    case = case or world.open("cara")
+    result = run_as(world, config_of, runner, "sue", "transfer", case, "--to", team)
+    assert isinstance(result.exception, NotFound)
+
+
+def test_an_administrator_suspends_and_ends_it(world, config_of, runner):
+    """Out at once; the cases that get new keys are counted; nobody else can."""
+    login = world.person()
+    world.open(login)
+    token = world.sign_in(login)
+    done = run_as(world, config_of, runner, "adi", "suspend", login)
+    assert done.exit_code == 0, done.output
+    assert "next write: 1." in done.stderr
+    assert world.get("/v1/me", headers=bearer(token)).status_code == 401
+    assert isinstance(run(world, config_of, runner, "suspend", login).exception, Refused)
+    assert run_as(world, config_of, runner, "adi", "suspend", login, "--end").exit_code == 0
+    assert world.get("/v1/me", headers=bearer(world.sign_in(login))).status_code == 200

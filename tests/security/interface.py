@@ -16,10 +16,12 @@ from typing import Any
 
 from casevault.clock import unix_seconds
 from casevault.crypto.principals import PrincipalSecret
+from casevault.domain import vocabulary
 from casevault.domain.access import RULES, Permission, Role
 from tests.api.world import (
     NORTH,
     REPORTER,
+    SOUTH,
     Phone,
     a_login,
     a_passphrase,
@@ -894,6 +896,37 @@ def _give_cover(stage):
         "until": until.isoformat(),
     }
     return Ask(body=body)
+
+
+def _may_move(stage, case, holder, team):
+    """Record that the survivor agrees to give everything to a team."""
+    content = {
+        **CONSENT,
+        "purpose": "referral",
+        "categories": list(vocabulary.code_list("data_category")),
+        "recipients": [stage.world.team(team)],
+    }
+    answer = stage.world.post(f"/v1/cases/{case}/consents", holder, {"content": content})
+    assert answer.status_code == 201, answer.text
+
+
+@valid("transfer_case")
+def _transfer_case(stage):
+    body = {"team_id": stage.world.team(SOUTH)}
+    if stage._unknown:
+        return Ask(body=body)
+    # A case of its own: nobody here would open it afterwards.
+    case = stage.world.open(stage.holder)
+    _may_move(stage, case, stage.holder, SOUTH)
+    return Ask(ids={CASE: case}, body=body)
+
+
+@valid("take_case")
+def _take_case(stage):
+    world, case = stage.world, stage.world.open("sofia")
+    _may_move(stage, case, "sofia", NORTH)
+    given = world.post(f"/v1/cases/{case}/transfer", "sid", {"team_id": world.team(NORTH)})
+    return Ask(ids={"transfer_id": given.json()["id"]}, body={})
 
 
 @valid("depart_staff")

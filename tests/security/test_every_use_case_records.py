@@ -77,6 +77,13 @@ KEYS_FIRST = {
         "session",
     ],
     "revoke_case": ["access_grant", "access_grant_key", "case_key", "intent"],
+    "transfer_case": [
+        "access_grant",
+        "access_grant_key",
+        "card_keys",
+        "case_key",
+        "intent",
+    ],
     "delete_draft": ["access_grant", "access_grant_key", "intent"],
     "end_feed": ["access_grant", "access_grant_key", "intent"],
 }

@@ -7,7 +7,15 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from casevault.api.deps import CallerDep, VaultDep, needs
-from casevault.api.schemas.handover import Cover, DepartureState, NewCover, NewDeparture
+from casevault.api.schemas.handover import (
+    Cover,
+    DepartureState,
+    GivenTransfer,
+    NewCover,
+    NewDeparture,
+    NewTransfer,
+    TakenTransfer,
+)
 from casevault.clock import unix_seconds
 from casevault.domain.access import Permission
 
@@ -27,6 +35,32 @@ def give_cover(vault: VaultDep, caller: CallerDep, body: NewCover) -> Cover:
     """
     until = unix_seconds(body.until)
     return Cover.of(vault.covers.give(caller, body.staff_id, body.by, until))
+
+
+@router.post(
+    "/cases/{case_id}/transfer",
+    status_code=201,
+    operation_id="transfer_case",
+    openapi_extra=needs(Permission.CASE_TRANSFER),
+)
+def transfer_case(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, body: NewTransfer
+) -> GivenTransfer:
+    """Give the case to another team, if the survivor agreed: nobody of yours opens it any more.
+
+    It gets new keys at once. The other team's supervisors hold it, and take it into their team.
+    """
+    return GivenTransfer(id=vault.transfers.give(caller, case_id, body.team_id))
+
+
+@router.post(
+    "/transfers/{transfer_id}/receipt",
+    operation_id="take_case",
+    openapi_extra=needs(Permission.CASE_TAKE),
+)
+def take_case(vault: VaultDep, caller: CallerDep, transfer_id: UUID) -> TakenTransfer:
+    """Take a case that another team gave to yours: it is your team's, and is found by search."""
+    return TakenTransfer(case_id=vault.transfers.take(caller, transfer_id))
 
 
 @router.post(

@@ -56,6 +56,25 @@ class Cover(Shape):
         return cls(given=covered.given, held_already=covered.held_already, skipped=skipped)
 
 
+class NewTransfer(Shape):
+    """The team that is to have the case, all of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"team_id": _SOMEBODY.format(7)}]})
+    team_id: UUID = Field(strict=False)
+
+
+class GivenTransfer(Shape):
+    """By which id a supervisor of the other team takes the case."""
+
+    id: UUID
+
+
+class TakenTransfer(Shape):
+    """The case that is your team's now."""
+
+    case_id: UUID
+
+
 class Successor(Shape):
     """Who takes one case over."""
 

@@ -50,7 +50,7 @@ LOOKS = frozenset(
 READS = frozenset(code for code in LOOKS if code.endswith((".read", ".list", ".timeline")))
 SEARCH = "search.run"
 EXPORTS = frozenset({"case.export", "audit.export_end", "ledger.export"})
-GIVING = frozenset({"case.assign", "case.cover", "case.regrant"})
+GIVING = frozenset({"case.assign", "case.cover", "case.regrant", "case.take"})
 DENIED, FAILED = 4, 8
 UTC_ZONE: tzinfo = timezone(timedelta())
 

@@ -1,0 +1,81 @@
+"""Cases on their way to another team: who sent which where, until the other team has taken it.
+
+One row of the keyring's intents per case. From the moment it is there nobody of the old team holds
+the case, and the supervisors of the new one do; taking it makes it their team's. Must never say
+more than a case and two teams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from casevault.crypto import canonical
+from casevault.crypto.canonical import Reader
+from casevault.domain.granting import ObjectKind
+from casevault.errors import Conflict
+from casevault.store import grants
+from casevault.store import keyring_tables as tables
+from casevault.store.grants import Object
+from casevault.store.keyring import KeyringTransaction, Row
+
+INTENT = "transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A case that one team gave and the other has not taken yet; `at` in Unix seconds."""
+
+    id: UUID
+    case: UUID
+    source: UUID
+    target: UUID
+    by: UUID
+    at: int
+
+
+def begin(tx: KeyringTransaction, transfer: Transfer) -> None:
+    """Note that a case is on its way; it may be on one way only."""
+    if tx.lookups(tables.intent, kind=INTENT, object_id=transfer.case):
+        raise Conflict("This case is on its way to another team already.", code="transfer.again")
+    content = canonical.encode(transfer.source, transfer.target, transfer.by, transfer.at)
+    tx.add(tables.intent, content, id=transfer.id, kind=INTENT, object_id=transfer.case)
+
+
+def find(tx: KeyringTransaction, transfer_id: UUID) -> Transfer | None:
+    """Return a transfer that is on its way, or None."""
+    rows = tx.find(tables.intent, kind=INTENT, id=transfer_id)
+    return _transfer(rows[0]) if rows else None
+
+
+def between(tx: KeyringTransaction, teams: Collection[UUID]) -> list[Transfer]:
+    """Return what is on its way from or to any of these teams, oldest first."""
+    found = map(_transfer, tx.find(tables.intent, kind=INTENT))
+    mine = [one for one in found if one.source in teams or one.target in teams]
+    return sorted(mine, key=lambda one: (one.at, one.id))
+
+
+def end(tx: KeyringTransaction, transfer_id: UUID) -> None:
+    """Forget a transfer: the case has arrived."""
+    tx.remove(tables.intent, kind=INTENT, id=transfer_id)
+
+
+def take_grants(tx: KeyringTransaction, case: UUID, team: UUID) -> int:
+    """Delete the grants of a case that were given as a case of this team; return how many."""
+    found = grants.of_object(tx, Object(ObjectKind.CASE, case))
+    return grants.take_these(tx, [one.terms.id for one in found if one.terms.team == team])
+
+
+def _transfer(row: Row) -> Transfer:
+    reader = Reader.of(row.content)
+    found = Transfer(
+        row.lookup["id"],
+        row.lookup["object_id"],
+        reader.uuid(),
+        reader.uuid(),
+        reader.uuid(),
+        reader.number(),
+    )
+    reader.end()
+    return found
