@@ -34,7 +34,6 @@ ELSEWHERE = {
     "deadline_id": "the DPO reviews any: tests/api/test_consents.py",
     "access_request_id": "who holds the case of it: tests/api/test_access_requests.py",
     "reference": "a case of the own team: tests/api/test_access_requests.py",
-    "session_id": "ones own sessions: tests/api/test_own_sessions.py",
     "transfer_id": "whoever supervises the team it is to: tests/api/test_transfers.py",
     "team_id": "of the supervisor's own team: tests/api/test_break_glass.py",
     "token": "an id and the key by which it opens: tests/api/test_feeds.py",
