@@ -17,7 +17,7 @@ from casevault.domain.programme import Entry, Kind
 from casevault.domain.sheets import Line
 from casevault.errors import FieldError, NotFound
 from casevault.ids import new_id
-from casevault.store import register
+from casevault.store import idempotency, register
 from casevault.store.caller import Caller, Gate
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
@@ -52,12 +52,31 @@ class Register:
         """Return every version of an entry, oldest first."""
         return self._history(caller, "register.history", entry_id)
 
-    def add(self, caller: Caller, kind: Kind, content: Mapping[str, Any]) -> UUID:
-        """Add an entry; return its id."""
+    def add(
+        self,
+        caller: Caller,
+        kind: Kind,
+        content: Mapping[str, Any],
+        repeat: idempotency.Repeat | None = None,
+    ) -> UUID:
+        """Add an entry, once however often it is sent; return its id."""
         self._may_write(caller)
+        stores = self._stores
         one = Entry(new_id(), kind, programme.checked(kind, content))
-        self._write(caller, "register.add", [one])
-        return one.id
+        with unit_of_work(stores.data, stores.ledger) as uow:
+            earlier = None
+            if repeat is not None:
+                earlier = idempotency.find(uow.connection, stores.roots, repeat, stores.now())
+            if earlier is None:
+                register.add(uow.connection, stores.roots, [one])
+            if repeat is not None and earlier is None:
+                # Of two at once the table's key lets one through.
+                idempotency.keep(uow.connection, stores.roots, repeat, one.id, stores.now())
+            code = "register.add" if earlier is None else "register.read"
+            found = earlier or one.id
+            uow.record(self._act(caller, code, (Touched("register", found),), count=1))
+            uow.commit()
+        return found
 
     def amend(
         self, caller: Caller, entry_id: UUID, content: Mapping[str, Any], version: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import update
@@ -43,6 +43,20 @@ def test_reporters_keep_the_register_and_others_read_it(world):
     versions = world.get(at + "/history", "dora").json()["items"]
     assert [(v["version"], v["removed"]) for v in versions] == [(1, False), (2, False), (3, True)]
     assert world.get("/v1/register", "cara").json()["code"] == "refused.role"
+
+
+def test_a_repeated_training_is_counted_once(world):
+    """The same Idempotency-Key gives the same record; another body under it is refused."""
+    key = {"Idempotency-Key": uuid4().hex}
+    body = {"kind": "training", "content": {**TRAINING, "branch": "Made-Up Twice"}}
+    first, second = (world.post("/v1/register", REPORTER, body, headers=key) for _ in range(2))
+    assert (second.status_code, second.json()) == (201, first.json())
+    assert second.headers["location"] == first.headers["location"]
+    listed = world.get("/v1/register?kind=training", REPORTER).json()["items"]
+    assert [one["content"]["branch"] for one in listed].count("Made-Up Twice") == 1
+    other = {"kind": "training", "content": TRAINING}
+    refused = world.post("/v1/register", REPORTER, other, headers=key)
+    assert (refused.status_code, refused.json()["code"]) == (409, "idempotency.reused")
 
 
 def test_what_looks_personal_is_refused_without_being_repeated(world):

@@ -7,7 +7,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 
-from casevault.api.deps import CallerDep, VaultDep, Version, etag, needs
+from casevault.api.deps import (
+    CallerDep,
+    RepeatKey,
+    VaultDep,
+    Version,
+    etag,
+    needs,
+    repeat_for,
+)
 from casevault.api.schemas.records import Made
 from casevault.api.schemas.register import (
     IndicatorsShown,
@@ -34,10 +42,15 @@ def list_register(vault: VaultDep, caller: CallerDep, kind: Kind | None = None) 
 
 @router.post("/register", status_code=201, operation_id="add_register_entry", openapi_extra=_WRITE)
 def add_register_entry(
-    vault: VaultDep, caller: CallerDep, response: Response, body: NewRegisterEntry
+    vault: VaultDep,
+    caller: CallerDep,
+    repeat: RepeatKey,
+    response: Response,
+    body: NewRegisterEntry,
 ) -> Made:
     """Add a record. Nothing about a person belongs here; what looks personal is refused."""
-    made = vault.register.add(caller, body.kind, body.content)
+    once = repeat_for(caller, "add_register_entry", repeat)
+    made = vault.register.add(caller, body.kind, body.content, once)
     response.headers["Location"] = f"/v1/register/{made}"
     response.headers["ETag"] = etag(1)
     return Made(id=made)
