@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from casevault import __version__, logs
 from casevault.api import docs_page, problems
 from casevault.api.deps import needs
-from casevault.api.middleware import BodyGuard, HostGuard, RequestContext
+from casevault.api.middleware import BodyGuard, HostGuard, LockdownGuard, RequestContext
 from casevault.api.routes import (
     access_requests,
     alerts,
@@ -107,6 +107,7 @@ def create_app(vault: Vault) -> FastAPI:
         app.include_router(router)
     problems.install(app)
     app.add_middleware(BodyGuard, limit=vault.settings.body_limit)
+    app.add_middleware(LockdownGuard, is_shut=vault.lockdowns.is_shut)
     app.add_middleware(HostGuard, names=vault.settings.trusted_hosts)
     app.add_middleware(RequestContext)
     return app

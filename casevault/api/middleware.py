@@ -7,17 +7,20 @@ somebody typed), an address or a body.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from uuid import uuid4
 
+from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from casevault.api import problems
 from casevault.domain import strict_json
-from casevault.errors import CaseVaultError, Invalid
+from casevault.errors import Busy, CaseVaultError, Invalid
 from casevault.logs import get_logger
 
 _HOST = re.compile(r"\[?([0-9A-Za-z:._-]*?)\]?(?::[0-9]{1,5})?")
@@ -26,6 +29,9 @@ _GONE = 499
 _MAX_DIGITS = 12
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 _READ_SECONDS = 15.0
+_ALIVE = "/livez"
+# How long a worker may go on answering in a vault that is shut; its sessions have ended already.
+LOOK_SECONDS = 1.0
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADERS = (
     ("Cache-Control", "no-store"),
@@ -97,6 +103,34 @@ class HostGuard:
         return found is not None and (
             found.group(1) in self._names or found.group(1).endswith(self._endings or ("\n",))
         )
+
+
+class LockdownGuard:
+    """Answers nothing while the vault is locked down, but that the process lives.
+
+    It looks at most once a second; a store that is away answers for itself further in.
+    """
+
+    def __init__(self, app: ASGIApp, is_shut: Callable[[], bool]) -> None:
+        self._app = app
+        self._is_shut = is_shut
+        self._shut, self._looked_at = False, -math.inf
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request while the vault is shut."""
+        open_to_all = scope["type"] != "http" or scope["path"] == _ALIVE
+        if open_to_all or not await self._looked():
+            await self._app(scope, receive, send)
+            return
+        error = Busy("The vault is locked down. Nobody can sign in.", code="lockdown")
+        await _refuse(error, scope, receive, send, close=True)
+
+    async def _looked(self) -> bool:
+        if time.monotonic() - self._looked_at >= LOOK_SECONDS:
+            with suppress(CaseVaultError):
+                self._shut = await to_thread.run_sync(self._is_shut)
+            self._looked_at = time.monotonic()
+        return self._shut
 
 
 class BodyGuard:

@@ -167,6 +167,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "case.rekey": "rest",
         "case.regrant": "rest",
         "key.expire": "system",
+        "key.due": "system",
         "key.grant": "admin",
         "key.vouch": "admin",
         "key.vouch_failed": "admin",

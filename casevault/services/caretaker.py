@@ -24,6 +24,7 @@ from casevault.store import (
     intents,
     milestones,
     private,
+    rekeying,
     sweeping,
     tree,
 )
@@ -87,6 +88,7 @@ class Caretaker:
                 self._guarded(self._checkpoints.sign)
                 self.watch_disk()
                 self._guarded(partial(intents.finish_all, self._stores))
+                self._guarded(partial(rekeying.mark_owed, self._stores))
                 self._guarded(partial(failures.record_past, self._stores))
                 self._guarded(self.erase_due)
                 self._guarded(partial(sweeping.sweep, self._stores))

@@ -29,6 +29,11 @@ class Lockdowns:
         self._name = organisation_name
         self._drop = drop
 
+    def is_shut(self) -> bool:
+        """Say whether the vault is locked down at this moment."""
+        with self._stores.keyring.reading() as tx:
+            return lockdowns.is_shut(tx)
+
     def begin(self, caller: Caller, confirmation: str) -> None:
         """Shut the vault for everybody, the caller included; first it happens, then it is recorded.
 

@@ -41,9 +41,11 @@ class Suspensions:
         def shut_out(tx: KeyringTransaction) -> None:
             people.change_staff(tx, replace(people.known_staff(tx, staff), suspended=True))
             people.end_sessions(tx, staff)
+            rekeying.owe(tx, cases, stores.now())
 
         act = Act("staff.suspend", caller.on_ledger, rule="permit:role", touched=touched)
         intents.taking(stores, act, shut_out, rekeying.marking(stores, cases, marked))
+        rekeying.paid(stores, cases)
         return len(marked)
 
     def resume(self, caller: Caller, staff: UUID) -> None:

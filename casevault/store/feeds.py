@@ -20,7 +20,7 @@ from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.feeds import Event
 from casevault.errors import CaseVaultError, NotFound, Tampered
 from casevault.logs import get_logger
-from casevault.store import caseload, private
+from casevault.store import caseload, people, private
 from casevault.store.caller import Caller
 from casevault.store.caseload import Glance
 from casevault.store.ledger import Act, Touched
@@ -103,6 +103,10 @@ def open_(stores: Stores, token: FeedToken) -> tuple[str, UUID]:
     :raises NotFound: the token is wrong or old, or its feed was ended.
     """
     found, owner = private.open_with(stores, private.FEED, token.id, token.key)
+    with stores.keyring.reading() as tx:
+        account = people.staff_by_id(tx, owner)
+    if account is None or account.suspended:
+        raise NotFound()
     try:
         at = datetime.fromtimestamp(found.content["at"], UTC)
     except (KeyError, TypeError, ValueError):

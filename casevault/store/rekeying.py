@@ -37,15 +37,19 @@ from casevault.store.caller import Caller
 from casevault.store.grants import Grantee, Object
 from casevault.store.held_case import HeldCase
 from casevault.store.keyring import KeyringTransaction
-from casevault.store.ledger import Act, Touched
+from casevault.store.ledger import SERVICE, Act, Touched
 from casevault.store.manifests import Manifest
 from casevault.store.stores import Stores
 from casevault.store.unit_of_work import unit_of_work
 
 T = TypeVar("T")
 INTENT = "rekey"
+# A case that is still to be marked for new keys, because of something that took power.
+_OWED = "rekey-owed"
 _REKEYED = "case.rekeyed"
 RULE = "permit:caseload"
+# An entry's body has a limit; this many cases fit well into one.
+_NAMED = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,38 @@ def mark_due(stores: Stores, connection: Connection, case_id: UUID) -> bool:
         connection, stores.roots, replace(casefile.next_version(case), rekey_due=True)
     )
     return True
+
+
+def owe(tx: KeyringTransaction, ids: Iterable[UUID], now: int) -> None:
+    """Keep in the caller's transaction that these cases are to be marked for new keys."""
+    content = canonical.encode(now)
+    rows = [({"id": new_id(), "kind": _OWED, "object_id": one}, content) for one in ids]
+    tx.add_many(tables.intent, rows)
+
+
+def paid(stores: Stores, ids: Collection[UUID]) -> None:
+    """Forget that these cases are to be marked: they are."""
+    if ids:
+        with stores.keyring.writing() as tx:
+            tx.remove(tables.intent, kind=_OWED, object_id=sorted(ids))
+
+
+def mark_owed(stores: Stores) -> int:
+    """Mark what somebody who was cut off left unmarked; return how many cases that were."""
+    before = stores.now() - intents.LEFT_BEHIND_SECONDS
+    with stores.keyring.reading() as tx:
+        rows = tx.find(tables.intent, kind=_OWED)
+    left = sorted(
+        {row.lookup["object_id"] for row in rows if Reader.of(row.content).number() <= before}
+    )
+    if left:
+        with unit_of_work(stores.data, stores.ledger) as uow:
+            marked = [one for one in left if mark_due(stores, uow.connection, one)]
+            touched = tuple(Touched("case", one) for one in marked[:_NAMED])
+            uow.record(Act("key.due", SERVICE, touched=touched, count=len(marked)))
+            uow.commit()
+        paid(stores, left)
+    return len(left)
 
 
 def marking(

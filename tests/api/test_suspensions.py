@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.store import intents
+from casevault.store import intents, rekeying
 from tests.api.world import bearer, unknown_id
 
 
@@ -73,6 +73,7 @@ def test_only_administrators_suspend(world, by):
 def test_who_suspends_is_cut_off_and_it_is_recorded_all_the_same(world, monkeypatch):
     """It holds from the keyring's commit on; what was begun is recorded by the next start."""
     login = world.person()
+    case = world.open(login)
     assert suspend(world, world.person()).status_code == 200
     (before, *_) = world.entries(code="staff.suspend")
 
@@ -85,5 +86,21 @@ def test_who_suspends_is_cut_off_and_it_is_recorded_all_the_same(world, monkeypa
     assert signs_in(world, login).json()["code"] == "staff.suspended"
     with world.later(minutes=2):
         assert intents.finish_all(world.vault.stores) >= 1
+        assert rekeying.mark_owed(world.vault.stores) >= 1
+        assert rekeying.mark_owed(world.vault.stores) == 0
     (after, *_) = world.entries(code="staff.suspend")
     assert after["position"] > before["position"]
+    assert world.entries(case=case, code="key.due")[0]["count"] >= 1
+    waiting = world.get("/v1/worklist", "sue").json()["items"]
+    assert "rekey" in {item["type"] for item in waiting if item["case_id"] == case}
+
+
+def test_a_calendar_address_dies_with_a_suspension(world):
+    """And lives again with its end: nothing is lost by it."""
+    login = world.person()
+    path = world.post("/v1/feed", login, None).json()["path"]
+    assert world.get(path).status_code == 200
+    assert suspend(world, login).status_code == 200
+    assert world.get(path).status_code == 404
+    assert resume(world, login).status_code == 204
+    assert world.get(path).status_code == 200

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from casevault import bootstrap
+from casevault.api import middleware
 from casevault.cli.app import app
 from casevault.errors import Conflict, Invalid, Misconfigured, Refused
 from casevault.store import lockdowns
@@ -25,6 +26,12 @@ def world(request, make_databases, tmp_path_factory):
         made.token(login)
     yield made
     made.close()
+
+
+@pytest.fixture(autouse=True)
+def looking(monkeypatch):
+    """Let the service look at every request."""
+    monkeypatch.setattr(middleware, "LOOK_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -70,9 +77,9 @@ def test_one_shuts_and_two_open_again(world, command):
     token = world.token("cara")
     before = len(opened(world))
     assert command(who=("adi",), typed=NAME + "\n").exit_code == 0
-    assert world.get("/v1/me", headers=bearer(token)).status_code == 401
+    assert world.get("/v1/me", headers=bearer(token)).status_code == 503
     refused = signs_in(world, "cara")
-    assert (refused.status_code, refused.json()["code"]) == (423, "lockdown")
+    assert (refused.status_code, refused.json()["code"]) == (503, "lockdown")
     with pytest.raises(Misconfigured) as caught:
         bootstrap.begin_service(world.settings)
     assert caught.value.code == "lockdown"
@@ -104,7 +111,7 @@ def test_not_by_one_twice_nor_by_others(world, command, pair):
     result = command("--end", who=pair)
     assert isinstance(result.exception, Refused)
     assert result.exception.code == "lockdown.people"
-    assert signs_in(world, "cara").status_code == 423
+    assert signs_in(world, "cara").status_code == 503
 
 
 def test_a_passphrase_alone_does_not_open_it(world, command, config_of, runner):
@@ -114,7 +121,7 @@ def test_a_passphrase_alone_does_not_open_it(world, command, config_of, runner):
     given += ["--login", "sue", "--second-login", "dora"]
     typed = "".join(f"{world.passphrases[login]}\n\n" for login in ("sue", "dora"))
     assert runner.invoke(app, given, input=typed).exit_code != 0
-    assert signs_in(world, "cara").status_code == 423
+    assert signs_in(world, "cara").status_code == 503
 
 
 def test_it_is_confirmed_and_only_by_some(world, command):
@@ -134,5 +141,28 @@ def test_by_http_from_wherever_one_is(world, command):
     """A supervisor at home types the organisation's name; it takes two at the server to undo."""
     body = {"organisation": "example red cross  (made up)"}
     assert world.post("/v1/lockdown", "sue", body).status_code == 204
-    assert signs_in(world, "dora").status_code == 423
+    assert signs_in(world, "dora").status_code == 503
     assert command("--end", who=("dora", "adi")).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/auth/enrolments"),
+        ("POST", "/v1/auth/passphrase"),
+        ("GET", "/v1/feeds/" + "M" * 64 + ".ics"),
+        ("GET", "/readyz"),
+        ("GET", "/openapi.json"),
+        ("GET", "/no/such/route"),
+    ],
+)
+def test_a_running_service_answers_nothing(world, command, method, path):
+    """Neither enrolment nor recovery codes nor feeds; only that it lives. Afterwards all again."""
+    before = world.client.request(method, path).status_code
+    assert before != 503
+    assert command("--yes", who=("sue",)).exit_code == 0
+    answer = world.client.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (503, "lockdown")
+    assert world.get("/livez").status_code == 200
+    assert command("--end", who=("sue", "dora")).exit_code == 0
+    assert world.client.request(method, path).status_code == before
