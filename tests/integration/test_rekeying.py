@@ -110,6 +110,7 @@ class Office:
 def office(vault):
     """Give a case that three people can open."""
     vault.enrolled("amal", {"caseworker"}, vault.team)
+    vault.admit("amal")
     colleague = vault.enrolled("bruno", {"caseworker"}, vault.team)
     made = Office(vault, new_id(), colleague.id)
     view = made.casework.open_case(
