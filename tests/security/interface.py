@@ -926,7 +926,7 @@ def _take_case(stage):
     world, case = stage.world, stage.world.open("sofia")
     _may_move(stage, case, "sofia", NORTH)
     given = world.post(f"/v1/cases/{case}/transfer", "sid", {"team_id": world.team(NORTH)})
-    return Ask(ids={"transfer_id": given.json()["id"]}, body={})
+    return Ask(ids={"transfer_id": given.json()["id"]})
 
 
 @valid("depart_staff")
