@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from casevault.crypto.sealing import Key
-from casevault.domain.access import Actor, Role
+from casevault.domain.access import Actor, Permission, Role
 from casevault.domain.casefile import DocumentKind, Status
 from casevault.domain.importing.mapping import Candidate
 from casevault.errors import Conflict, Invalid, NotFound, Refused
@@ -65,7 +65,7 @@ def stored_facts(vault, caller, case_id):
     """Return a case's facts as they are stored, also what no reader is shown."""
     _, casework = services(vault)
     with vault.stores.data.reading() as connection:
-        held = casework._desk.hold(caller, connection, case_id, "case:read", "facts")
+        held = casework._desk.hold(caller, connection, case_id, Permission.CASE_READ, "facts")
         manifest = held.manifest(connection, "facts")
         (document,) = held.documents(connection, manifest, ["facts"])
     return document.content
