@@ -8,26 +8,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from casevault.domain import vocabulary
+from casevault.domain import rendering, vocabulary
+from casevault.domain.consent import recipient_key
 from casevault.domain.partners import DOCUMENT, Partner
 
 _LINES = ("phone", "hours", "address")
 
 
 def page(area: str, found: Iterable[Partner], language: str, style_href: str) -> str:
-    """Return the leaflet of an area as one HTML page that prints on A4."""
-    direction = "rtl" if language in vocabulary.RIGHT_TO_LEFT else "ltr"
-    title = f"{vocabulary.form_text('leaflet.title', language)} · {area}"
-    body = "".join(_entry(one, language) for one in found)
+    """Return the leaflet of an area as one HTML page that prints on A4.
+
+    The area is written as the directory has it: what somebody typed is not shown.
+    """
+    partners = list(found)
+    body = "".join(_entry(one, language) for one in partners)
     if not body:
         body = f"<p>{escape(vocabulary.form_text('leaflet.nobody', language))}</p>"
-    style = f'<link rel="stylesheet" href="{escape(style_href)}">'
-    return (
-        f'<!doctype html>\n<html lang="{language}" dir="{direction}"><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title>{style}</head>\n"
-        f"<body><h1>{escape(title)}</h1>\n"
-        f"<p>{escape(vocabulary.form_text('leaflet.help', language))}</p>\n{body}</body></html>\n"
-    )
+    head = f"<p>{escape(vocabulary.form_text('leaflet.help', language))}</p>\n"
+    title = " · ".join([vocabulary.form_text("leaflet.title", language), *_area(area, partners)])
+    return rendering.page(title, head + body, language, style_href)
+
+
+def _area(area: str, partners: list[Partner]) -> list[str]:
+    wanted = recipient_key(area)
+    spelt = [a for one in partners for a in one.content["areas"] if recipient_key(a) == wanted]
+    return spelt[:1]
 
 
 def _entry(one: Partner, language: str) -> str:

@@ -40,8 +40,8 @@ PUBLIC = ("/v1/forms", "/v1/vocabulary", "/v1/feed/")
 # A half-filled form is kept as it was typed: its content need not be valid yet.
 AS_TYPED = {"save_draft", "change_draft"}
 
-# The feed's token is an id and a key; a form is one of a few names.
-NO_UUID = {"token", "form"}
+# The feed's token is an id and a key; a form is one of a few names; a reference is said aloud.
+NO_UUID = {"token", "form", "reference"}
 
 
 # --- bodies from the interface -------------------------------------------------------------------
@@ -392,5 +392,6 @@ def test_every_id_about_people_is_a_uuid() -> None:
     """Nobody is named in an address; only what is the same for everybody has a name there."""
     for name, (_, path, operation) in OPERATIONS.items():
         for parameter in operation.get("parameters", ()):
-            if parameter["in"] == "path" and not path.startswith(PUBLIC):
+            public = path.startswith(PUBLIC) or parameter["name"] in NO_UUID
+            if parameter["in"] == "path" and not public:
                 assert parameter["schema"].get("format") == "uuid", name

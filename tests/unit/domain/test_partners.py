@@ -176,6 +176,7 @@ def test_a_leaflet_is_in_the_readers_language(language):
     """Right to left in Arabic, numbers left to right, everything escaped."""
     one = a_partner(
         name="<b>House & Home</b>",
+        areas=["<Nowhere>"],
         phone="+390000000009",
         hours="9-17",
         address="Imaginary\nLane",
@@ -183,13 +184,14 @@ def test_a_leaflet_is_in_the_readers_language(language):
         languages=["ar"],
         fee="free",
     )
-    page = leaflet.page("<Nowhere>", [one], language, "/style.css")
+    page = leaflet.page("<nowhere>", [one], language, "/style.css")
     assert f'lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"' in page
     assert '<bdi dir="ltr">+390000000009</bdi>' in page
     assert vocabulary.code_label("service_type", "safehouse", language) in page
     assert "<b>" not in page
     assert "&lt;Nowhere&gt;" in page
-    empty = leaflet.page("Nowhere", [a_partner()][:0], language, "/style.css")
+    empty = leaflet.page("Typed By Somebody", [], language, "/style.css")
+    assert "Typed" not in empty
     assert escape(vocabulary.form_text("leaflet.nobody", language)) in empty
 
 
