@@ -40,8 +40,9 @@ PUBLIC = ("/v1/forms", "/v1/vocabulary", "/v1/feed/")
 # A half-filled form is kept as it was typed: its content need not be valid yet.
 AS_TYPED = {"save_draft", "change_draft"}
 
-# The feed's token is an id and a key; a form is one of a few names; a reference is said aloud.
-NO_UUID = {"token", "form", "reference"}
+# The feed's token is an id and a key; a form is one of a few names; a reference is said aloud; a
+# period is a year.
+NO_UUID = {"token", "form", "reference", "period"}
 
 
 # --- bodies from the interface -------------------------------------------------------------------
