@@ -75,7 +75,8 @@ class Gate:
         decision = access.decide(caller.actor, permission, subject, minimum_assurance=self._minimum)
         if not decision.allowed:
             self.deny(caller, permission, decision.rule, touched)
-            if hide:
+            # Asked last of all, so of people who may see the record: there is nothing to hide.
+            if hide and decision.rule != "deny:step-up":
                 raise NotFound()
             if decision.rule == "deny:step-up":
                 raise Refused(

@@ -90,6 +90,7 @@ class Casefiles(RuleBasedStateMachine):
         vault = a_vault(Databases("sqlite", *urls), folder)
         for login in CASEWORKERS:
             vault.enrolled(login, {"caseworker"}, vault.team)
+            vault.admit(login)
         return vault
 
     # --- how a step is made ----------------------------------------------------------------------
