@@ -72,10 +72,16 @@ def worlds(
 @pytest.fixture(params=KINDS)
 def world(request: pytest.FixtureRequest, worlds: Callable[[str], World]) -> World:
     """Give the shared world, first on SQLite and then on PostgreSQL."""
-    return worlds(request.param)
+    return _ready(worlds(request.param))
 
 
 @pytest.fixture
 def sqlite_world(worlds: Callable[[str], World]) -> World:
     """Give the shared world on SQLite, for what does not depend on the database."""
-    return worlds("sqlite")
+    return _ready(worlds("sqlite"))
+
+
+def _ready(world: World) -> World:
+    # Tests run in any order: what one of them ended, another must not be told of.
+    world.forget_ended_sessions()
+    return world

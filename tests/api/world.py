@@ -29,9 +29,10 @@ from casevault.bootstrap import Vault
 from casevault.clock import unix_seconds
 from casevault.config import Settings
 from casevault.crypto import totp
+from casevault.crypto.tokens import Token
 from casevault.domain.access import Role
 from casevault.services.ceremony import FirstPerson, Outcome, Plan
-from casevault.store import tree
+from casevault.store import people, tree
 from tests.conftest import Databases
 
 ORIGIN = "http://localhost"
@@ -171,6 +172,14 @@ class World:
         if login not in self._tokens:
             self._tokens[login] = self.sign_in(login)
         return self._tokens[login]
+
+    def forget_ended_sessions(self) -> None:
+        """Let people whose session an earlier test ended sign in anew when they are next asked."""
+        with self.vault.stores.keyring.reading() as tx:
+            for login, text in list(self._tokens.items()):
+                token = Token.parse(text)
+                if token is None or people.session_of(tx, token) is None:
+                    del self._tokens[login]
 
     def sign_in(self, login: str) -> str:
         """Begin a session with both factors; who has no phone yet sets it up."""

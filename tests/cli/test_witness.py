@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from tests.api.world import build
 from tests.cli.processes import here
 
 ORIGIN = "example.org/casevault/test"
@@ -131,9 +132,17 @@ def test_the_minutes_line_can_be_scanned(sqlite_world, config_of, capsys):
     assert any("\u2580" in row or "\u2588" in row for row in code)
 
 
-def test_a_key_is_replaced_while_both_sign(sqlite_world, config_of, capsys, tmp_path):
+@pytest.fixture
+def lone_world(make_databases, tmp_path):
+    """Give a world that nobody else uses: a running vault keeps the key that it began with."""
+    made = build(make_databases("sqlite"), tmp_path / "vault", ())
+    yield made
+    made.close()
+
+
+def test_a_key_is_replaced_while_both_sign(lone_world, config_of, capsys, tmp_path):
     """Old and new key verify the same export; after --finish only the new one does."""
-    config = config_of(sqlite_world)
+    config = config_of(lone_world)
 
     def export(name):
         done = here(capsys, "ledger", "export", "--tiles", tmp_path / name, "-c", config)
