@@ -21,8 +21,8 @@ from casevault.errors import Invalid, Misconfigured
 PEOPLE = "people"
 REGION = "region"
 _KEYS = frozenset(
-    {"id", "version", "title", "unit", "universe", "dimensions", "geo", "cap", "share"}
-    | {"min_class", "pledge"}
+    {"id", "version", "title", "unit", "universe", "dimensions", "geo", "periods"}
+    | {"cap", "share", "min_class", "pledge"}
 )
 FIRST_SERVICE = {
     Tier.COARSE: (("within_7_days", 7), ("within_30_days", 30), ("later", None)),
@@ -36,6 +36,16 @@ FIRST_SERVICE = {
     ),
 }
 NONE_YET = "none_yet"
+# Parts of a year in which a record may have been accepted, by the months that they have.
+PARTS = {Tier.COARSE: ("H1", "H2"), Tier.FINE: ("Q1", "Q2", "Q3", "Q4")}
+
+
+class Basis(StrEnum):
+    """Which periods a table is made for."""
+
+    YEAR = "year"
+    HALF = "half-year"
+    QUARTER = "quarter"
 
 
 class SizeClass(StrEnum):
@@ -63,6 +73,7 @@ class IndicatorTable:
     universe: str
     dimensions: tuple[str, ...]
     geo: str
+    periods: tuple[Basis, ...]
     cap: int
     share: int
     min_class: SizeClass
@@ -138,6 +149,7 @@ def _table(entry: Mapping[str, Any]) -> IndicatorTable:
         raise Misconfigured("A table of the catalogue lacks a key.", code="catalogue.table")
     given = dict(entry)
     given["dimensions"] = tuple(entry["dimensions"])
+    given["periods"] = tuple(Basis(one) for one in entry["periods"])
     given["min_class"] = SizeClass(entry["min_class"])
     given["pledge"] = tuple(entry["pledge"])
     return IndicatorTable(**given)
@@ -147,6 +159,7 @@ def _computed(tier: Tier) -> dict[str, tuple[str, ...]]:
     bands = tuple(name for name, _days in FIRST_SERVICE[tier])
     return {
         "first_service": (*bands, NONE_YET),
+        "accepted_in": PARTS[tier],
         "service": vocabulary.code_list("service_type"),
         "referral_outcome": vocabulary.code_list("referral_outcome"),
     }

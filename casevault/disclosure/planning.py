@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import prod
 
 from casevault.disclosure.accounting import delta_for, epsilon
-from casevault.disclosure.catalogue import Catalogue, IndicatorTable, SizeClass
+from casevault.disclosure.catalogue import Basis, Catalogue, IndicatorTable, SizeClass
 from casevault.disclosure.classifications import Tier
 from casevault.disclosure.estimating import estimate
 from casevault.disclosure.measuring import plan
@@ -19,7 +19,6 @@ from casevault.disclosure.parameters import DISPLAY_FLOOR, PLANS, SHARES, class_
 
 _NORMAL_95 = 1.96
 TOTAL = "people-total"
-_QUARTERLY = ("people-total", "people-region")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +61,17 @@ def _releases(
     if halves:
         yield "half-year", catalogue.pick([TOTAL]), Tier.COARSE, halves
     if settings.quarterly_people:
-        yield "quarter", catalogue.pick(_QUARTERLY), Tier.COARSE, settings.quarterly_people
-    if settings.quarterly_services:
-        services = [t.id for t in catalogue.tables.values() if t.universe == "services"]
-        yield "quarter", catalogue.pick(services), Tier.COARSE, settings.quarterly_services
-    allowed = [t.id for t in catalogue.tables.values() if t.min_class.rank <= size.rank]
-    yield "year", catalogue.pick(allowed), settings.tier, settings.annual - halves
+        quarterly = _made_for(catalogue, Basis.QUARTER, size)
+        yield "quarter", quarterly, Tier.COARSE, settings.quarterly_people
+    yield "year", _made_for(catalogue, Basis.YEAR, size), settings.tier, settings.annual - halves
+
+
+def _made_for(catalogue: Catalogue, basis: Basis, size: SizeClass) -> tuple[IndicatorTable, ...]:
+    return tuple(
+        table
+        for table in catalogue.tables.values()
+        if basis in table.periods and table.min_class.rank <= size.rank
+    )
 
 
 def _accuracy(

@@ -94,6 +94,8 @@ class Release:
         if design.catalogue_version != catalogue.version:
             raise Invalid("The catalogue has another version.", code="release.catalogue-version")
         tables = catalogue.pick(design.tables)
+        if any(design.period.basis not in table.periods for table in tables):
+            raise Invalid("A table is not made for this period.", code="release.period-basis")
         names = dict.fromkeys(axis for table in tables for axis in table.axes)
         dimensions = {n: catalogue.dimension(n, design.tier, design.regions) for n in names}
         measurements = plan(tables, dimensions, design.rho, SHARES[design.tier])

@@ -8,7 +8,7 @@ from datetime import date
 
 import numpy as np
 
-from casevault.disclosure.catalogue import FIRST_SERVICE, PEOPLE, IndicatorTable
+from casevault.disclosure.catalogue import FIRST_SERVICE, PARTS, PEOPLE, Basis, IndicatorTable
 from casevault.disclosure.classifications import Dimension, Tier
 from casevault.disclosure.counting import Pairs, Snapshot, capped
 from casevault.disclosure.records import Ints, day_number
@@ -25,6 +25,15 @@ class Period:
     def year(self) -> int:
         """Return the cohort year that pays for it."""
         return self.start.year
+
+    @property
+    def basis(self) -> Basis | None:
+        """Return which part of a year it is, or None for days that are no such part."""
+        after = date.fromordinal(self.end.toordinal() + 1)
+        months = 12 * (after.year - self.start.year) + after.month - self.start.month
+        known = {12: Basis.YEAR, 6: Basis.HALF, 3: Basis.QUARTER}
+        whole = self.start.day == after.day == 1 and months in known
+        return known[months] if whole and not (self.start.month - 1) % months else None
 
 
 def whole_year(year: int) -> Period:
@@ -61,6 +70,8 @@ def _of_person(snap: Snapshot, axis: Dimension, rows: Ints, tier: Tier) -> Ints:
         return found
     if axis.name == "first_service":
         return _band(snap.registrations.waited[rows], tier)
+    if axis.name == "accepted_in":
+        return _part(snap.registrations.day[rows], len(PARTS[tier]))
     return snap.registrations.region[rows]
 
 
@@ -77,6 +88,13 @@ def _band(waited: Ints, tier: Tier) -> Ints:
     bands: Ints = np.searchsorted(limits, waited)
     none_yet = len(FIRST_SERVICE[tier])
     return np.where(waited < 0, none_yet, bands)
+
+
+def _part(day: Ints, parts: int) -> Ints:
+    """Return which of so many equal parts of its year holds each day."""
+    months = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
+    found: Ints = months // (12 // parts)
+    return found
 
 
 def _counted(columns: Sequence[Ints], axes: Sequence[Dimension], rows: int) -> Ints:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import date
 from importlib import resources
 
 import jsonschema_rs
@@ -11,9 +12,11 @@ import pytest
 
 from casevault.disclosure import catalogue, parameters
 from casevault.disclosure.accounting import epsilon
-from casevault.disclosure.catalogue import SizeClass
+from casevault.disclosure.catalogue import Basis, SizeClass
 from casevault.disclosure.classifications import SEVERAL, UNKNOWN, Tier, codes_of, fact
+from casevault.disclosure.tabulating import Period
 from casevault.errors import Invalid, Misconfigured
+from tests.unit.disclosure.people import release
 
 
 def _packaged(name: str):
@@ -92,6 +95,28 @@ def test_an_unknown_table_is_refused(ids):
     with pytest.raises(Invalid) as caught:
         catalogue.shipped().pick(ids)
     assert caught.value.code == "release.table"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "basis"),
+    [
+        (date(2025, 1, 1), date(2025, 12, 31), Basis.YEAR),
+        (date(2025, 7, 1), date(2025, 12, 31), Basis.HALF),
+        (date(2025, 4, 1), date(2025, 6, 30), Basis.QUARTER),
+        (date(2025, 2, 1), date(2025, 4, 30), None),
+        (date(2025, 1, 1), date(2025, 12, 30), None),
+    ],
+)
+def test_a_table_is_made_for_its_periods_only(start, end, basis):
+    """Two releases of overlapping days would be a difference to look at."""
+    assert Period(start, end).basis == basis
+    for table in catalogue.shipped().tables:
+        if basis in catalogue.shipped().tables[table].periods:
+            release(table, period=Period(start, end))
+        else:
+            with pytest.raises(Invalid) as caught:
+                release(table, period=Period(start, end))
+            assert caught.value.code == "release.period-basis"
 
 
 def test_size_classes_and_budgets():

@@ -158,6 +158,26 @@ def test_time_to_the_first_service(day, band):
     assert cell(book.snapshot(), "people-first-service", Tier.FINE, first_service=expected) == 1
 
 
+@pytest.mark.parametrize(
+    ("day", "half", "quarter"),
+    [
+        (date(2025, 1, 1), "H1", "Q1"),
+        (date(2025, 6, 30), "H1", "Q2"),
+        (date(2025, 7, 1), "H2", "Q3"),
+        (date(2025, 12, 31), "H2", "Q4"),
+    ],
+)
+def test_registrations_by_region_and_part_of_the_year(day, half, quarter):
+    """The day of acceptance decides, once for each person."""
+    book = Book()
+    book.case("lia", day, region=1)
+    book.case("lia", date(2025, 12, 31), region=0)
+    snap = book.snapshot()
+    assert cell(snap, "people-region-period", region="South", accepted_in=half) == 1
+    assert cell(snap, "people-region-period", Tier.FINE, accepted_in=quarter) == 1
+    assert cell(snap, "people-region-period") == 1
+
+
 def test_the_first_three_contributing_years_count():
     """Registrations and services together; the fourth year is cut off."""
     book = Book()
