@@ -90,6 +90,10 @@ class Standing:
     # Roles or kinds of principals whose vouch ends soon, and when the first of each does.
     ending: tuple[tuple[str, int], ...] = ()
     one_cluster: bool = False
+    shut: bool = False
+    # Ended by statements that do not hold; begun, and neither in force nor ended by anybody.
+    unsigned_lockdowns: int = 0
+    vanished_lockdowns: int = 0
 
 
 def examine_machine(found: Machine) -> Iterator[Finding]:
@@ -141,6 +145,7 @@ def examine_standing(found: Standing) -> Iterator[Finding]:
     yield from _epochs(found)
     yield from _copies(found)
     yield from _people(found)
+    yield from _lockdowns(found)
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
@@ -296,6 +301,28 @@ def _people(found: Standing) -> Iterator[Finding]:
             else f"The vouch for {what} ends in {_span(until - found.now)}.",
             "Whoever vouched renews it (POST /v1/vouches); the root's are renewed with the shares.",
         )
+
+
+def _lockdowns(found: Standing) -> Iterator[Finding]:
+    if found.shut:
+        yield Finding(
+            "lockdown.shut",
+            Level.WARNING,
+            "The vault is locked down: nobody signs in, and nothing serves it.",
+            "Two of supervisor, DPO and administrator end it here: casevault lockdown --end.",
+        )
+    for code, number, how in (
+        ("lockdown.unsigned", found.unsigned_lockdowns, "ended by statements that do not hold"),
+        ("lockdown.vanished", found.vanished_lockdowns, "taken away without two people's word"),
+    ):
+        if number:
+            yield Finding(
+                code,
+                Level.RED,
+                f"{number} of the lockdowns on the access log: {how}.",
+                "Somebody wrote to the keyring's database. Lock down again, keep a copy of it, and"
+                " ask an auditor what was done since.",
+            )
 
 
 def _span(seconds: int) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from casevault.domain.access import Permission, Subject
 from casevault.errors import Conflict, FieldError, Invalid
+from casevault.ids import new_id
 from casevault.store import intents, lockdowns, people
 from casevault.store.caller import Caller, Gate
 from casevault.store.keyring import KeyringTransaction
@@ -48,10 +49,10 @@ class Lockdowns:
                 code="lockdown.confirm",
                 errors=(FieldError("/organisation", "lockdown.confirm"),),
             )
-        stores, now = self._stores, self._stores.now()
+        stores, now, lockdown = self._stores, self._stores.now(), new_id()
 
         def shut(tx: KeyringTransaction) -> None:
-            if not lockdowns.shut(tx, caller.staff, now):
+            if not lockdowns.shut(tx, lockdown, caller.staff, now):
                 raise Conflict("The vault is locked down already.", code="lockdown.again")
             people.end_all_sessions(tx)
 
@@ -59,7 +60,12 @@ class Lockdowns:
             "system.lockdown",
             caller.on_ledger,
             rule="permit:role",
-            touched=(Touched("staff", caller.staff),),
+            # The vault is named so that every lockdown is found again: casevault doctor does.
+            touched=(
+                Touched("staff", caller.staff),
+                Touched("vault", stores.organisation),
+                Touched("lockdown", lockdown),
+            ),
         )
         intents.taking(stores, act, shut)
         self._drop()

@@ -49,11 +49,11 @@ def require_open(tx: KeyringTransaction) -> None:
         )
 
 
-def shut(tx: KeyringTransaction, staff: UUID, now: int) -> bool:
+def shut(tx: KeyringTransaction, lockdown: UUID, staff: UUID, now: int) -> bool:
     """Shut the vault; say whether it was open."""
     if is_shut(tx):
         return False
-    tx.add(tables.lockdown, canonical.encode(staff, now), id=new_id(), kind=SHUT)
+    tx.add(tables.lockdown, canonical.encode(staff, now), id=lockdown, kind=SHUT)
     return True
 
 

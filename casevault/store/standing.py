@@ -13,7 +13,14 @@ from casevault.domain.doctor import VOUCH_SECONDS, Standing
 from casevault.domain.granting import PrincipalKind
 from casevault.domain.organisation import Seat, held_alone
 from casevault.domain.vouching import Scope
-from casevault.store import keyring_tables, milestones, people, rolling, tables
+from casevault.store import (
+    keyring_tables,
+    lockdown_checks,
+    milestones,
+    people,
+    rolling,
+    tables,
+)
 from casevault.store.database import Database
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.stores import Stores
@@ -24,7 +31,7 @@ _SERVICES = frozenset({"service", "organisation", "ledger", "backup", "counting"
 
 def standing(stores: Stores, epochs_kept: int) -> Standing:
     """Return how the vault stands."""
-    now = stores.now()
+    now, shut = stores.now(), lockdown_checks.standing(stores)
     with stores.keyring.reading() as tx, stores.data.reading() as connection:
         epochs = rolling.standing(tx)
         return Standing(
@@ -42,6 +49,9 @@ def standing(stores: Stores, epochs_kept: int) -> Standing:
             held_alone=_alone(tx, stores.trust),
             ending=tuple(sorted(_ending(tx, stores.trust, now).items())),
             one_cluster=_one_cluster(stores.data, stores.keyring.database),
+            shut=shut.is_shut,
+            unsigned_lockdowns=shut.unsigned,
+            vanished_lockdowns=shut.vanished,
         )
 
 

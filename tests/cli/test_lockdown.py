@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +13,8 @@ from casevault import bootstrap
 from casevault.api import middleware
 from casevault.cli.app import app
 from casevault.errors import Conflict, Invalid, Misconfigured, Refused
+from casevault.ids import new_id
+from casevault.store import keyring_tables as tables
 from casevault.store import lockdowns
 from tests.api.world import bearer, build
 
@@ -102,6 +106,38 @@ def opened(world):
     with world.vault.stores.keyring.reading() as tx:
         found = lockdowns.opened(tx)
     return sorted(found, key=lambda one: one.wish.asked_at)
+
+
+def examined(world, config_of, runner):
+    """Return what the doctor says about lockdowns."""
+    done = runner.invoke(app, ["doctor", "--json", "--config", str(config_of(world))])
+    codes = {one["code"] for one in json.loads(done.stdout)["findings"]}
+    return {code for code in codes if code.startswith("lockdown")}
+
+
+def test_the_doctor_proves_every_lockdown_again(world, command, config_of, runner):
+    """A row that somebody deleted, and an end that nobody signed, are red; two people's is well."""
+    stores = world.vault.stores
+    assert command("--yes", who=("sue",)).exit_code == 0
+    assert examined(world, config_of, runner) == {"lockdown.shut"}
+    with stores.keyring.writing() as tx:
+        lockdown, by, at = lockdowns.shut_by(tx)
+        tx.remove(tables.lockdown, id=lockdown)
+    world.vault.caretaker.integrate()
+    assert examined(world, config_of, runner) == {"lockdown.vanished"}
+    with stores.keyring.writing() as tx:
+        lockdowns.shut(tx, lockdown, by, at)
+    assert command("--end", who=("sue", "adi")).exit_code == 0
+    assert examined(world, config_of, runner) == set()
+    (one, *_) = opened(world)
+    forged = replace(one, wish=replace(one.wish, id=new_id()))
+    alone = replace(one, wish=replace(one.wish, id=new_id()), statements=(one.asked,))
+    for made in (forged, alone):
+        with stores.keyring.writing() as tx:
+            tx.add(tables.lockdown, made.encode(), id=made.wish.id, kind=lockdowns.OPENED)
+        assert examined(world, config_of, runner) == {"lockdown.unsigned"}
+        with stores.keyring.writing() as tx:
+            tx.remove(tables.lockdown, id=made.wish.id)
 
 
 @pytest.mark.parametrize("pair", [("sue", "sue"), ("sue", "cara"), ("ada", "dora")])
