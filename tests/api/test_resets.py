@@ -115,6 +115,29 @@ def test_an_auditor_comes_back_by_the_dpo_and_another_auditor(world: World) -> N
     assert world.get("/v1/ledger/entries", login).status_code == 200
 
 
+# Roles that hold no key of anybody's, with a question that takes the role.
+KEYLESS = {
+    "reporter": ("GET", "/v1/register", 200),
+    "administrator": ("GET", "/v1/staff", 200),
+    "referrer": ("POST", "/v1/me/recovery-code", 201),
+}
+
+
+def test_who_holds_no_keys_comes_back_by_the_dpo_alone(world: World) -> None:
+    """Reporter, administrator, referrer: no role before the vouch, and nothing is left to give."""
+    for role, (method, path, status) in KEYLESS.items():
+        login = world.person(roles=(role,), team=None, by="dora")
+        assert world.call(method, path, login).status_code == status, role
+        _begin_anew(world, login)
+        assert world.get("/v1/me", login).json()["vouched"] is False
+        assert world.call(method, path, login).json()["code"] == "refused.role", role
+        assert _regrant(world, login, "dora").json()["code"] == "vouch.missing"
+        assert world.vouch(login, "sue").json()["code"] == "vouch.scope"
+        assert world.vouch(login, "dora").status_code == 201
+        assert world.call(method, path, login).status_code == status, role
+        assert _regrant(world, login, "dora").json() == {"groups": 0, "cases": 0, "left": 0}
+
+
 def test_new_keys_of_a_case_do_not_forget_who_waits(world: World) -> None:
     """Between reset and regrant a case gets new keys: it is given again all the same."""
     login, leaver = world.person(), world.person()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
 from casevault.cli.app import app
 from casevault.crypto import recovery
 from casevault.crypto.recovery import combine, new_seed, split
-from casevault.store import milestones
+from casevault.domain.granting import ObjectKind
+from casevault.store import grants, milestones
 from tests.api.world import NORTH, unknown_id
 
 
@@ -114,6 +116,37 @@ def test_the_only_dpo_is_gone(world, recover):
     approve(world, "ada", recover(world, *at))
     assert recover(world, *at, shares=enough(world)).exit_code == 0
     assert world.person(roles=("reporter",), team=None, by=login)
+
+
+def test_a_dpo_who_began_anew(world, recover):
+    """Nothing before the quorum vouches; another DPO cannot, and gives the group again."""
+    login = world.person(roles=("dpo",), team=None, by=None)
+    at = ("--scope", "dpo", "--to", login, "--vouch")
+    approve(world, "ada", recover(world, *at))
+    assert recover(world, *at, shares=enough(world)).exit_code == 0
+    reason = f"Made up reason {unknown_id()}"
+    body = {"case": world.open("cara"), "reason": reason}
+    asked = world.post("/v1/break-glass", world.person(), body).json()["id"]
+    opened = world.post(f"/v1/approvals/{asked}/decision", "sue", {"approve": True})
+    assert opened.status_code == 200
+    assert reason in world.get("/v1/break-glass", login).text
+    reset = world.post(f"/v1/staff/{world.staff[login]}/reset", "adi", None)
+    world.phones.pop(login, None)
+    world.enrol(login, reset.json()["code"])
+    world._tokens.pop(login, None)
+    again = f"/v1/staff/{world.staff[login]}/regrants"
+    assert world.get("/v1/break-glass", login).status_code == 403
+    assert world.vouch(login, "dora").json()["code"] == "vouch.scope"
+    assert world.post(again, "dora", None).json()["code"] == "vouch.missing"
+    approve(world, "ada", recover(world, *at))
+    assert recover(world, *at, shares=enough(world)).exit_code == 0
+    assert reason in world.get("/v1/break-glass", login).text
+    # The group was lost between: the vouch stands, and another DPO gives it again.
+    with world.vault.stores.keyring.writing() as tx:
+        grants.take_kinds(tx, (ObjectKind.GROUP,), UUID(world.staff[login]))
+    assert reason not in world.get("/v1/break-glass", login).text
+    assert world.post(again, "dora", None).json() == {"groups": 1, "cases": 0, "left": 0}
+    assert reason in world.get("/v1/break-glass", login).text
 
 
 def test_without_vouch_nobody_is_brought_in(sqlite_world, recover):

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -47,19 +48,45 @@ class Served(World):
     pid: int = 0
 
     @property
+    def config(self) -> Path:
+        """The configuration file that it was started with."""
+        return self.output.with_name("casevault.toml")
+
+    @property
+    def workers(self) -> list[int]:
+        """Return the processes that answer, where there are several."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
+        return sorted(pid for pid, command in commands.items() if b"spawn_main" in command)
+
+    @contextmanager
+    def only(self, worker: int) -> Iterator[None]:
+        """Let one worker answer alone: the others are stopped until the end of the block."""
+        others = [pid for pid in self.workers if pid != worker]
+        for pid in others:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in others:
+                # The parent replaces a worker that was silent for five seconds.
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    @property
     def served_boot_secret(self) -> bytes:
         """Without this, no session of that process opens."""
         return (self.runtime / str(self.settings.organisation_id) / BOOT_SECRET).read_bytes()
 
 
 @contextmanager
-def running(world: World, folder: Path) -> Iterator[Served]:
+def running(world: World, folder: Path, workers: int = 1) -> Iterator[Served]:
     """Serve a world by `casevault serve`, logging at debug level, until the end of the block."""
     # Sessions are sealed with a secret that may lie in memory only.
     runtime = Path(tempfile.mkdtemp(prefix="casevault-test-", dir="/dev/shm"))
     port = _free_port()
     served = _world(world, folder, runtime, port)
-    command = [sys.executable, "-m", "casevault", "serve", "--workers", "1"]
+    command = [sys.executable, "-m", "casevault", "serve", "--workers", str(workers)]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CASEVAULT_")}
     with served.output.open("wb") as output:
         process = subprocess.Popen(
@@ -87,7 +114,7 @@ def _world(world: World, folder: Path, runtime: Path, port: int) -> Served:
 
 
 def _configured(served: Served) -> Path:
-    path = served.output.with_name("casevault.toml")
+    path = served.config
     lines = [f'{name} = "{getattr(served.settings, name)}"' for name in _KEPT]
     lines += [
         f'runtime_dir = "{served.runtime}"',
