@@ -24,6 +24,7 @@ from casevault.cli import (
     ledger,
     lockdown,
     looking,
+    package,
     partners,
     register,
     release,
@@ -68,6 +69,7 @@ ledger.app.add_typer(reviews.app)
 ledger.app.add_typer(looking.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(release.app, name="release")
+app.add_typer(package.app, name="package")
 app.add_typer(partners.app, name="partners")
 app.add_typer(register.app, name="register")
 app.add_typer(search.app, name="search")

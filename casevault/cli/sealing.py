@@ -110,13 +110,18 @@ def asked_for(under: Under, profile: str, descriptor: int | None) -> Seal:
     if descriptor is not None:
         given = unlocking.from_descriptor(descriptor)
     else:
-        given = _chosen() if under is Under.PASSPHRASE else _hidden("PIN of the hardware token")
+        given = (
+            chosen_passphrase()
+            if under is Under.PASSPHRASE
+            else _hidden("PIN of the hardware token")
+        )
     return (
         under_token(given) if under is Under.TOKEN else under_passphrase(given, PROFILES[profile])
     )
 
 
-def _chosen() -> str:
+def chosen_passphrase() -> str:
+    """Return a new passphrase: typed twice, or six words that are shown once."""
     typed = _hidden("New passphrase (empty: make six words)")
     if not typed:
         typed = words(vocabulary.passphrase_words(), _WORDS)

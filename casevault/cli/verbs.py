@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from casevault.cli import data_verbs, key_verbs
+from casevault.cli import data_verbs, key_verbs, package_verbs
 from casevault.cli.operating import Verb
 
 _ALL: tuple[Verb[Any], ...] = (
@@ -16,5 +16,6 @@ _ALL: tuple[Verb[Any], ...] = (
     key_verbs.SWEEP,
     data_verbs.BACKUP,
     data_verbs.STANDING,
+    package_verbs.ADDRESS,
 )
 VERBS = MappingProxyType({verb.name: verb for verb in _ALL})

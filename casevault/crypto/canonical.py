@@ -145,6 +145,10 @@ class Reader:
         """Take a byte string or nothing."""
         return self._none_or(self.bytes_)
 
+    def optional_list(self) -> tuple[Part, ...] | None:
+        """Take a nested list or nothing."""
+        return self._none_or(self.list_)
+
     def is_over(self) -> bool:
         """Say whether every part was taken (rows from before a part was added are shorter)."""
         return self._at == len(self._parts)

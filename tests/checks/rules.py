@@ -22,7 +22,7 @@ from casevault.logs import ALLOWED
 Node = TypeVar("Node", bound=ast.AST)
 
 MAXIMUM_LINES = 400
-CRYPTOGRAPHY = frozenset({"cryptography", "argon2", "pkcs11", "shamir_mnemonic"})
+CRYPTOGRAPHY = frozenset({"cryptography", "argon2", "pkcs11", "pyrage", "shamir_mnemonic"})
 LOGGER = re.compile(r"(?i)(^|[._])(get_)?log(ger)?(\(.*\))?$")
 LOG_CALLS = frozenset({"debug", "info", "warning", "error", "critical", "exception", "log", "bind"})
 CATCH_ALL = frozenset({"Exception", "BaseException"})

@@ -170,12 +170,12 @@ def test_a_passphrase_is_typed_twice_or_made(config: Path, monkeypatch):
     answers = iter(["one made up passphrase", "another made up one"])
     monkeypatch.setattr(sealing, "_hidden", lambda _text: next(answers))
     with pytest.raises(Invalid) as caught:
-        sealing._chosen()
+        sealing.chosen_passphrase()
     assert caught.value.code == "roots.again"
     shown: list[str] = []
     monkeypatch.setattr(sealing, "say", shown.append)
     monkeypatch.setattr(sealing, "_hidden", lambda text: "" if "New" in text else shown[0].strip())
-    assert len(sealing._chosen().split()) == 6
+    assert len(sealing.chosen_passphrase().split()) == 6
 
 
 @pytest.mark.parametrize("weak", ["short", "", "aaaaaaaaaaaaaaaaaaaaaaaa"])
