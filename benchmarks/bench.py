@@ -8,6 +8,7 @@ Both are real servers with two workers on loopback, on SQLite; blocks of request
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -27,7 +28,10 @@ BLOCKS = 5
 NOTE = {"type": "visit", "date": "2026-11-20", "text": "A made-up visit. " * 20}
 LARGE = 200
 IMPORTED = 300
+_TICKS = os.sysconf("SC_CLK_TCK")
 Row = tuple[str, str, str, str]
+# Requests per second, and milliseconds of CPU each.
+Ran = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,23 @@ class Side:
     client: Client
     cases: list[str]
     colleague: str
+    server: int
 
     @classmethod
-    def made(cls, client: Client, colleague: str) -> Side:
-        """Open the cases on which the acts work."""
+    def made(cls, client: Client, colleague: str, server: int) -> Side:
+        """Open the cases on which the acts work; `server` is the process that has the workers."""
         body = {"identity": IDENTITY}
-        return cls(client, [client.post("/v1/cases", body)["id"] for _ in range(30)], colleague)
+        cases = [client.post("/v1/cases", body)["id"] for _ in range(30)]
+        return cls(client, cases, colleague, server)
+
+    def run(self, block: list[Send], threads: int) -> tuple[float, float]:
+        """Send a block; return requests per second, and milliseconds of CPU the server took each.
+
+        The second hardly changes with what else the machine does.
+        """
+        before = worker_seconds(self.server)
+        rate = self.client.rate(block, threads)
+        return rate, (worker_seconds(self.server) - before) * 1000 / len(block)
 
 
 def acts(count: int) -> dict[str, Callable[[Side, int], list[Send]]]:
@@ -76,25 +91,28 @@ def acts(count: int) -> dict[str, Callable[[Side, int], list[Send]]]:
 
 def compare(vault: Side, twin: Side, count: int) -> list[Row]:
     """Alternate blocks between the two servers."""
-    rows: list[Row] = []
-    found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    found: dict[tuple[str, int], list[tuple[Ran, Ran]]] = {}
     for number in range(BLOCKS * 2):
         threads = 1 if number < BLOCKS else 8
         for label, block in acts(count).items():
-            pair = tuple(side.client.rate(block(side, number), threads) for side in (vault, twin))
-            found.setdefault((label, threads), []).append((pair[0], pair[1]))
-    for (label, threads), pairs in found.items():
-        goal = ", goal 0.5" if label in ("record a case", "read a case") else ""
-        ratios = sorted(left / right for left, right in pairs)
-        rows.append(
-            (
-                f"{label}, {threads} at a time",
-                f"{statistics.median(p[0] for p in pairs):.0f}/s",
-                f"{statistics.median(p[1] for p in pairs):.0f}/s",
-                f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f}){goal}",
-            )
-        )
+            pair = vault.run(block(vault, number), threads), twin.run(block(twin, number), threads)
+            found.setdefault((label, threads), []).append(pair)
+    rows = [compared(label, threads, pairs) for (label, threads), pairs in found.items()]
     return sorted(rows, key=lambda row: "8 at a time" in row[0])
+
+
+def compared(label: str, threads: int, pairs: list[tuple[Ran, Ran]]) -> Row:
+    """Return the row of one act: medians of both sides, and of their ratio."""
+    goal = ", goal 0.5" if label in ("record a case", "read a case") else ""
+    ratios = sorted(left[0] / right[0] for left, right in pairs)
+    ours, theirs = (statistics.median(pair[side][1] for pair in pairs) for side in (0, 1))
+    return (
+        f"{label}, {threads} at a time",
+        f"{statistics.median(pair[0][0] for pair in pairs):.0f}/s",
+        f"{statistics.median(pair[1][0] for pair in pairs):.0f}/s",
+        f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f}){goal};"
+        f" CPU {ours:.1f} and {theirs:.1f} ms",
+    )
 
 
 def revoke_large(side: Side) -> float:
@@ -134,9 +152,24 @@ def import_rates(world: World, twin: Side, folder: Path) -> tuple[float, float]:
     return ours, IMPORTED / (time.perf_counter() - began)
 
 
+def workers_of(pid: int) -> list[str]:
+    """Return the process ids of a server's workers."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def worker_seconds(pid: int) -> float:
+    """Return the seconds of CPU that a server's workers took so far."""
+    ticks = 0
+    for child in workers_of(pid):
+        # After the name, which may hold anything: state, then numbers; user and system time.
+        fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / _TICKS
+
+
 def resident(pid: int) -> float:
     """Return the largest resident size (MiB) among a process's children."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    children = workers_of(pid)
     sizes = []
     for child in children:
         for line in Path(f"/proc/{child}/status").read_text().splitlines():
@@ -157,7 +190,7 @@ def measure(quick: bool) -> list[Row]:
             began = time.perf_counter()
             with world:
                 cold = time.perf_counter() - began
-                vault, twin = sides(world, port)
+                vault, twin = sides(world, port, process.pid)
                 rows = compare(vault, twin, 60 if quick else 240)
                 rows += single(world, vault, twin, folder)
                 memory, twin_memory = resident(world.server_pid), resident(process.pid)
@@ -176,14 +209,23 @@ def measure(quick: bool) -> list[Row]:
     return rows
 
 
-def sides(world: World, twin_port: int) -> tuple[Side, Side]:
+def sides(world: World, twin_port: int, twin_pid: int) -> tuple[Side, Side]:
     """Sign a supervisor in at both servers, with cases and a colleague."""
     told = Told()
     enrol_staff(world, Narrator(None), told)
-    credentials = {"login": "sam", "passphrase": "made up words for the twin"}
-    token = Client(twin_port).post("/v1/auth/sessions", credentials)["token"]
+    twins = {
+        login: Client(twin_port, signed_in(Client(twin_port), login)) for login in ("sam", "cara")
+    }
+    colleague = twins["cara"].send(Send("GET", "/v1/me"))["id"]
     vault = Client(world.settings.port, told.tokens["sam"])
-    return Side.made(vault, told.ids["cara"]), Side.made(Client(twin_port, token), "cara")
+    ours = Side.made(vault, told.ids["cara"], world.server_pid)
+    return ours, Side.made(twins["sam"], colleague, twin_pid)
+
+
+def signed_in(client: Client, login: str) -> str:
+    """Return a token of the twin; it makes whoever signs in for the first time."""
+    credentials = {"login": login, "passphrase": "made up words for the twin"}
+    return str(client.post("/v1/auth/sessions", credentials)["token"])
 
 
 def single(world: World, vault: Side, twin: Side, folder: Path) -> list[Row]:
