@@ -20,6 +20,7 @@ T = TypeVar("T")
 _LENGTH = 4
 _HEAD = struct.Struct(">cI").pack
 _MAX_DEPTH = 8
+_BYTES = ord("b")
 
 
 def encode(*parts: Part) -> bytes:
@@ -56,20 +57,22 @@ def _decode(data: bytes, depth: int) -> tuple[Part, ...]:
     if depth > _MAX_DEPTH:
         raise Tampered(code="canonical.depth")
     parts: list[Part] = []
-    at = 0
-    while at < len(data):
+    at, length = 0, len(data)
+    while at < length:
         start = at + 1 + _LENGTH
         end = start + int.from_bytes(data[at + 1 : start], "big")
-        if start > len(data) or end > len(data):
+        if start > length or end > length:
             raise Tampered(code="canonical.truncated")
-        parts.append(_decode_one(data[at : at + 1], data[start:end], depth))
+        # Most parts are bytes, and every row that is read passes here.
+        if data[at] == _BYTES:
+            parts.append(data[start:end])
+        else:
+            parts.append(_decode_one(data[at : at + 1], data[start:end], depth))
         at = end
     return tuple(parts)
 
 
 def _decode_one(tag: bytes, payload: bytes, depth: int) -> Part:
-    if tag == b"b":
-        return payload
     if tag == b"s":
         try:
             return payload.decode()

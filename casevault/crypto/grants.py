@@ -50,10 +50,12 @@ class GrantTerms:
     granter_key_id: bytes
     issued_at: int
     expires_at: int | None = None
+    # The bytes from which `decode` read this; the same terms have no others.
+    _read: bytes | None = field(init=False, default=None, repr=False, compare=False)
 
     def encode(self) -> bytes:
         """Return the canonical bytes: the HPKE `info` and the start of what is signed."""
-        return canonical.encode(
+        return self._read or canonical.encode(
             _CONTEXT,
             self.id,
             self.purpose,
@@ -92,6 +94,7 @@ class GrantTerms:
             expires_at=reader.optional_number(),
         )
         reader.end()
+        object.__setattr__(terms, "_read", data)
         return terms
 
     def names(self, compartment: str) -> Carried | None:
@@ -107,10 +110,14 @@ class Grant:
     ciphertext: bytes = field(repr=False)
     digests: tuple[bytes, ...] = field(repr=False)
     signature: bytes = field(repr=False)
+    # As in the terms.
+    _read: bytes | None = field(init=False, default=None, repr=False, compare=False)
 
     def encode(self) -> bytes:
         """Return the bytes that the keyring keeps."""
-        return canonical.encode(self.terms.encode(), self.ciphertext, self.digests, self.signature)
+        return self._read or canonical.encode(
+            self.terms.encode(), self.ciphertext, self.digests, self.signature
+        )
 
     @classmethod
     def decode(cls, data: bytes) -> Grant:
@@ -123,7 +130,9 @@ class Grant:
         reader.end()
         if len(digests) != len(terms.carried):
             raise Tampered(code="grant")
-        return cls(terms, ciphertext, digests, signature)
+        grant = cls(terms, ciphertext, digests, signature)
+        object.__setattr__(grant, "_read", data)
+        return grant
 
     @property
     def digest(self) -> bytes:

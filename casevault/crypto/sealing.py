@@ -35,6 +35,8 @@ _SUITE = b"\x01"
 # The message key is used for one message only (a fresh 24-byte salt each time), so the nonce
 # carries no information and is fixed.
 _NONCE = bytes(12)
+# What the library, and a place that is none, may answer.
+_FAULTS = (InvalidTag, TypeError, ValueError, OverflowError, AttributeError)
 
 
 def expand(key: bytes, info: bytes, length: int = KEY_BYTES) -> bytes:
@@ -92,6 +94,7 @@ class Place:
 # How a header, and the id of a row, begin in canonical bytes: both always have one length.
 _HEAD = canonical.encode(bytes(HEADER_BYTES))[:-HEADER_BYTES]
 _ROW = canonical.encode(UUID(int=0))[:-16]
+_NO_CASE = canonical.encode(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ def unseal(key: Key, place: Place, sealed: bytes, revision: int | None = None) -
         if revision is not None and head.revision != revision:
             raise Tampered(code="sealed")
         return Opened(_unpad(plain), head.revision, head.commitment)
-    except (InvalidTag, TypeError, ValueError, OverflowError):
+    except _FAULTS:
         raise Tampered(code="sealed") from None
 
 
@@ -173,7 +176,7 @@ class Resealer:
         self._old, self._new = old.subkey(label), new.subkey(label)
         self._from = old.id + old.version.to_bytes(4, "big")
         self._to = MAGIC + new.id + new.version.to_bytes(4, "big")
-        self._middle = canonical.encode(organisation, kind, None)
+        self._middle = _of_kind(organisation, kind) + _NO_CASE
 
     def move(self, sealed: bytes, compartment: str, row: bytes) -> bytes:
         """Return the same content, padded as it was, in the same place and revision.
@@ -192,7 +195,7 @@ class Resealer:
                 raise Tampered(code="sealed")
             cipher, aad = AESGCM(message_key), _HEAD + old_head + place
             plain = cipher.decrypt(_NONCE, sealed[HEADER_BYTES:], aad)
-        except (InvalidTag, TypeError, ValueError, OverflowError):
+        except _FAULTS:
             raise Tampered(code="sealed") from None
         salt = secrets.token_bytes(24)
         message_key, commitment = _message(self._new, salt)
@@ -238,9 +241,17 @@ def _message(object_key: bytes, salt: bytes) -> tuple[bytes, bytes]:
 
 
 def _aad(head: bytes, place: Place) -> bytes:
-    return canonical.encode(
-        head, place.organisation, place.kind, place.case, place.compartment, place.row
-    )
+    """Return the canonical bytes of header, organisation, kind, case, compartment and row."""
+    case = _NO_CASE if place.case is None else _ROW + place.case.bytes
+    compartment = canonical.encode(place.compartment)
+    middle = _of_kind(place.organisation, place.kind)
+    return b"".join((_HEAD, head, middle, case, compartment, _ROW, place.row.bytes))
+
+
+# Every row that is read or written passes here.
+@functools.lru_cache(maxsize=256)
+def _of_kind(organisation: UUID, kind: str) -> bytes:
+    return canonical.encode(organisation, kind)
 
 
 def _pad(content: bytes) -> bytes:

@@ -145,7 +145,7 @@ class Casework:
         if cursor is not None:
             after = UUID(stamps.open_cursor(stores.roots, purpose, cursor)[0])
         with stores.keyring.reading() as tx:
-            ids = caseload.reach(tx, caller)
+            ids = caseload.reach_after(tx, caller, after)
         page = caseload.page(
             stores,
             caller,

@@ -16,7 +16,7 @@ from casevault.crypto.sealing import Key, Place
 from casevault.crypto.succession import Step
 from casevault.errors import Conflict, Tampered
 from casevault.store import keyring_tables as tables
-from casevault.store.keyring import KeyringTransaction, Row
+from casevault.store.keyring import KeyringTransaction, Lookup, Row
 from casevault.store.manifests import Anchor, Manifest
 
 
@@ -119,16 +119,21 @@ def succeed(
 
 
 def of_case(
-    tx: KeyringTransaction, case: UUID, compartment: str | None = None
+    tx: KeyringTransaction, case: UUID, compartment: str | list[str] | None = None
 ) -> dict[str, Versions]:
-    """Return the versions of every compartment's key, or of one compartment's."""
+    """Return the versions of every compartment's key, or of the named ones'."""
     found: dict[str, dict[int, CaseKeyRow]] = {}
-    where = (
-        {"case_id": case} if compartment is None else {"case_id": case, "compartment": compartment}
-    )
+    where: Lookup = {"case_id": case}
+    if compartment is not None:
+        where["compartment"] = compartment
     for row in (_row(raw) for raw in tx.find(tables.case_key, **where)):
         found.setdefault(row.compartment, {})[row.version] = row
     return {name: Versions(tx.organisation, rows) for name, rows in found.items()}
+
+
+def compartments(tx: KeyringTransaction, case: UUID) -> set[str]:
+    """Return the compartments of a case, without opening anything."""
+    return {row["compartment"] for row in tx.lookups(tables.case_key, case_id=case)}
 
 
 def cases(tx: KeyringTransaction) -> set[UUID]:

@@ -6,7 +6,7 @@ as such and raises an alarm; it must never cost the others their place on the pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, ParamSpec, TypeVar
 from uuid import UUID
@@ -66,6 +66,15 @@ def reach(tx: KeyringTransaction, caller: Caller) -> set[UUID]:
     return grants.objects_of(tx, ObjectKind.CASE, {caller.staff, *caller.keys.group_ids(tx)})
 
 
+def reach_after(tx: KeyringTransaction, caller: Caller, after: UUID | None) -> list[UUID]:
+    """Return the first of these cases behind `after`: enough for a page, and one to see if more.
+
+    What it costs does not grow with the caseload.
+    """
+    grantees = {caller.staff, *caller.keys.group_ids(tx)}
+    return grants.first_objects(tx, ObjectKind.CASE, grantees, after, PAGE + 1)
+
+
 def own(tx: KeyringTransaction, staff: UUID) -> set[UUID]:
     """Return the cases of which a person has a grant in their own name (unchecked)."""
     return grants.objects_of(tx, ObjectKind.CASE, [staff])
@@ -97,12 +106,12 @@ def page(
     """Look at up to `limit` of these cases; `reads` says which kinds of documents, by compartment.
 
     Of a compartment that the caller cannot open there are none. With `only`, which names a single
-    compartment, no other keys are looked for. A page costs the same few statements however many
-    cases are on it.
+    compartment, nothing is asked about others. Keys are opened of the compartments that are read;
+    of the others it is enough that a signed grant carries them. A page costs the same few
+    statements however many cases are on it.
     """
     chosen = sorted(one for one in ids if after is None or one > after)
     wanted = {name: frozenset(kinds) for name, kinds in reads.items()}
-    one_compartment = next(iter(wanted)) if only else None
     with stores.data.reading() as connection:
         rows = cases.find_cases(connection, stores.roots, chosen[:limit])
         there = [one for one in chosen[:limit] if one in rows]
@@ -111,7 +120,7 @@ def page(
             caller.keys.prefetch(tx, ObjectKind.CASE, there)
             case_keys.prefetch(tx, there)
             held = {
-                one: _sound(_held, stores, tx, caller, rows[one], one_compartment) for one in there
+                one: _sound(_held, stores, tx, caller, rows[one], wanted, only) for one in there
             }
         read = _read(connection, held, wanted)
     items = tuple(_seen(one, rows[one], held[one], read.get(one), look) for one in there)
@@ -161,32 +170,50 @@ def acts(
     return looks + alarms
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A case with the keys of what is read of it, and the names of all that its holder has."""
+
+    case: HeldCase
+    names: tuple[str, ...]
+
+
 def _held(
     stores: Stores,
     tx: KeyringTransaction,
     caller: Caller,
     case: CaseMetadata | None,
-    compartment: str | None,
-) -> HeldCase:
+    reads: Collection[str],
+    only: bool,
+) -> _Held:
     if case is None:
         raise Tampered(code="case.stamp")
-    keys = caller.keys.open(tx, Object(ObjectKind.CASE, case.id, case.team), compartment)
-    return HeldCase(stores.organisation, case, keys, case_keys.of_case(tx, case.id, compartment))
+    every = frozenset(reads) if only else case_keys.compartments(tx, case.id)
+    target = Object(ObjectKind.CASE, case.id, case.team)
+    keys, names = caller.keys.glance(tx, target, reads, every)
+    versions = case_keys.of_case(tx, case.id, sorted(reads))
+    return _Held(HeldCase(stores.organisation, case, keys, versions), tuple(sorted(names)))
 
 
 def _read(
     connection: Connection,
-    held: Mapping[UUID, HeldCase | None],
+    held: Mapping[UUID, _Held | None],
     reads: Mapping[str, frozenset[str]],
 ) -> dict[UUID, tuple[Document, ...] | None]:
     """Return what each case has to show; None if something of it does not open."""
-    found: dict[UUID, tuple[Document, ...] | None] = {one: () for one, case in held.items() if case}
+    documents_of: dict[UUID, tuple[Document, ...] | None] = {
+        one: () for one, found in held.items() if found
+    }
     for compartment, kinds in reads.items():
-        opening = {one: case for one, case in held.items() if case and compartment in case.keys}
+        opening = {
+            one: found.case
+            for one, found in held.items()
+            if found and compartment in found.case.keys
+        }
         for one, read in _read_compartment(connection, opening, compartment, kinds).items():
-            before = found[one]
-            found[one] = None if before is None or read is None else (*before, *read)
-    return found
+            before = documents_of[one]
+            documents_of[one] = None if before is None or read is None else (*before, *read)
+    return documents_of
 
 
 def _read_compartment(
@@ -213,13 +240,13 @@ def _read_compartment(
 def _seen(
     case_id: UUID,
     case: CaseMetadata | None,
-    held: HeldCase | None,
+    held: _Held | None,
     read: tuple[Document, ...] | None,
     look: Look[T],
 ) -> Seen[T]:
     if held is None or read is None:
         return Seen(case_id, case, None)
-    glance = Glance(held.case, tuple(sorted(held.keys)), read)
+    glance = Glance(held.case.case, held.names, read)
     return Seen(case_id, case, _sound(look, glance))
 
 

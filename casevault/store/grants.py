@@ -23,6 +23,7 @@ from casevault.store.keyring import Between, KeyringTransaction, Lookup, Row
 
 # How many rows one statement names.
 _AT_ONCE = 500
+_LOWEST = UUID(int=0)
 # The purpose of a grant that opens a case for three hours; whatever it opens is marked.
 BREAK_GLASS = "break-glass"
 
@@ -197,8 +198,28 @@ def by_ids(tx: KeyringTransaction, ids: Iterable[UUID]) -> list[Grant]:
 
 def objects_of(tx: KeyringTransaction, kind: ObjectKind, grantees: Iterable[UUID]) -> set[UUID]:
     """Return the ids of the objects of one kind granted to any of these principals."""
-    found = tx.lookups(tables.grant, grantee_id=list(grantees), object_kind=kind.value)
-    return {row["object_id"] for row in found}
+    return tx.values(tables.grant, "object_id", grantee_id=list(grantees), object_kind=kind.value)
+
+
+def first_objects(
+    tx: KeyringTransaction,
+    kind: ObjectKind,
+    grantees: Iterable[UUID],
+    after: UUID | None,
+    limit: int,
+) -> list[UUID]:
+    """Return the first ids behind `after` of objects granted to any of these principals."""
+    found = set[UUID]()
+    for grantee in grantees:
+        # One at a time: each is the beginning of a range of the index.
+        where = {"grantee_id": grantee, "object_kind": kind.value}
+        found |= set(tx.first(tables.grant, "object_id", after or _LOWEST, limit, **where))
+    return sorted(found)[:limit]
+
+
+def carried_rows(tx: KeyringTransaction, grant: Grant) -> set[str]:
+    """Return of which compartments a grant's key rows are there, without opening any."""
+    return {row["compartment"] for row in tx.lookups(tables.grant_key, grant_id=grant.terms.id)}
 
 
 def holders_of(tx: KeyringTransaction, object_id: UUID) -> set[UUID]:

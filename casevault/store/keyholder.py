@@ -6,6 +6,7 @@ Built from the session's secret, dropped with the request; no key outlives it. T
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -92,6 +93,32 @@ class KeyHolder:
             opened = self._open_of(tx, target, groups, compartment, opened)
         return opened
 
+    def glance(
+        self,
+        tx: KeyringTransaction,
+        target: Object,
+        wanted: Collection[str],
+        every: Collection[str],
+    ) -> tuple[dict[str, OpenedKey], set[str]]:
+        """Return the keys of the `wanted` compartments, and the names of all that are held.
+
+        Of the other compartments of `every` nothing is opened: it is enough that a grant that
+        counts carries them, and that the row of the key is there.
+        """
+        opened: dict[str, OpenedKey] = {}
+        names: set[str] = set()
+        for own in (True, False):
+            if names.issuperset(every):
+                break
+            reach = [self.staff] if own else list(self.group_ids(tx))
+            for grant in self._found(tx, target, reach):
+                carried = {c.compartment for c in grant.terms.carried}.intersection(every) - names
+                carried &= grants.carried_rows(tx, grant) if carried else carried
+                if carried and self._counts(tx, grant, target):
+                    opened |= self._open_grant(tx, grant, carried.intersection(wanted))
+                    names |= carried
+        return opened, names
+
     def open_on_duty(self, tx: KeyringTransaction, target: Object) -> dict[str, OpenedKey]:
         """Return the keys of a case that the team's duty group holds, to a member of it.
 
@@ -122,16 +149,20 @@ class KeyHolder:
         opened: dict[str, OpenedKey],
     ) -> dict[str, OpenedKey]:
         opened = dict(opened)
-        # What is held anyhow comes before what an emergency opened.
-        found = grants.of_object(tx, target, grantees)
-        found.sort(key=lambda grant: grant.terms.purpose == grants.BREAK_GLASS)
-        for grant in found:
+        for grant in self._found(tx, target, grantees):
             carried = {c.compartment for c in grant.terms.carried}
             wanted = carried if compartment is None else carried & {compartment}
             wanted -= opened.keys()
             if wanted and self._counts(tx, grant, target):
                 opened |= self._open_grant(tx, grant, wanted)
         return opened
+
+    @staticmethod
+    def _found(tx: KeyringTransaction, target: Object, grantees: list[UUID]) -> list[Grant]:
+        # What is held anyhow comes before what an emergency opened.
+        found = grants.of_object(tx, target, grantees)
+        found.sort(key=lambda grant: grant.terms.purpose == grants.BREAK_GLASS)
+        return found
 
     def group(self, tx: KeyringTransaction, group_id: UUID) -> tuple[Principal, PrincipalSecret]:
         """Return a group of which this person is a member, with its secret."""
@@ -194,7 +225,7 @@ class KeyHolder:
         else:
             row, secret = self.group(tx, terms.grantee)
             kind = row.kind
-        keys = self._unwrap(tx, grant, secret, wanted)
+        keys = self._unwrap(tx, grant, secret, wanted) if wanted else {}
         if terms.purpose == grants.BREAK_GLASS:
             self._broken.add(terms.object_id)
         return {

@@ -8,7 +8,7 @@ takes it exclusively) sees every row. Must never hand out content of a row that 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +19,9 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    CursorResult,
     Executable,
+    Integer,
     Table,
     and_,
     bindparam,
@@ -37,6 +39,7 @@ from casevault.crypto.sealing import Place, seal, unseal
 from casevault.errors import Conflict, Misconfigured, Tampered
 from casevault.store import keyring_tables as tables
 from casevault.store.database import Database
+from casevault.store.shelf import Shelf
 
 Lookup = dict[str, Any]
 _IDENTITY = select(tables.keyring_identity)
@@ -69,39 +72,6 @@ class Identity:
     keyring_id: UUID
     generation: int
     epoch: int
-
-
-class _Shelf:
-    """Rows of one table that were read at once: all whose columns are among `where`."""
-
-    def __init__(
-        self, where: dict[str, list[Any]], rows: list[Lookup], opened: Callable[[Lookup], Row]
-    ) -> None:
-        self.rows = rows
-        self._opened = opened
-        self._where = {name: frozenset(values) for name, values in where.items()}
-        self._first = next(iter(where))
-        self._by_first: dict[Any, list[Lookup]] = {}
-        for row in rows:
-            self._by_first.setdefault(row[self._first], []).append(row)
-
-    def covers(self, where: Lookup) -> bool:
-        """Say whether every row that could fit would be here."""
-        return all(name in where and _values(where[name]) <= v for name, v in self._where.items())
-
-    def find(self, where: Lookup) -> list[Row]:
-        """Return the rows that fit, opened."""
-        wanted = {name: _values(value) for name, value in where.items()}
-        return [
-            self._opened(row)
-            for value in wanted[self._first]
-            for row in self._by_first.get(value, ())
-            if all(row[name] in values for name, values in wanted.items())
-        ]
-
-
-def _values(value: object) -> frozenset[Any]:
-    return frozenset(value) if isinstance(value, list) else frozenset((value,))
 
 
 class Keyring:
@@ -153,7 +123,7 @@ class KeyringTransaction:
         self._connection = connection
         self._epoch = epoch
         self._trust_version: int | None = None
-        self._shelves: dict[Table, _Shelf] = {}
+        self._shelves: dict[Table, Shelf[Row]] = {}
         self.changes_trust = False
         self.organisation = keyring.organisation
         self.roots = keyring.roots
@@ -188,7 +158,7 @@ class KeyringTransaction:
             return shelf.find(where)
         statement = _statement(table, "lock" if lock else "find", *_shape(where))
         found = self._connection.execute(statement, _at(where))
-        return [self._open(table, row) for row in found.mappings()]
+        return [self._open(table, row) for row in _named(found)]
 
     def prefetch(self, table: Table, **where: list[Any]) -> list[Lookup]:
         """Read rows at once; what is later looked for among them is not asked for again.
@@ -199,7 +169,7 @@ class KeyringTransaction:
         if self._epoch is not None:
             raise RuntimeError("what this transaction reads may change")
         found = self._connection.execute(_statement(table, "find", *_shape(where)), _at(where))
-        shelf = _Shelf(where, [dict(row) for row in found.mappings()], partial(self._open, table))
+        shelf = Shelf(where, _named(found), partial(self._open, table))
         self._shelves[table] = shelf
         return shelf.rows
 
@@ -219,8 +189,12 @@ class KeyringTransaction:
 
     def lookups(self, table: Table, **where: Any) -> list[Lookup]:  # noqa: ANN401
         """Return the plain columns of such rows without opening anything."""
+        shelf = self._shelves.get(table)
+        if shelf is not None and shelf.covers(where):
+            names = _lookup_names(table)
+            return [{name: row[name] for name in names} for row in shelf.closed(where)]
         found = self._connection.execute(_statement(table, "lookups", *_shape(where)), _at(where))
-        return [dict(row) for row in found.mappings()]
+        return _named(found)
 
     def lock(self, table: Table, **where: Any) -> None:  # noqa: ANN401
         """Keep others from changing such rows until this transaction ends, without opening any."""
@@ -231,6 +205,19 @@ class KeyringTransaction:
         """Return what a plain column holds in such rows; they may be many."""
         statement = _statement(table, "values/" + column, *_shape(where))
         return set(self._connection.execute(statement, _at(where)).scalars())
+
+    def first(
+        self,
+        table: Table,
+        column: str,
+        after: object,
+        limit: int,
+        **where: Any,  # noqa: ANN401
+    ) -> list[Any]:
+        """Return the first values of a plain column behind `after`, of such rows, in order."""
+        statement = _statement(table, "first/" + column, *_shape(where))
+        at = {**_at(where), "behind": after, "most": limit}
+        return list(self._connection.execute(statement, at).scalars())
 
     def identity(self) -> Identity:
         """Return which keyring this is, how new it is, and the epoch of its writers."""
@@ -266,7 +253,7 @@ class KeyringTransaction:
         sealed = seal(self.roots.epoch(self._epoch), self._place(table, lookup), content)
         return {"epoch": self._epoch, "sealed": sealed}
 
-    def _open(self, table: Table, row: Any) -> Row:  # noqa: ANN401 - a RowMapping
+    def _open(self, table: Table, row: Lookup) -> Row:
         lookup = {name: row[name] for name in _lookup_names(table)}
         key = self.roots.epoch(row["epoch"])
         return Row(lookup, unseal(key, self._place(table, lookup), bytes(row["sealed"])).content)
@@ -275,6 +262,12 @@ class KeyringTransaction:
         if set(_lookup_names(table)) != set(lookup):
             raise ValueError("a row is named by all its lookup columns")
         return place_of(self.organisation, table, lookup)
+
+
+def _named(found: CursorResult[Any]) -> list[Lookup]:
+    """Return rows by the names of their columns: a third of what SQLAlchemy's mappings cost."""
+    names = tuple(found.keys())
+    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def place_of(organisation: UUID, table: Table, row: Mapping[str, Any]) -> Place:
@@ -351,6 +344,11 @@ def _statement(table: Table, act: str, *shape: tuple[str, str]) -> Executable:
     matches = and_(*conditions)
     if act.startswith("values/"):
         return select(table.c[act.removeprefix("values/")]).where(matches)
+    if act.startswith("first/"):
+        sought = table.c[act.removeprefix("first/")]
+        behind = sought > bindparam("behind", type_=sought.type)
+        ordered = select(sought).where(matches, behind).order_by(sought)
+        return ordered.limit(bindparam("most", type_=Integer()))
     match act:
         case "add":
             return insert(table)

@@ -73,7 +73,7 @@ CHANGES = {
 
 def test_the_list_of_changes_names_every_field():
     """A field that is added to the terms must be added here."""
-    assert set(CHANGES) == {field.name for field in dataclasses.fields(GrantTerms)}
+    assert set(CHANGES) == {field.name for field in dataclasses.fields(GrantTerms) if field.init}
 
 
 def test_a_grant_opens_for_its_grantee():
