@@ -243,7 +243,7 @@ def open_vault(
         consents=Consents(stores, gate),
         deadlines=Deadlines(stores, gate),
         partners=Partners(stores, gate),
-        register=Register(stores, gate),
+        register=Register(stores, gate, settings.organisation_name),
         releases=Releases(stores, gate),
         links=Links(stores, gate),
         transitions=Transitions(

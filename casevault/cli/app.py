@@ -28,6 +28,7 @@ from casevault.cli import (
     partners,
     register,
     release,
+    report,
     reviews,
     search,
     serve,
@@ -70,6 +71,7 @@ ledger.app.add_typer(looking.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(release.app, name="release")
 app.add_typer(package.app, name="package")
+app.add_typer(report.app, name="report")
 app.add_typer(partners.app, name="partners")
 app.add_typer(register.app, name="register")
 app.add_typer(search.app, name="search")

@@ -16,6 +16,8 @@ from typing import Any
 
 from casevault.disclosure.classifications import UNKNOWN, Dimension, Tier, build, check_nested
 from casevault.domain import vocabulary
+from casevault.domain.indicators import COURSES
+from casevault.domain.programme import Kind
 from casevault.errors import Invalid, Misconfigured
 
 PEOPLE = "people"
@@ -36,7 +38,9 @@ FIRST_SERVICE = {
     ),
 }
 NONE_YET = "none_yet"
-# Parts of a year in which a record may have been accepted, by the months that they have.
+# What tables of the register have beside code lists.
+_REGISTER = {"count": ("people_trained", "staff_total", "percent"), "course": COURSES}
+# Parts of a year in which a record may have been accepted.
 PARTS = {Tier.COARSE: ("H1", "H2"), Tier.FINE: ("Q1", "Q2", "Q3", "Q4")}
 
 
@@ -86,12 +90,30 @@ class IndicatorTable:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisterTable:
+    """A table of the programme register: things and staff, exact; no survivor is in it."""
+
+    id: str
+    version: int
+    title: str
+    kind: Kind
+    dimensions: tuple[str, ...]
+    geo: str
+    pledge: tuple[int, ...]
+
+    def categories(self) -> tuple[tuple[str, ...], ...]:
+        """Return the codes of each dimension, in order."""
+        return tuple(_REGISTER.get(name) or vocabulary.code_list(name) for name in self.dimensions)
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """All tables of one version of the catalogue, and the classifications that they use."""
 
     version: int
     tables: Mapping[str, IndicatorTable]
     classifications: Mapping[str, Mapping[str, Any]]
+    register: Mapping[str, RegisterTable]
 
     def pick(self, ids: Iterable[str]) -> tuple[IndicatorTable, ...]:
         """Return tables by their ids, each once, in the catalogue's order."""
@@ -131,9 +153,13 @@ def parse(data: Mapping[str, Any]) -> Catalogue:
     """Check a catalogue and return it; every classification must build in both tiers."""
     tables = [_table(entry) for entry in data["tables"]]
     catalogue = Catalogue(
-        int(data["version"]), {table.id: table for table in tables}, data["classifications"]
+        int(data["version"]),
+        {table.id: table for table in tables},
+        data["classifications"],
+        {entry["id"]: _register_table(entry) for entry in data["register"]},
     )
-    if len(catalogue.tables) != len(tables):
+    ids = {*catalogue.tables, *catalogue.register}
+    if len(ids) != len(tables) + len(data["register"]):
         raise Misconfigured("Two tables have one id.", code="catalogue.id")
     for name, spec in data["classifications"].items():
         check_nested(build(name, spec, Tier.COARSE), build(name, spec, Tier.FINE))
@@ -153,6 +179,21 @@ def _table(entry: Mapping[str, Any]) -> IndicatorTable:
     given["min_class"] = SizeClass(entry["min_class"])
     given["pledge"] = tuple(entry["pledge"])
     return IndicatorTable(**given)
+
+
+def _register_table(entry: Mapping[str, Any]) -> RegisterTable:
+    dimensions = tuple(entry["dimensions"])
+    if not set(dimensions) <= {*_REGISTER, *vocabulary.list_names()}:
+        raise Misconfigured(f"{entry['id']}: unknown dimension.", code="catalogue.dimension")
+    return RegisterTable(
+        entry["id"],
+        entry["version"],
+        entry["title"],
+        Kind(entry["kind"]),
+        dimensions,
+        entry["geo"],
+        tuple(entry["pledge"]),
+    )
 
 
 def _computed(tier: Tier) -> dict[str, tuple[str, ...]]:

@@ -15,11 +15,11 @@ import numpy as np
 
 from casevault.disclosure.catalogue import REGION, IndicatorTable
 from casevault.disclosure.classifications import TOTAL, Dimension
+from casevault.disclosure.columns import PUBLISHED, UNRELIABLE, WITHHELD
 from casevault.disclosure.estimating import Estimate
 from casevault.disclosure.parameters import CONCENTRATION, DISPLAY_FLOOR, SMALL_PARENT
 from casevault.disclosure.records import Flags, Ints
 
-PUBLISHED, WITHHELD, UNRELIABLE = "P", "W", "U"
 _NORMAL_95 = 1.96
 
 

@@ -14,16 +14,11 @@ from math import prod
 from typing import Any
 
 from casevault.disclosure.catalogue import IndicatorTable
+from casevault.disclosure.columns import AFTER, BEFORE, DATES, NUMBERS, safe
 from casevault.disclosure.displaying import Cell, columns, split_place
 from casevault.disclosure.estimating import Estimate
 from casevault.disclosure.measuring import Noisy
 from casevault.disclosure.releasing import Release
-
-_BEFORE = ("indicator", "period_start", "period_end", "geo")
-_AFTER = ("value", "lower95", "upper95", "status", "method", "release_id")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-_NUMBERS = {"value", "lower95", "upper95"}
-_DATES = {"period_start", "period_end"}
 
 
 def files(releases: Sequence[tuple[Release, Noisy]]) -> dict[str, bytes]:
@@ -43,14 +38,9 @@ def files(releases: Sequence[tuple[Release, Noisy]]) -> dict[str, bytes]:
     return made
 
 
-def safe(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return "'" + text if text.startswith(_FORMULA) else text
-
-
 def header(table: IndicatorTable) -> tuple[str, ...]:
     """Return the names of the columns of a table's file."""
-    return (*_BEFORE, *columns(table), *_AFTER)
+    return (*BEFORE, *columns(table), *AFTER)
 
 
 def method(release: Release) -> str:
@@ -124,9 +114,9 @@ def sentence(table: IndicatorTable, estimates: Sequence[Mapping[str, Estimate]])
 
 
 def _column(name: str) -> dict[str, Any]:
-    kind = "integer" if name in _NUMBERS else "date" if name in _DATES else "string"
+    kind = "integer" if name in NUMBERS else "date" if name in DATES else "string"
     column: dict[str, Any] = {"name": name, "titles": name, "datatype": kind}
-    if name in _NUMBERS:
+    if name in NUMBERS:
         column |= {"null": "", "required": False}
     return column
 

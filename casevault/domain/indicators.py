@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from casevault.domain.programme import Entry, Kind
@@ -95,8 +95,8 @@ def of_period(entries: Iterable[Entry], period: Period) -> Indicators:
     return Indicators(
         period,
         _trained("", latest),
-        _grouped(latest, "region"),
-        _grouped(latest, "branch"),
+        _regions(latest),
+        _branches(latest),
         {c: sum(int(one.content.get(c, 0)) for one in latest) for c in COURSES},
         measures,
         Counter(
@@ -119,20 +119,41 @@ def _latest(trainings: Iterable[Entry], period: Period) -> list[Entry]:
     return list(last.values())
 
 
-def _grouped(latest: Iterable[Entry], level: str) -> tuple[Trained, ...]:
+def _regions(latest: Iterable[Entry]) -> tuple[Trained, ...]:
     groups: dict[str, list[Entry]] = {}
     for one in latest:
+        groups.setdefault(one.content["region"], []).append(one)
+    return _shown([_trained(name, groups[name]) for name in sorted(groups)])
+
+
+def _branches(latest: Iterable[Entry]) -> tuple[Trained, ...]:
+    """Return the branches region by region: what is shown of a region is the sum of its own."""
+    groups: dict[str, list[Trained]] = {}
+    for one in latest:
         region, branch = one.content["region"], one.content["branch"]
-        groups.setdefault(region if level == "region" else f"{region} / {branch}", []).append(one)
-    return tuple(_trained(name, groups[name]) for name in sorted(groups))
+        groups.setdefault(region, []).append(_trained(f"{region} / {branch}", [one]))
+    inside = (sorted(groups[region], key=lambda one: one.name) for region in sorted(groups))
+    return tuple(one for found in inside for one in _shown(found))
+
+
+def _shown(parts: list[Trained]) -> tuple[Trained, ...]:
+    """Hide how many of a small part are trained, and of so many others that no sum gives it away.
+
+    The whole is shown: a single part that is hidden is what is missing from it.
+    """
+    hidden: list[Trained] = []
+    for one in sorted(parts, key=lambda one: (one.staff_total, one.name)):
+        together = sum(each.staff_total for each in hidden)
+        exposed = len(hidden) == 1 or (hidden and together < SMALLEST_BRANCH)
+        if one.staff_total < SMALLEST_BRANCH or exposed:
+            hidden.append(one)
+    return tuple(replace(one, people_trained=None) if one in hidden else one for one in parts)
 
 
 def _trained(name: str, latest: Iterable[Entry]) -> Trained:
     contents = [one.content for one in latest]
     total = sum(int(content["staff_total"]) for content in contents)
-    trained = sum(int(content["people_trained"]) for content in contents)
-    shown = not name or total >= SMALLEST_BRANCH
-    return Trained(name, trained if shown else None, total)
+    return Trained(name, sum(int(content["people_trained"]) for content in contents), total)
 
 
 def _held(entries: Iterable[Entry], period: Period) -> list[Entry]:

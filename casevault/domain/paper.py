@@ -39,6 +39,20 @@ dd { margin-inline-start: 6mm }
   margin-inline-end: 3mm; vertical-align: -0.3mm }
 fieldset { border: 0.2mm solid #000; margin: 3mm 0; padding: 0 3mm; break-inside: avoid }
 legend { font-weight: bold; padding: 0 1mm }
+.lead { font-size: 12pt; margin: 1mm 0 3mm }
+.numbers { margin: 4mm 0 6mm; break-inside: avoid }
+figcaption, caption { font-weight: bold; text-align: start; margin: 2mm 0; padding: 1mm 0 }
+figure caption { position: absolute; width: 1px; height: 1px; overflow: hidden;
+  clip-path: inset(50%); white-space: nowrap }
+.numbers svg { display: block; width: 100%; max-width: 160mm; height: auto; margin: 0 0 2mm }
+.counts { width: auto; min-width: 60%; font-size: 10pt; break-inside: auto }
+.counts th, .counts td { padding: 0.8mm 2mm; border-bottom: 0.2mm solid #767676;
+  vertical-align: top }
+.counts thead th { font-weight: bold; border-bottom: 0.4mm solid #000 }
+.counts thead td { border-bottom: 0.4mm solid #000 }
+section > h2, section > p { break-after: avoid }
+@media screen { body { padding: 0 4mm } }
+.counts .end { text-align: end; font-variant-numeric: tabular-nums }
 """
 _LONG_LINES = 5
 _MANY_LINES = 3

@@ -36,9 +36,10 @@ class Taken:
 class Register:
     """The use cases of the register."""
 
-    def __init__(self, stores: Stores, gate: Gate) -> None:
+    def __init__(self, stores: Stores, gate: Gate, organisation_name: str = "") -> None:
         self._stores = stores
         self._gate = gate
+        self.organisation_name = organisation_name
 
     def list_(self, caller: Caller, kind: Kind | None = None) -> list[Entry]:
         """Return the present version of all entries, or of those of a kind."""

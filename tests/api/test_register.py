@@ -78,6 +78,16 @@ def test_the_indicators_of_a_period(world):
     assert found["trained"]["staff_total"] >= 64
     assert {"codes": ["bilateral", "training"], "count": 1} in found["cooperation"]
     assert world.get("/v1/indicators/2031-Q9", "dora").status_code == 422
+    shown = world.get("/v1/indicators/2031-Q1?format=html&lang=ar", "dora")
+    assert shown.headers["content-language"] == "ar"
+    assert "script" not in shown.headers["content-security-policy"]
+    assert 'dir="rtl"' in shown.text
+    assert "Made-Up" in shown.text
+    numbers = world.get("/v1/indicators/2031-Q1?format=csv", "dora")
+    assert numbers.headers["content-type"].startswith("text/csv")
+    assert "pledge-4-cooperation,2031-01-01,2031-03-31,_T,network=bilateral" in numbers.text
+    assert world.get("/v1/indicators/2031-Q1?format=pdf", "dora").status_code == 422
+    assert world.get("/v1/indicators/2031-Q1?format=html", "cara").status_code == 403
 
 
 def test_an_unknown_record_is_unknown(world):

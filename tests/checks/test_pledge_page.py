@@ -32,6 +32,7 @@ def unknown(page: str) -> list[str]:
     routes = {f"{m.upper()} {path}" for path, found in operations.items() for m in found}
     words = {code for name in vocabulary.list_names() for code in vocabulary.code_list(name)}
     words |= {kind.value for kind in Kind} | set(catalogue.shipped().tables) | {"context"}
+    words |= set(catalogue.shipped().register) | {"categories"}
     missing = []
     for name in re.findall(r"`([^`]+)`", page):
         if name.startswith(("GET ", "POST ", "PUT ")):
@@ -40,7 +41,7 @@ def unknown(page: str) -> list[str]:
             known = name.removeprefix("casevault ") in _commands()
         elif name.startswith("tests/"):
             known = (ROOT / name).is_file()
-        elif re.fullmatch(r"[a-z][a-z_-]+", name):
+        elif re.fullmatch(r"[a-z][a-z0-9_-]+", name):
             known = name in words or name == "simulate"
         else:
             known = re.fullmatch(r"\d{4}(-[HQ]\d)?", name) is not None
@@ -51,6 +52,23 @@ def unknown(page: str) -> list[str]:
 def test_the_page_names_only_what_there_is():
     """A route, command, test, code or table that goes takes its line along."""
     assert unknown(PAGE) == []
+
+
+def test_the_twelve_actions_each_have_route_command_and_test():
+    """Numbered continuously, with an indicator each; what software cannot do is said."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in PAGE.splitlines()
+        if re.match(r"\| \d+ \|", line)
+    ]
+    actions, indicators = rows[:12], rows[12:]
+    assert [row[0] for row in actions] == [str(n) for n in range(1, 13)]
+    assert [row[0] for row in indicators] == ["1", "2", "3", "4"]
+    for _no, _action, indicator, route, command, test in actions:
+        assert indicator == "beside them" or set(indicator) & set("1234")
+        assert "/v1/" in route or "every route" in route
+        assert command.startswith("`casevault ")
+        assert test.startswith("`tests/")
 
 
 def test_a_name_of_nothing_is_found():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from casevault.api.deps import (
     CallerDep,
@@ -16,6 +17,7 @@ from casevault.api.deps import (
     needs,
     repeat_for,
 )
+from casevault.api.pages import STYLE, Language, page
 from casevault.api.schemas.records import Made
 from casevault.api.schemas.register import (
     IndicatorsShown,
@@ -24,6 +26,10 @@ from casevault.api.schemas.register import (
     RegisterEntryShown,
     RegisterList,
 )
+from casevault.disclosure.report.assembling import assembled
+from casevault.disclosure.report.page import html
+from casevault.disclosure.report.table import csv_text
+from casevault.disclosure.report.words import Words
 from casevault.domain.access import Permission
 from casevault.domain.indicators import Period
 from casevault.domain.programme import Kind
@@ -101,9 +107,38 @@ def remove_register_entry(vault: VaultDep, caller: CallerDep, entry_id: UUID) ->
     return Response(status_code=204)
 
 
-@router.get("/indicators/{period}", operation_id="read_indicators", openapi_extra=_READ)
+class Form(StrEnum):
+    """As data, as a page for people, or as a table of all numbers."""
+
+    JSON = "json"
+    HTML = "html"
+    CSV = "csv"
+
+
+@router.get(
+    "/indicators/{period}",
+    operation_id="read_indicators",
+    openapi_extra=_READ,
+    response_model=IndicatorsShown,
+    responses={200: {"content": {"text/html": {}, "text/csv": {}}}},
+)
 def read_indicators(
-    vault: VaultDep, caller: CallerDep, period: Annotated[str, Path(pattern=_PERIOD)]
-) -> IndicatorsShown:
-    """The pledge's indicators of a year, half-year or quarter, as far as the register knows."""
-    return IndicatorsShown.of(vault.register.indicators(caller, Period.parse(period)))
+    vault: VaultDep,
+    caller: CallerDep,
+    period: Annotated[str, Path(pattern=_PERIOD)],
+    language: Language,
+    form: Annotated[Form, Query(alias="format", strict=False)] = Form.JSON,
+) -> IndicatorsShown | Response:
+    """The pledge report of a year, half-year or quarter: JSON, a printable page, or CSV.
+
+    Measures and staff come from the register, exactly; people only from published releases.
+    """
+    found = vault.register.indicators(caller, Period.parse(period))
+    report = assembled(found, (), vault.register.organisation_name)
+    if form is Form.HTML:
+        return page(html(report, Words(language), STYLE), language)
+    if form is Form.CSV:
+        name = f'attachment; filename="pledge-{found.period.name}.csv"'
+        headers = {"Content-Disposition": name}
+        return Response(csv_text(report), media_type="text/csv", headers=headers)
+    return IndicatorsShown.of(report)

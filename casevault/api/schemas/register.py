@@ -8,7 +8,9 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.common import Shape
-from casevault.domain.indicators import Indicators, Trained
+from casevault.disclosure.report.content import Report
+from casevault.disclosure.report.published import Published
+from casevault.domain.indicators import Trained
 from casevault.domain.programme import Entry, Kind
 
 
@@ -96,8 +98,49 @@ class CountShown(Shape):
     count: int
 
 
+class CellShown(Shape):
+    """One number of a released table; `_T` where a dimension is summed over; null if withheld."""
+
+    place: dict[str, str]
+    status: str
+    value: int | None
+    lower95: int | None
+    upper95: int | None
+
+
+class PeopleShown(Shape):
+    """A released table of people: estimates, with how they were protected."""
+
+    indicator: str
+    title: str
+    release_id: str
+    method: str
+    rows: list[CellShown]
+
+    @classmethod
+    def of(cls, one: Published) -> Self:
+        """Return the shape of a released table."""
+        rows = [
+            CellShown(
+                place=dict(row.place),
+                status=row.status,
+                value=row.value,
+                lower95=row.lower,
+                upper95=row.upper,
+            )
+            for row in one.rows
+        ]
+        return cls(
+            indicator=one.table.id,
+            title=one.table.title,
+            release_id=one.release_id,
+            method=one.method,
+            rows=rows,
+        )
+
+
 class IndicatorsShown(Shape):
-    """The pledge's indicators, as far as the register knows: exact counts of things and staff."""
+    """The pledge's indicators: exact counts of things and staff, and apart from them people."""
 
     period: str
     trained: TrainedShown
@@ -111,10 +154,12 @@ class IndicatorsShown(Shape):
     dialogue: list[CountShown]
     advocacy: list[CountShown]
     focal_point: bool
+    people: list[PeopleShown]
 
     @classmethod
-    def of(cls, found: Indicators) -> Self:
-        """Return the shape of the indicators."""
+    def of(cls, report: Report) -> Self:
+        """Return the shape of a report."""
+        found = report.indicators
         return cls(
             period=found.period.name,
             trained=TrainedShown.of(found.national),
@@ -128,6 +173,7 @@ class IndicatorsShown(Shape):
             dialogue=_counts(found.dialogue),
             advocacy=_counts(found.advocacy),
             focal_point=found.focal_point,
+            people=[PeopleShown.of(one) for one in report.people],
         )
 
 

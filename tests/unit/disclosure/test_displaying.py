@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from casevault.disclosure.displaying import UNRELIABLE, WITHHELD, cells
+from casevault.disclosure.columns import UNRELIABLE, WITHHELD
+from casevault.disclosure.displaying import cells
 from casevault.disclosure.estimating import Estimate
 from tests.unit.disclosure.people import release
 

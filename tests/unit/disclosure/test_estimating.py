@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from casevault.disclosure import catalogue
 from casevault.disclosure.bits import SeededBits
 from casevault.disclosure.classifications import Tier
-from casevault.disclosure.displaying import PUBLISHED, UNRELIABLE, WITHHELD
+from casevault.disclosure.columns import PUBLISHED, UNRELIABLE, WITHHELD
 from casevault.disclosure.estimating import estimate, nearest_with_margins
 from casevault.disclosure.measuring import measure
 from casevault.disclosure.releasing import Design, Release

@@ -189,8 +189,29 @@ def test_a_small_branch_shows_no_share():
     ]
     found = of_period(entries, Period.parse("2026"))
     shown = {one.name: (one.people_trained, one.share) for one in found.branches}
-    assert shown == {"North / Harbour": (10, 25.0), "North / Hill": (None, None)}
+    assert shown == {"North / Harbour": (None, None), "North / Hill": (None, None)}
     assert found.regions[0].people_trained == 29
+
+
+@pytest.mark.parametrize(
+    ("sizes", "hidden"),
+    [
+        ({"a": 40, "b": 30}, set()),
+        ({"a": 40, "b": 19, "c": 60}, {"a", "b"}),
+        ({"a": 4, "b": 5, "c": 60, "d": 70}, {"a", "b", "c"}),
+        ({"a": 12, "b": 15, "c": 60}, {"a", "b"}),
+        ({"a": 8}, {"a"}),
+    ],
+)
+def test_no_small_branch_is_what_is_missing_from_its_region(sizes, hidden):
+    """What is hidden together is two branches and 20 people at least, if there are so many."""
+    entries = [
+        entry(Kind.TRAINING, branch=name, staff_total=size, people_trained=size // 2)
+        for name, size in sizes.items()
+    ]
+    found = of_period(entries, Period.parse("2026"))
+    none = {one.name[-1] for one in found.branches if one.people_trained is None}
+    assert none == hidden
 
 
 def test_measures_actions_and_awareness_are_counted():

@@ -1,0 +1,96 @@
+"""``casevault report``: what the register and published releases say, as files to send."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from casevault.cli.output import ConfigOption, JsonOption, emit, say, table
+from casevault.cli.personal import LoginOption, PassphraseFdOption, signed_in
+from casevault.disclosure.report import page
+from casevault.disclosure.report.assembling import assembled
+from casevault.disclosure.report.content import Report
+from casevault.disclosure.report.table import csv_text
+from casevault.disclosure.report.words import Words
+from casevault.domain.indicators import Period
+from casevault.domain.vocabulary import LANGUAGES
+from casevault.errors import Invalid
+
+_MARK = "casevault-report"
+app = typer.Typer(
+    help="Example: casevault report pledge --period 2026 --out report/ --login made.up",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _noun() -> None:
+    """Example: casevault report pledge --period 2026 --out report/ --login made.up"""
+
+
+@app.command()
+def pledge(
+    period: str = typer.Option(..., "--period", help="2026, 2026-H1 or 2026-Q3."),
+    out: Path = typer.Option(  # noqa: B008 - typer's way
+        ..., "--out", file_okay=False, help="Folder of the files."
+    ),
+    languages: list[str] | None = typer.Option(  # noqa: B008
+        None, "--lang", help="en, fr, es or ar; may be repeated (default: all)."
+    ),
+    releases: list[Path] | None = typer.Option(  # noqa: B008
+        None, "--release", exists=True, dir_okay=False, help="A released table from elsewhere."
+    ),
+    as_json: bool = JsonOption,
+    config: Path | None = ConfigOption,
+    login: str | None = LoginOption,
+    passphrase_fd: int | None = PassphraseFdOption,
+) -> None:
+    """Example: casevault report pledge --period 2026 --out report/ --login made.up
+
+    Write the pledge report of a period: a page in each language, its charts, and one CSV of all
+    numbers. Measures and staff come from the register; people only from published releases.
+    (personal)
+    """
+    wanted = tuple(languages or LANGUAGES)
+    if not set(wanted) <= set(LANGUAGES):
+        raise typer.BadParameter(f"choose among {', '.join(LANGUAGES)}", param_hint="--lang")
+    given = Period.parse(period)
+    files = [_text(path) for path in releases or ()]
+    with signed_in(config, login, passphrase_fd) as person:
+        found = person.vault.register.indicators(person.caller, given)
+        report = assembled(found, files, person.vault.register.organisation_name)
+    written = _write(out, _files(report, wanted))
+    if as_json:
+        emit({"out": str(out), "files": written})
+    else:
+        table("Files", ("file",), [(str(out / name),) for name in written])
+    if not report.people:
+        say("No counts of people were published for this period: the report says so.")
+
+
+def _files(report: Report, languages: tuple[str, ...]) -> dict[str, str]:
+    name = f"{_MARK}-{report.indicators.period.name}"
+    files = {f"{name}.csv": csv_text(report)}
+    for language in languages:
+        words = Words(language)
+        files[f"{name}.{language}.html"] = page.html(report, words)
+        for chart, drawn in page.charts(report, words).items():
+            files[f"charts/{chart}.{language}.svg"] = drawn
+    return files
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise Invalid("A file of a release cannot be read.", code="report.release") from None
+
+
+def _write(out: Path, files: dict[str, str]) -> list[str]:
+    (out / "charts").mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        fresh = out / f"{name}.part"
+        fresh.write_bytes(content.encode())
+        fresh.replace(out / name)
+    return list(files)

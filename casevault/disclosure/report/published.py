@@ -1,0 +1,119 @@
+"""Reads a released table back from its file. A file that is not of this format is refused.
+
+The report is made from what readers got, byte for byte, and from nothing behind it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from casevault.disclosure import catalogue
+from casevault.disclosure.catalogue import REGION, IndicatorTable
+from casevault.disclosure.classifications import TOTAL
+from casevault.disclosure.columns import AFTER, BEFORE, PUBLISHED, UNRELIABLE, WITHHELD, plain
+from casevault.domain.indicators import Period
+from casevault.errors import Invalid
+
+_STATES = frozenset({PUBLISHED, UNRELIABLE, WITHHELD})
+_EPSILON = re.compile(r"epsilon=([0-9.]+)")
+_SIMULATION = "SIMULATION"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: a category or `_T` for every axis, and its numbers, None where withheld."""
+
+    place: Mapping[str, str]
+    status: str
+    value: int | None
+    lower: int | None
+    upper: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A released table of one period."""
+
+    table: IndicatorTable
+    rows: tuple[Row, ...]
+    method: str
+    release_id: str
+
+    @property
+    def simulation(self) -> bool:
+        """Say whether it is none that was released."""
+        return _SIMULATION in self.method
+
+    @property
+    def epsilon(self) -> str:
+        """Return ε as the file states it; empty where there is no such promise."""
+        found = _EPSILON.search(self.method)
+        return found.group(1) if found else ""
+
+    def total(self) -> Row:
+        """Return the row of everything."""
+        return next(row for row in self.rows if set(row.place.values()) <= {TOTAL})
+
+    def margin(self, axis: str) -> tuple[Row, ...]:
+        """Return the rows of one axis, everything else summed over."""
+        return tuple(
+            row
+            for row in self.rows
+            if row.place[axis] != TOTAL
+            and all(code == TOTAL for name, code in row.place.items() if name != axis)
+        )
+
+
+def read(text: str, period: Period) -> Published | None:
+    """Return the table of a period in a release's file, or None if it has another period only.
+
+    :raises Invalid: the file is no table of the catalogue in the format of releases.
+    """
+    try:
+        lines = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+        table = catalogue.shipped().tables[lines[0]["indicator"]]
+        dimensions = tuple(name for name in table.axes if name != REGION)
+        if tuple(lines[0]) != (*BEFORE, *dimensions, *AFTER):
+            raise ValueError
+        mine = [line for line in lines if _of(line, table, period)]
+        if not mine:
+            return None
+        if len({(line["method"], line["release_id"]) for line in mine}) != 1:
+            raise ValueError
+        found = Published(
+            table,
+            tuple(_row(table, line) for line in mine),
+            plain(mine[0]["method"]),
+            plain(mine[0]["release_id"]),
+        )
+        found.total()
+    except (csv.Error, KeyError, IndexError, ValueError, TypeError, StopIteration):
+        raise Invalid(
+            "This is not a released table.",
+            code="report.release",
+            hint="docs/formats/release.md describes the files of a release.",
+        ) from None
+    return found
+
+
+def _of(line: Mapping[str, str], table: IndicatorTable, period: Period) -> bool:
+    if line["indicator"] != table.id or None in line.values():
+        raise ValueError
+    days = (line["period_start"], line["period_end"])
+    return days == (period.start.isoformat(), period.end.isoformat())
+
+
+def _row(table: IndicatorTable, line: Mapping[str, str]) -> Row:
+    place = {name: plain(line["geo" if name == REGION else name]) for name in table.axes}
+    status = line["status"]
+    numbers = [int(line[name]) if line[name] else None for name in ("value", "lower95", "upper95")]
+    hidden = all(number is None for number in numbers)
+    if status not in _STATES or hidden != (status == WITHHELD):
+        raise ValueError
+    if not hidden and None in numbers:
+        raise ValueError
+    return Row(place, status, *numbers)
