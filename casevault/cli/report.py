@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from enum import StrEnum
 from pathlib import Path
 
 import typer
 
 from casevault.cli.output import ConfigOption, JsonOption, emit, say, table
 from casevault.cli.personal import LoginOption, PassphraseFdOption, signed_in
+from casevault.disclosure.formats import dhis2
+from casevault.disclosure.formats.ctdc import ctdc_csv
+from casevault.disclosure.formats.hxl import tagged
+from casevault.disclosure.formats.sdmx import sdmx_csv
 from casevault.disclosure.report import page
 from casevault.disclosure.report.assembling import assembled
 from casevault.disclosure.report.content import Report
+from casevault.disclosure.report.published import Published, read_all
 from casevault.disclosure.report.table import csv_text
 from casevault.disclosure.report.words import Words
 from casevault.domain.indicators import Period
@@ -69,6 +76,47 @@ def pledge(
         say("No counts of people were published for this period: the report says so.")
 
 
+class Form(StrEnum):
+    """Forms that other programs read."""
+
+    SDMX = "sdmx"
+    DHIS2 = "dhis2"
+    CTDC = "ctdc"
+    HXL = "hxl"
+
+
+@app.command()
+def convert(
+    file: Path = typer.Argument(  # noqa: B008
+        ..., exists=True, dir_okay=False, help="A released table."
+    ),
+    form: Form = typer.Option(..., "--to", help="Which form."),  # noqa: B008
+    mapping: Path | None = typer.Option(  # noqa: B008
+        None, "--mapping", exists=True, dir_okay=False, help="Ids of DHIS2, as JSON."
+    ),
+) -> None:
+    """Example: casevault report convert people-total.csv --to sdmx > people-total.sdmx.csv
+
+    Print a released table as SDMX-CSV, as DHIS2's data values, under CTDC's variables, or with a
+    row of HXL tags. What is withheld stays so. docs/formats/release.md. (offline)
+    """
+    text = _text(file)
+    tables = read_all(text)
+    if form is Form.DHIS2:
+        sys.stdout.write(_dhis2(tables, mapping))
+    else:
+        forms = {Form.SDMX: sdmx_csv, Form.CTDC: ctdc_csv}
+        sys.stdout.write(tagged(text) if form is Form.HXL else forms[form](tables))
+
+
+def _dhis2(tables: tuple[Published, ...], mapping: Path | None) -> str:
+    if mapping is None:
+        raise typer.BadParameter("DHIS2 needs the ids of your instance.", param_hint="--mapping")
+    found = dhis2.converted(tables, dhis2.mapping(mapping.read_bytes()))
+    say(f"Left out: {found.withheld} withheld, {found.unmapped} without an id in the mapping.")
+    return found.text
+
+
 def _files(report: Report, languages: tuple[str, ...]) -> dict[str, str]:
     name = f"{_MARK}-{report.indicators.period.name}"
     files = {f"{name}.csv": csv_text(report)}
@@ -82,7 +130,7 @@ def _files(report: Report, languages: tuple[str, ...]) -> dict[str, str]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        return path.read_bytes().decode()
     except (OSError, UnicodeDecodeError):
         raise Invalid("A file of a release cannot be read.", code="report.release") from None
 

@@ -45,3 +45,20 @@ def test_a_wrong_period_or_language_writes_nothing(sqlite_world, config_of, runn
     done = run(sqlite_world, config_of, runner, "--out", str(out), *more)
     assert done.exit_code in {1, 2}
     assert not out.exists()
+
+
+def test_a_released_file_is_converted_without_a_vault(runner, tmp_path):
+    """The file is read as it is; DHIS2 needs its ids."""
+    file = tmp_path / "people-means.csv"
+    file.write_bytes(FILES["people-means"].encode())
+    for form, sign in (("sdmx", "CONF_STATUS"), ("ctdc", "meansThreats"), ("hxl", "#group+means")):
+        done = runner.invoke(app, ["report", "convert", str(file), "--to", form])
+        assert done.exit_code == 0, done.output
+        assert sign in done.stdout
+    assert runner.invoke(app, ["report", "convert", str(file), "--to", "dhis2"]).exit_code == 2
+    ids = tmp_path / "ids.json"
+    ids.write_text('{"data_elements": {"people-means": "MadeUpElem1"}, "org_units": {}}')
+    given = ["report", "convert", str(file), "--to", "dhis2", "--mapping", str(ids)]
+    done = runner.invoke(app, given)
+    assert done.exit_code == 0, done.output
+    assert "without an id" in done.stderr

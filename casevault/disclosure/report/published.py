@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from casevault.disclosure import catalogue
 from casevault.disclosure.catalogue import REGION, IndicatorTable
@@ -21,6 +22,7 @@ from casevault.errors import Invalid
 _STATES = frozenset({PUBLISHED, UNRELIABLE, WITHHELD})
 _EPSILON = re.compile(r"epsilon=([0-9.]+)")
 _SIMULATION = "SIMULATION"
+_Line = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Published:
     """A released table of one period."""
 
     table: IndicatorTable
+    start: date
+    end: date
     rows: tuple[Row, ...]
     method: str
     release_id: str
@@ -73,41 +77,56 @@ def read(text: str, period: Period) -> Published | None:
 
     :raises Invalid: the file is no table of the catalogue in the format of releases.
     """
+    days = (period.start, period.end)
+    return next((one for one in read_all(text) if (one.start, one.end) == days), None)
+
+
+def read_all(text: str) -> tuple[Published, ...]:
+    """Return the tables of a release's file, one for each of its periods.
+
+    :raises Invalid: the file is no table of the catalogue in the format of releases.
+    """
     try:
         lines = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
         table = catalogue.shipped().tables[lines[0]["indicator"]]
         dimensions = tuple(name for name in table.axes if name != REGION)
         if tuple(lines[0]) != (*BEFORE, *dimensions, *AFTER):
             raise ValueError
-        mine = [line for line in lines if _of(line, table, period)]
-        if not mine:
-            return None
-        if len({(line["method"], line["release_id"]) for line in mine}) != 1:
-            raise ValueError
-        found = Published(
-            table,
-            tuple(_row(table, line) for line in mine),
-            plain(mine[0]["method"]),
-            plain(mine[0]["release_id"]),
-        )
-        found.total()
+        periods: dict[tuple[str, str], list[_Line]] = {}
+        for line in lines:
+            periods.setdefault(_days(line, table), []).append(line)
+        return tuple(_table(table, days, mine) for days, mine in periods.items())
     except (csv.Error, KeyError, IndexError, ValueError, TypeError, StopIteration):
         raise Invalid(
             "This is not a released table.",
             code="report.release",
             hint="docs/formats/release.md describes the files of a release.",
         ) from None
+
+
+def _days(line: _Line, table: IndicatorTable) -> tuple[str, str]:
+    if line["indicator"] != table.id or None in line.values():
+        raise ValueError
+    return line["period_start"], line["period_end"]
+
+
+def _table(table: IndicatorTable, days: tuple[str, str], lines: Sequence[_Line]) -> Published:
+    if len({(line["method"], line["release_id"]) for line in lines}) != 1:
+        raise ValueError
+    start, end = (date.fromisoformat(day) for day in days)
+    found = Published(
+        table,
+        start,
+        end,
+        tuple(_row(table, line) for line in lines),
+        plain(lines[0]["method"]),
+        plain(lines[0]["release_id"]),
+    )
+    found.total()
     return found
 
 
-def _of(line: Mapping[str, str], table: IndicatorTable, period: Period) -> bool:
-    if line["indicator"] != table.id or None in line.values():
-        raise ValueError
-    days = (line["period_start"], line["period_end"])
-    return days == (period.start.isoformat(), period.end.isoformat())
-
-
-def _row(table: IndicatorTable, line: Mapping[str, str]) -> Row:
+def _row(table: IndicatorTable, line: _Line) -> Row:
     place = {name: plain(line["geo" if name == REGION else name]) for name in table.axes}
     status = line["status"]
     numbers = [int(line[name]) if line[name] else None for name in ("value", "lower95", "upper95")]
