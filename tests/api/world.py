@@ -29,7 +29,6 @@ from casevault.bootstrap import Vault
 from casevault.clock import unix_seconds
 from casevault.config import Settings
 from casevault.crypto import totp
-from casevault.crypto.tokens import Token
 from casevault.domain.access import Role
 from casevault.errors import Unauthenticated
 from casevault.services.ceremony import FirstPerson, Outcome, Plan
