@@ -10,7 +10,7 @@ from casevault.cli.operating import At, Result, Verb
 from casevault.crypto.roots import PEPPER, PRINCIPALS, SERVICE_KEY
 from casevault.errors import Invalid
 from casevault.services.rotations import SYMMETRIC, Rotated
-from casevault.store import milestones, sweeping
+from casevault.store import clock_guard, milestones, sweeping
 
 _VERSIONED = (PEPPER, SERVICE_KEY, *PRINCIPALS)
 
@@ -18,6 +18,13 @@ _VERSIONED = (PEPPER, SERVICE_KEY, *PRINCIPALS)
 @dataclass(frozen=True, slots=True)
 class Nothing:
     """A verb that is told nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepWish:
+    """Whether an operator says that it is as late as the clock shows."""
+
+    clock_is_right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,10 @@ def _roll(at: At, wish: RollWish) -> Result:
     return {"epoch": done.epoch, "moved": done.moved, "destroyed": list(done.destroyed)}
 
 
-def _sweep(at: At, _wish: Nothing) -> Result:
+def _sweep(at: At, wish: SweepWish) -> Result:
+    if wish.clock_is_right:
+        clock_guard.confirm(at.stores)
+    clock_guard.require_right(at.stores)
     removed, marked = sweeping.sweep(at.stores)
     return {"grants_removed": removed, "cases_due_for_new_keys": marked}
 
@@ -88,4 +98,4 @@ STATUS = Verb("keys.status", Nothing, _status)
 ROLL = Verb("keys.roll", RollWish, _roll)
 ROTATE = Verb("keys.rotate", KeyWish, _rotate)
 RETIRE = Verb("keys.retire", KeyWish, _retire)
-SWEEP = Verb("keys.sweep", Nothing, _sweep)
+SWEEP = Verb("keys.sweep", SweepWish, _sweep)

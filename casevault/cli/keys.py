@@ -90,14 +90,23 @@ def roll(
 
 
 @app.command()
-def sweep(config: Path | None = ConfigOption, as_json: bool = JsonOption) -> None:
+def sweep(
+    clock_is_right: bool = typer.Option(
+        False,
+        "--clock-is-right",
+        help="The vault really rested for so long: go on from the time that the clock shows.",
+    ),
+    config: Path | None = ConfigOption,
+    as_json: bool = JsonOption,
+) -> None:
     """Example: casevault keys sweep
 
     Delete grants that have expired, and mark their cases for new keys. (operator)
 
-    Expired grants open nothing even before this; the running service sweeps every minute.
+    Expired grants open nothing even before this; the running service sweeps every minute. While
+    the clock is more than 40 days from the day that the service noted last, nothing is deleted.
     """
-    done = operate(settings_from(config), verbs.SWEEP, verbs.Nothing())
+    done = operate(settings_from(config), verbs.SWEEP, verbs.SweepWish(clock_is_right))
     if as_json:
         emit(done)
         return

@@ -15,6 +15,7 @@ from casevault.domain import organisation
 from casevault.errors import NotFound
 from casevault.services.departures import Departure
 from casevault.store.departing import Plan
+from casevault.store.transferring import Returned
 
 EXIT_PARTIAL = 3
 _DATE = typer.Option(..., "--until", formats=["%Y-%m-%d"], help="The last day (UTC).")
@@ -96,6 +97,27 @@ def receive(
         case = person.vault.transfers.take(person.caller, transfer_id)
     say("The case is your team's. Next: assign it to a caseworker.")
     print(case)
+
+
+@app.command()
+def decline(
+    transfer_id: UUID = typer.Argument(  # noqa: B008
+        ..., help="Id of the transfer, as on your worklist."
+    ),
+    reason: Returned = typer.Option(..., "--reason", help="Why your team does not take it."),  # noqa: B008
+    config: Path | None = ConfigOption,
+    login: str | None = LoginOption,
+    passphrase_fd: int | None = PassphraseFdOption,
+) -> None:
+    """Example: casevault staff decline 0f8f6e1c-… --reason no_capacity
+
+    Give a case back that another team gave to yours. Run it again if it was cut off. (personal)
+    """
+    with signed_in(config, login, passphrase_fd) as person:
+        back = person.vault.transfers.decline(person.caller, transfer_id, reason)
+    say("Given back, with new keys. A supervisor of the other team takes it with:")
+    say(f"casevault staff receive {back}")
+    print(back)
 
 
 @app.command()

@@ -90,6 +90,8 @@ class Standing:
     # Roles or kinds of principals whose vouch ends soon, and when the first of each does.
     ending: tuple[tuple[str, int], ...] = ()
     one_cluster: bool = False
+    # The clock is weeks from the day that the service noted last.
+    clock_doubted: bool = False
     shut: bool = False
     # Ended by statements that do not hold; begun, and neither in force nor ended by anybody.
     unsigned_lockdowns: int = 0
@@ -223,6 +225,14 @@ def _state(found: Standing) -> Iterator[Finding]:
             Level.RED,
             f"{found.quarantined} cases have data and no keys.",
             "Look for a newer keyring backup; casevault db settle names them. Remove nothing.",
+        )
+    if found.clock_doubted:
+        yield Finding(
+            "clock.doubted",
+            Level.RED,
+            "The clock is more than 40 days from the day on which the service last worked.",
+            "Set the clock. If it is right: casevault keys sweep --clock-is-right. Until then"
+            " nothing is deleted by its date.",
         )
     if found.one_cluster:
         yield Finding(

@@ -18,6 +18,7 @@ from casevault.logs import get_logger
 from casevault.store import (
     access_requests,
     audit_records,
+    clock_guard,
     deadlines,
     dossiers,
     failures,
@@ -29,6 +30,7 @@ from casevault.store import (
     tree,
 )
 from casevault.store.checkpoints import Checkpoints
+from casevault.store.clock_guard import Judged
 from casevault.store.ledger import FAILED, SERVICE, Act
 from casevault.store.space import Space
 from casevault.store.stores import Stores
@@ -84,16 +86,29 @@ class Caretaker:
                 self._guarded(self._checkpoints.sign)
             if time.monotonic() >= next_round:
                 next_round = time.monotonic() + self.round_seconds
-                self._guarded(self.mark_day)
                 self._guarded(self._checkpoints.sign)
                 self.watch_disk()
                 self._guarded(partial(intents.finish_all, self._stores))
                 self._guarded(partial(rekeying.mark_owed, self._stores))
                 self._guarded(partial(failures.record_past, self._stores))
-                self._guarded(self.erase_due)
-                self._guarded(partial(sweeping.sweep, self._stores))
-                self._guarded(self.watch_people)
+                self._guarded(self.keep_dates)
                 self._guarded(self._watch)
+
+    def keep_dates(self) -> None:
+        """Do what is due by its date, unless the clock cannot be believed: then say so."""
+        if clock_guard.judge(self._stores) is not Judged.RIGHT:
+            get_logger().error("ledger care failed", slug="clock", code="clock")
+            if "clock" not in self._alarmed:
+                self._alarmed.add("clock")
+                self._stores.ledger.record(Act("system.clock", SERVICE, outcome=FAILED))
+            return
+        for act in (
+            self.mark_day,
+            self.erase_due,
+            partial(sweeping.sweep, self._stores),
+            self.watch_people,
+        ):
+            self._guarded(act)
 
     def mark_day(self) -> None:
         """Write one entry a day, so that a log in which nothing happens still gets a checkpoint.

@@ -15,10 +15,18 @@ from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.tokens import Token
 from casevault.domain.access import PASSPHRASE, SECOND_FACTOR, Actor, Role, is_assured
 from casevault.domain.vouching import Scope
-from casevault.errors import Busy, Conflict, Locked, Refused, Tampered, Unauthenticated
+from casevault.errors import (
+    Busy,
+    CaseVaultError,
+    Conflict,
+    Refused,
+    Tampered,
+    Unauthenticated,
+)
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.store import factors, feeds, guesses, intents, ledger, lockdowns, people
+from casevault.store import clock_guard, factors, feeds, guesses, intents, ledger, lockdowns, people
 from casevault.store.caller import Caller
+from casevault.store.clock_guard import Judged
 from casevault.store.factors import Owner
 from casevault.store.failures import Failures
 from casevault.store.guesses import Allowance
@@ -31,6 +39,8 @@ from casevault.store.stores import Stores
 
 # How long a person counts as freshly confirmed after their passphrase.
 FRESH_SECONDS = 300
+# What the ledger calls the reasons for which nobody, or this person, signs in.
+_SHUT_OUT = {"lockdown": "locked", "clock": "clock"}
 _MAX_SESSIONS = 10
 
 
@@ -262,14 +272,16 @@ class Sessions:
         with self._stores.keyring.reading() as tx:
             why = self._shut_out(tx, staff)
         if why is not None:
-            rule = f"deny:{why.slug if isinstance(why, Locked) else 'suspended'}"
+            rule = "deny:" + _SHUT_OUT.get(why.code, "suspended")
             failed = replace(act, code="auth.login_failed", rule=rule)
             self._stores.ledger.record(replace(failed, outcome=ledger.REFUSED))
             raise why
 
-    def _shut_out(self, tx: KeyringTransaction, staff: UUID) -> Locked | Refused | None:
+    def _shut_out(self, tx: KeyringTransaction, staff: UUID) -> CaseVaultError | None:
         if lockdowns.is_shut(tx) and not self._shut_too:
             return lockdowns.locked()
+        if clock_guard.judged(tx, self._stores.now()) is Judged.WRONG:
+            return clock_guard.wrong()
         member = people.staff_by_id(tx, staff)
         if member is None or not member.suspended:
             return None

@@ -3,7 +3,9 @@
 Giving gives it new keys, to the supervisors of the new team and to nobody of the old one, in one
 act; the survivor's consent decides. Taking makes it the new team's: its grants are signed by
 somebody of that team, its search card lies in that team's directory. Cut off anywhere, taking it
-finishes both. Must never leave it without somebody who can come to work tomorrow.
+finishes both. Who does not want it gives it back: taken, and given with new keys to where it came
+from, whose supervisors take it like any other; for that nobody has to consent. Must never leave it
+without somebody who can come to work tomorrow.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from casevault.store.held_case import HeldCase
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
-from casevault.store.transferring import Transfer
+from casevault.store.transferring import Returned, Transfer
 from casevault.store.unit_of_work import unit_of_work
 
 _NARRATIVE = Compartment.NARRATIVE.value
@@ -135,6 +137,64 @@ class Transfers:
         return rekeying.tried_twice(lambda: self._take(caller, transfer_id))
 
     def _take(self, caller: Caller, transfer_id: UUID) -> UUID:
+        found, held = self._arrived(caller, transfer_id)
+        fresh: list[Fresh] = []
+        if held.case.team != found.target:
+            with self._desk.recording_failure(caller, found.case):
+                fresh = self._move(caller, held, found)
+        with self._stores.keyring.writing() as tx:
+            transferring.take_grants(tx, found.case, found.source)
+            transferring.end(tx, found.id)
+        cards.settle(self._stores, *fresh)
+        return found.case
+
+    # --- giving back -----------------------------------------------------------------------------
+
+    def decline(self, caller: Caller, transfer_id: UUID, why: Returned) -> UUID:
+        """Give a case back to the team that sent it; return by which id that team takes it.
+
+        :raises NotFound: nothing of this id is on its way to the caller's team.
+        :raises Conflict: it came back itself: nobody sends it to and fro.
+        """
+        return rekeying.tried_twice(lambda: self._decline(caller, transfer_id, why))
+
+    def _decline(self, caller: Caller, transfer_id: UUID, why: Returned) -> UUID:
+        stores = self._stores
+        found, held = self._arrived(caller, transfer_id)
+        if found.returned is not None:
+            raise Conflict("This case came back to your team: take it.", code="transfer.came-back")
+        if held.case.team != found.target:
+            # It must be this team's before somebody of this team can give it to anybody.
+            with self._desk.recording_failure(caller, found.case):
+                self._move(caller, held, found)
+            held = self._held(caller, found.case, found)
+        with stores.data.reading() as connection, self._desk.recording_failure(caller, found.case):
+            listed = {name: held.manifest(connection, name) for name in held.versions}
+        with stores.keyring.reading() as tx:
+            receivers = self._receivers(tx, held, found.source)
+        back = Transfer(
+            new_id(), found.case, found.target, found.source, caller.staff, stores.now(), why
+        )
+        act = Act(
+            "case.return",
+            caller.on_ledger,
+            rule="permit:team",
+            purpose="treatment",
+            touched=(Touched("case", found.case), Touched("team", found.source)),
+            filters=(why.value,),
+        )
+
+        def on_its_way(tx: KeyringTransaction) -> None:
+            transferring.end(tx, found.id)
+            transferring.begin(tx, back)
+            cards.forget(tx, found.target, [found.case])
+
+        with self._desk.recording_failure(caller, found.case):
+            rekeying.hand_on(stores, caller, held, listed, receivers, act, on_its_way)
+        return back.id
+
+    def _arrived(self, caller: Caller, transfer_id: UUID) -> tuple[Transfer, HeldCase]:
+        """Return what is on its way to the caller's team, its giving finished, else `NotFound`."""
         stores = self._stores
         with stores.keyring.reading() as tx:
             found = transferring.find(tx, transfer_id)
@@ -147,15 +207,7 @@ class Transfers:
             with self._desk.recording_failure(caller, case_id):
                 rekeying.finish(stores, caller, held)
             held = self._held(caller, case_id, found)
-        fresh: list[Fresh] = []
-        if held.case.team != found.target:
-            with self._desk.recording_failure(caller, case_id):
-                fresh = self._move(caller, held, found)
-        with stores.keyring.writing() as tx:
-            transferring.take_grants(tx, case_id, found.source)
-            transferring.end(tx, found.id)
-        cards.settle(stores, *fresh)
-        return case_id
+        return found, held
 
     def _held(self, caller: Caller, case_id: UUID, found: Transfer | None) -> HeldCase:
         with self._stores.data.reading() as connection:

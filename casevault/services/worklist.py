@@ -30,6 +30,7 @@ from casevault.store.caseload import Glance, Seen
 from casevault.store.ledger import Act, Touched
 from casevault.store.records import POSSIBLE, Kept, kept
 from casevault.store.stores import Stores
+from casevault.store.transferring import Returned
 
 # Enough for the whole caseload of one caseworker, so that overdue first holds over all of it.
 CASES = 200
@@ -70,6 +71,7 @@ class Item:
     due: str | None = None
     record: UUID | None = None
     overdue: bool = False
+    why: Returned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,7 @@ class Worklists:
                 one.case,
                 None if (row := rows.get(one.case)) is None else row.reference,
                 record=one.id,
+                why=one.returned,
             )
             for one in found
             if one.case in rows

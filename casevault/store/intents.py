@@ -98,6 +98,7 @@ def _encode(act: Act) -> tuple[canonical.Part, ...]:
         act.purpose,
         tuple((touched.type, touched.id) for touched in act.touched),
         act.fields,
+        act.filters,
     )
 
 
@@ -114,7 +115,7 @@ def _decode(row: Row) -> Act:
     )
     rule, purpose = reader.text(), reader.text()
     touched = tuple(_touched(part) for part in reader.list_())
-    fields = _texts(reader.list_())
+    fields, filters = _texts(reader.list_()), _texts(reader.list_())
     return Act(
         code,
         actor,
@@ -122,6 +123,7 @@ def _decode(row: Row) -> Act:
         purpose=purpose,
         touched=touched,
         fields=fields,
+        filters=filters,
         id=EntryId(row.lookup["id"]),
     )
 

@@ -17,7 +17,15 @@ from sqlalchemy import Connection, delete, func, select
 
 from casevault.domain.granting import ObjectKind
 from casevault.ledger.tiles import TILE_WIDTH
-from casevault.store import grants, keyring_tables, retention_marks, tables, tile_rows, tree
+from casevault.store import (
+    clock_guard,
+    grants,
+    keyring_tables,
+    retention_marks,
+    tables,
+    tile_rows,
+    tree,
+)
 from casevault.store.database import Database
 from casevault.store.ledger import SERVICE, Act
 from casevault.store.months import month_before, name_of, object_ids
@@ -58,6 +66,7 @@ class LogRetention:
 
     def run(self) -> Due:
         """Remove what is past its time; return what was removed. May be run again at any time."""
+        clock_guard.require_right(self._stores)
         with self._stores.data.reading() as connection:
             months = self._months(connection)
         for month in months:

@@ -21,6 +21,7 @@ from casevault.errors import Conflict, KeyUnavailable, Misconfigured
 from casevault.ids import new_id
 from casevault.store import grants, principals
 from casevault.store import keyring_tables as tables
+from casevault.store.clock_guard import Judged, judged
 from casevault.store.grants import Grantee, Granter, Object
 from casevault.store.keyring import Keyring, KeyringTransaction
 from casevault.store.trust import Trust
@@ -73,7 +74,7 @@ class Months:
         if known is not None:
             return known
         with self._lock:
-            made = self._read(month)
+            made = self._read(month) or self._while_clock_is_wrong()
             if made is None:
                 # A Conflict: another worker was quicker, and its key is the month's.
                 with contextlib.suppress(Conflict):
@@ -84,6 +85,12 @@ class Months:
             # Only what the service may still hold stays in memory.
             self._known = {month: made}
             return made
+
+    def _while_clock_is_wrong(self) -> MonthKey | None:
+        """Return the newest month if the clock is years away from it: that is written there."""
+        with self._keyring.reading() as tx:
+            found = judged(tx, unix_seconds(self._clock.now()))
+        return next(iter(self.kept()), None) if found is Judged.WRONG else None
 
     def kept(self) -> list[MonthKey]:
         """Return the months that the service can still open, newest first."""
@@ -123,8 +130,13 @@ class Months:
 
     @staticmethod
     def _destroy_old(tx: KeyringTransaction, current: str) -> None:
-        oldest = month_before(current)
-        for row in tx.find(tables.month_key):
+        oldest, rows = month_before(current), tx.find(tables.month_key)
+        earlier = [str(row.lookup["month"]) for row in rows if str(row.lookup["month"]) < current]
+        # A clock that jumped destroys nothing: the month it came from may come again, and nothing
+        # could be recorded in it. After a long rest this waits until the month after.
+        if oldest not in earlier:
+            return
+        for row in rows:
             object_id = Reader.of(row.content).uuid()
             if str(row.lookup["month"]) < oldest:
                 tx.replace(tables.month_key, canonical.encode(object_id, None), **row.lookup)

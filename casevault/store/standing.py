@@ -14,6 +14,7 @@ from casevault.domain.granting import PrincipalKind
 from casevault.domain.organisation import Seat, held_alone
 from casevault.domain.vouching import Scope
 from casevault.store import (
+    clock_guard,
     keyring_tables,
     lockdown_checks,
     milestones,
@@ -21,6 +22,7 @@ from casevault.store import (
     rolling,
     tables,
 )
+from casevault.store.clock_guard import Judged
 from casevault.store.database import Database
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.stores import Stores
@@ -49,6 +51,7 @@ def standing(stores: Stores, epochs_kept: int) -> Standing:
             held_alone=_alone(tx, stores.trust),
             ending=tuple(sorted(_ending(tx, stores.trust, now).items())),
             one_cluster=_one_cluster(stores.data, stores.keyring.database),
+            clock_doubted=clock_guard.judged(tx, now) is not Judged.RIGHT,
             shut=shut.is_shut,
             unsigned_lockdowns=shut.unsigned,
             vanished_lockdowns=shut.vanished,

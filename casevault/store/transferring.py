@@ -1,14 +1,15 @@
 """Cases on their way to another team: who sent which where, until the other team has taken it.
 
-One row of the keyring's intents per case. From the moment it is there nobody of the old team holds
-the case, and the supervisors of the new one do; taking it makes it their team's. Must never say
-more than a case and two teams.
+One row of the keyring's intents per case; one that comes back says why. From the moment it is
+there nobody of the old team holds the case, and the supervisors of the new one do; taking it makes
+it their team's. Must never say more than a case, two teams and a code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 from uuid import UUID
 
 from casevault.crypto import canonical
@@ -23,9 +24,23 @@ from casevault.store.keyring import KeyringTransaction, Row
 INTENT = "transfer"
 
 
+class Returned(StrEnum):
+    """Why a team does not take a case; what else there is to say is said by telephone."""
+
+    NO_CAPACITY = "no_capacity"
+    WRONG_TEAM = "wrong_team"
+    NOT_SAFE_HERE = "not_safe_here"
+    CONFLICT_OF_INTEREST = "conflict_of_interest"
+    SURVIVOR_DECLINED = "survivor_declined"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A case that one team gave and the other has not taken yet; `at` in Unix seconds."""
+    """A case that one team gave and the other has not taken yet; `at` in Unix seconds.
+
+    With `returned`, it comes back from a team that did not take it.
+    """
 
     id: UUID
     case: UUID
@@ -33,13 +48,16 @@ class Transfer:
     target: UUID
     by: UUID
     at: int
+    returned: Returned | None = None
 
 
 def begin(tx: KeyringTransaction, transfer: Transfer) -> None:
     """Note that a case is on its way; it may be on one way only."""
     if tx.lookups(tables.intent, kind=INTENT, object_id=transfer.case):
         raise Conflict("This case is on its way to another team already.", code="transfer.again")
-    content = canonical.encode(transfer.source, transfer.target, transfer.by, transfer.at)
+    content = canonical.encode(
+        transfer.source, transfer.target, transfer.by, transfer.at, transfer.returned or ""
+    )
     tx.add(tables.intent, content, id=transfer.id, kind=INTENT, object_id=transfer.case)
 
 
@@ -69,13 +87,8 @@ def take_grants(tx: KeyringTransaction, case: UUID, team: UUID) -> int:
 
 def _transfer(row: Row) -> Transfer:
     reader = Reader.of(row.content)
-    found = Transfer(
-        row.lookup["id"],
-        row.lookup["object_id"],
-        reader.uuid(),
-        reader.uuid(),
-        reader.uuid(),
-        reader.number(),
-    )
+    source, target, by, at = reader.uuid(), reader.uuid(), reader.uuid(), reader.number()
+    why = reader.text()
     reader.end()
-    return found
+    returned = Returned(why) if why else None
+    return Transfer(row.lookup["id"], row.lookup["object_id"], source, target, by, at, returned)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from casevault.domain import vocabulary
-from casevault.store import caseload, grants, intents, keyring_tables, rekeying, transferring
+from casevault.store import (
+    cards,
+    case_keys,
+    caseload,
+    grants,
+    intents,
+    keyring_tables,
+    rekeying,
+    transferring,
+)
 from tests.api.test_consents import a_basis, a_consent
-from tests.api.world import SOUTH, an_identity, unknown_id
+from tests.api.world import NORTH, SOUTH, an_identity, unknown_id
 
 WHOLE = list(vocabulary.code_list("data_category"))
 RARE = "Zephyrine Transferred-Madeup"
@@ -215,6 +225,112 @@ def test_a_taking_that_was_cut_off_is_done_again(world, case, monkeypatch, at):
     assert teams == {world.team(SOUTH)}
     assert left == []
     assert opens(world, case, "sid")
+
+
+def declined(world, transfer, by="sid", reason="no_capacity"):
+    """Give back what was given; return the answer."""
+    return world.post(f"/v1/transfers/{transfer}/refusal", by, {"reason": reason})
+
+
+def test_a_team_gives_a_case_back(world, case):
+    """With a reason and new keys: nobody of it opens it any more, nothing in it is lost."""
+    before = world.get(f"/v1/cases/{case}/identity", "cara").json()
+    reference = world.get(f"/v1/cases/{case}", "cara").json()["reference"]
+    transfer = given(world, case).json()["id"]
+    for by in ("sue", "sofia", "cara"):
+        assert declined(world, transfer, by).status_code == 404
+    assert declined(world, transfer, reason="because").status_code == 422
+    answer = declined(world, transfer)
+    assert answer.status_code == 200, answer.text
+    back = answer.json()["id"]
+    assert not opens(world, case, "sid")
+    assert reference not in found(world, "sofia")
+    items = world.get("/v1/worklist", "sue").json()["items"]
+    (item,) = [one for one in items if one["case_id"] == case]
+    assert (item["type"], item["record_id"]) == ("transfer_in", back)
+    assert item["returned"] == "no_capacity"
+    assert declined(world, transfer).status_code == 404
+    assert declined(world, back, "sue").json()["code"] == "transfer.came-back"
+    assert taken(world, back, "sue").status_code == 200
+    assert world.get(f"/v1/cases/{case}/identity", "sue").json() == before
+    assert reference in found(world, "colin")
+    assert world.assign(case, "cara").status_code == 204
+    assert opens(world, case, "cara")
+    (entry,) = world.entries(case=case, code="case.return")
+    assert (entry["actor_id"], entry["filters"]) == (world.staff["sid"], ["no_capacity"])
+    # It may be given once more: the survivor's word still stands.
+    assert given(world, case).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(transferring, "take_grants"), (transferring, "end"), (rekeying, "finish")]
+)
+def test_a_giving_back_that_was_cut_off(world, case, monkeypatch, module, name):
+    """Asked again it ends; or whoever it comes back to takes it and ends it."""
+    transfer = given(world, case).json()["id"]
+    cut(monkeypatch, module, name)
+    assert declined(world, transfer).status_code == 500
+    waiting = [one for one in waits(world, "sue", "transfer_in") if one[0] == case]
+    if not waiting:
+        answer = declined(world, transfer)
+        assert answer.status_code == 200, answer.text
+        waiting = [(case, answer.json()["id"])]
+    assert taken(world, waiting[0][1], "sue").status_code == 200
+    assert opens(world, case, "sue")
+    assert not opens(world, case, "sid")
+
+
+@pytest.mark.parametrize("seed", [20261126])
+def test_no_case_is_stranded_between_teams(world, seed, monkeypatch):
+    """Given, taken, given back, each cut off somewhere: a supervisor always holds it whole."""
+    chance = random.Random(seed)  # noqa: S311 - which step is cut off, no secret
+    case = world.open("cara", an_identity(RARE))
+    agreed(world, case, recipients=[world.team(NORTH), world.team(SOUTH)])
+    places = [(transferring, "begin"), (transferring, "end"), (transferring, "take_grants")]
+    places += [(rekeying, "finish"), (cards, "settle"), (cards, "remove")]
+    here, there, way = "sue", "sid", None
+    for _ in range(14):
+        act = "give" if way is None else chance.choice(("take", "decline"))
+        if chance.random() < 0.5:
+            cut(monkeypatch, *chance.choice(places))
+        for _again in range(2):
+            if act == "give":
+                given(world, case, here, SOUTH if here == "sue" else NORTH)
+            elif act == "take":
+                taken(world, way, there)
+            else:
+                declined(world, way, there)
+        holders = [one for one in ("sue", "sid") if holds_whole(world, case, one)]
+        assert len(holders) == 1, (act, holders)
+        monkeypatch.undo()
+        on_way = {one: waits(world, one, "transfer_in") for one in ("sue", "sid")}
+        moving = [(one, ids) for one, found_ in on_way.items() for c, ids in found_ if c == case]
+        if moving:
+            ((there, way),) = moving
+            here = "sue" if there == "sid" else "sid"
+        else:
+            (here,), way = holders, None
+            there = "sue" if here == "sid" else "sid"
+    if way is not None:
+        assert taken(world, way, there).status_code == 200
+        here = there
+    assert opens(world, case, here)
+
+
+def holds_whole(world, case, login):
+    """Say whether a supervisor's group is granted every compartment under its newest key."""
+    stores, target = world.vault.stores, grants.Object(grants.ObjectKind.CASE, UUID(case))
+    with stores.keyring.reading() as tx:
+        mine = grants.objects_of(tx, grants.ObjectKind.GROUP, [UUID(world.staff[login])])
+        newest = {
+            name: kept.newest.key_id for name, kept in case_keys.of_case(tx, target.id).items()
+        }
+        held = {
+            carried.compartment: carried.key_id
+            for grant in grants.of_object(tx, target, mine)
+            for carried in grant.terms.carried
+        }
+    return held == newest
 
 
 def test_nobody_of_the_old_team_holds_anything(world, case):

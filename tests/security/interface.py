@@ -929,6 +929,11 @@ def _take_case(stage):
     return Ask(ids={"transfer_id": given.json()["id"]})
 
 
+@valid("decline_case")
+def _decline_case(stage):
+    return replace(_take_case(stage), body={"reason": "no_capacity"})
+
+
 @valid("depart_staff")
 def _depart_staff(stage):
     # Somebody new each time: whoever left cannot leave again.

@@ -84,6 +84,13 @@ KEYS_FIRST = {
         "case_key",
         "intent",
     ],
+    "decline_case": [
+        "access_grant",
+        "access_grant_key",
+        "card_keys",
+        "case_key",
+        "intent",
+    ],
     "delete_draft": ["access_grant", "access_grant_key", "intent"],
     "end_feed": ["access_grant", "access_grant_key", "intent"],
 }

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from casevault.api.deps import CallerDep, VaultDep, needs
 from casevault.api.schemas.handover import (
     Cover,
+    DeclinedTransfer,
     DepartureState,
     GivenTransfer,
     NewCover,
@@ -61,6 +62,21 @@ def transfer_case(
 def take_case(vault: VaultDep, caller: CallerDep, transfer_id: UUID) -> TakenTransfer:
     """Take a case that another team gave to yours: it is your team's, and is found by search."""
     return TakenTransfer(case_id=vault.transfers.take(caller, transfer_id))
+
+
+@router.post(
+    "/transfers/{transfer_id}/refusal",
+    operation_id="decline_case",
+    openapi_extra=needs(Permission.CASE_TAKE),
+)
+def decline_case(
+    vault: VaultDep, caller: CallerDep, transfer_id: UUID, body: DeclinedTransfer
+) -> GivenTransfer:
+    """Give a case back to the team that sent it, with new keys: nobody of yours opens it any more.
+
+    Its supervisors find it on their worklist, with the reason, and take it like any other.
+    """
+    return GivenTransfer(id=vault.transfers.decline(caller, transfer_id, body.reason))
 
 
 @router.post(

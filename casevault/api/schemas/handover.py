@@ -12,6 +12,7 @@ from casevault.api.schemas.common import Shape
 from casevault.services.covers import Covered
 from casevault.services.departures import Departure
 from casevault.store.departing import Plan
+from casevault.store.transferring import Returned
 
 _SOMEBODY = "00000000-0000-4000-8000-00000000000{}"
 
@@ -67,6 +68,13 @@ class GivenTransfer(Shape):
     """By which id a supervisor of the other team takes the case."""
 
     id: UUID
+
+
+class DeclinedTransfer(Shape):
+    """Why your team does not take it; anything else is said by telephone."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "no_capacity"}]})
+    reason: Returned = Field(strict=False)
 
 
 class TakenTransfer(Shape):

@@ -10,6 +10,7 @@ from pydantic import ConfigDict
 from casevault.api.schemas.common import Shape
 from casevault.services import worklist
 from casevault.services.worklist import Item, TeamLoad, Waiting
+from casevault.store.transferring import Returned
 
 
 class WorkItem(Shape):
@@ -35,6 +36,8 @@ class WorkItem(Shape):
     due: str | None
     overdue: bool
     record_id: UUID | None
+    # Why another team gave a case back.
+    returned: Returned | None = None
 
     @classmethod
     def of(cls, item: Item) -> Self:
@@ -46,6 +49,7 @@ class WorkItem(Shape):
             due=item.due,
             overdue=item.overdue,
             record_id=item.record,
+            returned=item.why,
         )
 
 

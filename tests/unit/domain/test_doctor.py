@@ -61,6 +61,7 @@ def test_a_sound_vault_gives_no_finding():
         ({"unsettled": True}, "data.unsettled", Level.RED),
         ({"quarantined": 2}, "data.quarantine", Level.RED),
         ({"one_cluster": True}, "postgres.one-cluster", Level.RED),
+        ({"clock_doubted": True}, "clock.doubted", Level.RED),
         ({"shut": True}, "lockdown.shut", Level.WARNING),
         ({"unsigned_lockdowns": 1}, "lockdown.unsigned", Level.RED),
         ({"vanished_lockdowns": 2}, "lockdown.vanished", Level.RED),
