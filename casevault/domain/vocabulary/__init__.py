@@ -256,10 +256,16 @@ def passphrase_words() -> tuple[str, ...]:
 
 
 @cache
-def common_phrases() -> tuple[str, ...]:
-    """Return what people choose first, folded, the longest first."""
+def common_phrases() -> frozenset[str]:
+    """Return what people choose first, folded: words of their work, and sentences."""
     lines = _text("common_phrases.txt").splitlines()
-    return tuple(sorted((line for line in lines if not line.startswith("#")), key=len)[::-1])
+    return frozenset(line for line in lines if not line.startswith("#"))
+
+
+@cache
+def common_passwords() -> frozenset[str]:
+    """Return the passwords that leaked most often, folded."""
+    return frozenset(_text("common_passwords.txt").splitlines())
 
 
 def _at(path: tuple[str, ...]) -> list[str]:

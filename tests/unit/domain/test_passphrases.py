@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import time
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
-from casevault.domain import vocabulary
+from casevault.domain import passphrases, vocabulary
 from casevault.domain.passphrases import is_common
 
 
@@ -36,6 +39,9 @@ from casevault.domain.passphrases import is_common
         "كلمة المرور كلمة المرور",
         "xyzxyzxyzxyzxyzxyz",
         "y" * 240 + "abcdefgh",
+        "liverpool steelers",
+        "Michelle1Jordan23!",
+        "mustangcorvette99",
     ],
 )
 def test_common_ones_are_common(passphrase):
@@ -70,7 +76,24 @@ def test_what_the_program_draws_is_never_common():
 
 def test_the_list_is_folded_as_passphrases_are():
     """A line that folding would change could never be found."""
-    phrases = vocabulary.common_phrases()
+    phrases, leaked = vocabulary.common_phrases(), vocabulary.common_passwords()
     assert len(phrases) > 100
-    assert len(set(phrases)) == len(phrases)
-    assert all(is_common(phrase * 2) and phrase == phrase.casefold() for phrase in phrases)
+    assert len(leaked) > 9_000
+    assert all(passphrases._folded(one) == one for one in phrases | leaked)
+    assert all(is_common(phrase * 2) for phrase in phrases)
+    assert sum(is_common(one) for one in leaked) / len(leaked) > 0.99
+
+
+def test_the_lists_are_what_their_licences_speak_of():
+    """Each with its sum: whoever changes a list says so there."""
+    folder = Path(vocabulary.__file__).parent
+    licences = (folder / "LICENCES.md").read_text()
+    for name in ("passphrase_words.txt", "common_passwords.txt"):
+        assert sha256((folder / name).read_bytes()).hexdigest() in licences
+
+
+def test_looking_takes_no_time_that_anybody_would_notice():
+    """The longest that is accepted, of nothing that is known."""
+    began = time.perf_counter()
+    assert not is_common("ж1ю" * 80 + "".join(chr(0x4E00 + n) for n in range(200)))
+    assert time.perf_counter() - began < 0.5
