@@ -12,6 +12,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from casevault.disclosure import catalogue
 from casevault.disclosure.accounting import delta_for
 from casevault.disclosure.bits import Bits, SeededBits, SystemBits
@@ -21,6 +23,7 @@ from casevault.disclosure.counting import snapshot
 from casevault.disclosure.facts_csv import Facts
 from casevault.disclosure.measuring import Noisy
 from casevault.disclosure.parameters import PLANS, class_of
+from casevault.disclosure.records import Records
 from casevault.disclosure.releasing import Design, Release
 from casevault.disclosure.tabulating import whole_year
 from casevault.errors import Invalid, Refused
@@ -74,7 +77,7 @@ def simulate(
     done: list[tuple[Release, Noisy]] = []
     for year in wanted:
         release = Release.of(_design(facts, wish, year), catalogue.shipped())
-        done.append((release, release.measure(snap, _bits(wish, year))))
+        done.append((release, release.measure(snap, _bits(facts, wish, year))))
     return done
 
 
@@ -85,10 +88,30 @@ def snapshot_key(seed: str | None) -> bytes:
     return hashlib.blake2b(seed.encode(), digest_size=32, person=b"cv-simulation").digest()
 
 
-def _bits(wish: Wish, year: int) -> Bits:
+def _bits(facts: Facts, wish: Wish, year: int) -> Bits:
+    """Return the noise: the system's, or one that follows from seed, design and records.
+
+    From the records too: two releases of different people share no noise, and whoever subtracts
+    one from the other under one seed must find what they would find in two real ones.
+    """
     if wish.seed is None:
         return SystemBits()
-    return SeededBits(f"{year}/{wish.seed}".encode())
+    asked = json.dumps(_asked(wish, year)).encode()
+    return SeededBits(hashlib.sha256(asked + _digest(facts.records)).digest())
+
+
+def _digest(records: Records) -> bytes:
+    found = hashlib.sha256(repr(sorted(records.distinct.items())).encode())
+    events = (records.services, records.referrals)
+    columns = (
+        *(records.case, records.person, records.day, records.consent, records.historic),
+        *(records.region, *records.values.values()),
+        *(part for one in events for part in (one.case, one.service, one.day, one.outcome)),
+    )
+    for column in columns:
+        found.update(len(column).to_bytes(8, "big"))
+        found.update(np.ascontiguousarray(column).data)
+    return found.digest()
 
 
 def _design(facts: Facts, wish: Wish, year: int) -> Design:
@@ -111,5 +134,9 @@ def _release_id(wish: Wish, year: int) -> str:
     """Return an id that follows from the seed alone: it must say nothing of the records."""
     if wish.seed is None:
         return f"SIMULATION-{year}-{secrets.token_hex(6)}"
-    asked = [wish.seed, year, [table.id for table in wish.tables], wish.declared_size]
-    return f"SIMULATION-{year}-{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:12]}"
+    digest = hashlib.sha256(json.dumps(_asked(wish, year)).encode()).hexdigest()
+    return f"SIMULATION-{year}-{digest[:12]}"
+
+
+def _asked(wish: Wish, year: int) -> list[object]:
+    return [wish.seed, year, [table.id for table in wish.tables], wish.declared_size]

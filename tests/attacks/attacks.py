@@ -11,10 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
+from scipy.special import erf
 
+from casevault.disclosure import catalogue
+from casevault.disclosure.counting import snapshot
+from casevault.disclosure.facts_csv import Facts
 from casevault.disclosure.measuring import measure
+from casevault.disclosure.simulating import Wish, simulate
 from tests.attacks.world import (
     FLOOR,
+    KEY,
     TABLE,
     Counts,
     Person,
@@ -23,6 +29,7 @@ from tests.attacks.world import (
     naive,
     noise,
     release,
+    rows_of,
     shipped,
     truth,
 )
@@ -206,6 +213,96 @@ def zeros(crowd: Sequence[Person], seed: int) -> Outcome:
         for one in (naive(exact), shipped(made, TABLE, cells))
     ]
     return Outcome(shares[0], shares[1], 0.0)
+
+
+def subtraction(crowd: Sequence[Person], seed: int) -> Outcome:
+    """A margin of which one category is hidden: total minus what is shown, exactly.
+
+    The limit is what rounding noise of that width hits by chance."""
+    made = release(TABLE)
+    snap = frozen(crowd)
+    exact = truth(snap, made)
+    hits, tries, deviation = [0, 0], 0, 1.0
+    for n in range(20):
+        found = made.estimates(made.measure(snap, noise("minus", seed, n)))
+        for axis in ("exploitation", "age_band", "gender"):
+            right, seen = exact[f"people/{axis}"], found[f"people/{axis}"]
+            deviation = seen.deviation
+            for place in np.flatnonzero(right > 0):
+                tries += 1
+                hits[0] += int(exact["people"] - np.delete(right, place).sum()) == right[place]
+                rest = int(found["people"].values) - int(np.delete(seen.values, place).sum())
+                hits[1] += rest == right[place]
+    chance = 1 / (deviation * np.sqrt(2 * np.pi))
+    return Outcome(hits[0] / tries, hits[1] / tries, _above(1.5 * float(chance), tries))
+
+
+def small_cohort(crowd: Sequence[Person], seed: int, tries: int) -> Outcome:
+    """Twenty people: how often their number is read off exactly.
+
+    The limit is what noise of that width hits by chance."""
+    few = crowd[:20]
+    made = release(TABLE)
+    snap = frozen(few)
+    found = [
+        made.estimates(made.measure(snap, noise("few", seed, n)))["people"] for n in range(tries)
+    ]
+    hits = sum(int(one.values) == len(few) for one in found)
+    chance = 1 / (found[0].deviation * np.sqrt(2 * np.pi))
+    return Outcome(1.0, hits / tries, _above(float(chance), tries))
+
+
+def busy_person(crowd: Sequence[Person], seed: int, tries: int) -> Outcome:
+    """Somebody with hundreds of rows of services in several cases: are they in the release?
+
+    Scored as advantage over a coin. The limit is what five services in this noise allow."""
+    made = release("services-gender")
+    others = {n: [n % 15, (n + 3) % 15] for n in range(len(crowd))}
+    busy = {**others, len(crowd): [n % 15 for n in range(600)]}
+    snaps = (frozen([*crowd, crowd[0]], busy), frozen(crowd, others))
+    exact = [truth(one, made)["services"] for one in snaps]
+    middle = float(sum(exact)) / 2
+    right, deviation = 0, 1.0
+    for n in range(tries):
+        for present, snap in zip((True, False), snaps, strict=True):
+            one = made.estimates(made.measure(snap, noise("busy", seed, n, present)))["services"]
+            deviation = one.deviation
+            right += (float(one.values) > middle) == present
+    allowed = erf(5 / (2 * np.sqrt(2) * deviation))
+    return Outcome(1.0, abs(right / tries - 1), _above(float(allowed), tries))
+
+
+def one_seed(crowd: Sequence[Person], seed: int, tries: int) -> Outcome:
+    """Two simulations under one seed, one person apart: is the newcomer what differs?
+
+    The naive simulator draws the same noise for both; the limit is the most frequent profile."""
+    tables = catalogue.shipped().pick([TABLE])
+    regions = ("North", "South", "West")
+    hits, blind = [0, 0], 0
+    made = release(TABLE)
+    before = rows_of(crowd)
+    old = truth(snapshot(before, KEY), made)[DETAIL].ravel()
+    for n in range(tries):
+        after = rows_of([*crowd, crowd[(11 * n + seed) % len(crowd)]])
+        place = int(np.argmax(truth(snapshot(after, KEY), made)[DETAIL].ravel() - old))
+        blind += int(int(np.argmax(old)) == place)
+        for side, drawn in enumerate((_coupled, _simulated)):
+            seen = [
+                drawn(Facts(one, regions, ()), Wish(tables, 1000, str(n), "0"))
+                for one in (before, after)
+            ]
+            hits[side] += int(int(np.argmax(seen[1] - seen[0])) == place)
+    return Outcome(hits[0] / tries, hits[1] / tries, _above(blind / tries, tries))
+
+
+def _simulated(facts: Facts, wish: Wish) -> Counts:
+    ((made, noisy),) = simulate(facts, wish, [2025], KEY)
+    return made.estimates(noisy)[DETAIL].values.ravel()
+
+
+def _coupled(facts: Facts, wish: Wish) -> Counts:
+    made = release(TABLE)
+    return np.array(made.measure(snapshot(facts.records, KEY), noise("one", wish.seed))[DETAIL])
 
 
 def _above(share: float, tries: int) -> float:

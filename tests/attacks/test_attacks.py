@@ -40,6 +40,26 @@ def test_a_shown_zero_is_a_fact_and_here_is_none():
     assert attacks.zeros(CROWD, 1).held
 
 
+def test_what_is_missing_from_a_total_is_not_exact_here():
+    """A hidden category is the total minus the others."""
+    assert attacks.subtraction(CROWD, 1).held
+
+
+def test_twenty_people_are_not_counted_exactly():
+    """A small cohort is as well protected as a large one."""
+    assert attacks.small_cohort(CROWD, 1, 100).held
+
+
+def test_hundreds_of_services_of_one_person_weigh_as_five():
+    """Whoever comes often is not easier to find."""
+    assert attacks.busy_person(CROWD[:200], 1, 40).held
+
+
+def test_two_simulations_under_one_seed_do_not_share_their_noise():
+    """Subtracting them names the newcomer no more often than a guess."""
+    assert attacks.one_seed(CROWD[:300], 1, 15).held
+
+
 @pytest.mark.parametrize("case", [audit.people_release, audit.services_release])
 def test_the_audit_does_not_refute_the_claim_and_refutes_less_noise(case):
     """With 99.9 % confidence; a build with a sixth of the noise is found out."""

@@ -21,7 +21,7 @@ from casevault.disclosure.counting import Snapshot, snapshot
 from casevault.disclosure.displaying import Cell
 from casevault.disclosure.estimating import Estimate
 from casevault.disclosure.measuring import exact_vectors
-from casevault.disclosure.records import Intake, day_number
+from casevault.disclosure.records import Intake, Records, day_number
 from casevault.disclosure.releasing import Design, Release
 from casevault.disclosure.tabulating import tabulate, whole_year
 
@@ -61,6 +61,13 @@ def frozen(
     crowd: Sequence[Person], services: Mapping[int, Sequence[int]] | None = None
 ) -> Snapshot:
     """Return what may be counted of people who were all accepted in 2025."""
+    return snapshot(rows_of(crowd, services), KEY)
+
+
+def rows_of(
+    crowd: Sequence[Person], services: Mapping[int, Sequence[int]] | None = None
+) -> Records:
+    """Return the records of people who were all accepted in 2025."""
     intake = Intake(catalogue.counted_fields(), KEY)
     day = day_number(date(2025, 6, 1))
     for number, person in enumerate(crowd):
@@ -69,7 +76,7 @@ def frozen(
         intake.add(row, intake.number(f"person-{number}"), day, number % 3, (True, False), values)
         for service in (services or {}).get(number, ()):
             intake.services.add(row, service, day + 1, 1)
-    return snapshot(intake.close(), KEY)
+    return intake.close()
 
 
 def release(*tables: str, tier: Tier = Tier.COARSE, rho: Fraction = Fraction(9, 100)) -> Release:

@@ -103,6 +103,18 @@ def test_the_same_seed_gives_the_same_files_and_another_does_not(run):
     assert run.files() != fresh
 
 
+def test_one_person_more_has_noise_of_their_own(run):
+    """Under one seed too: subtracting two simulations does not show the newcomer."""
+    away = set()
+    for seed in range(6):
+        totals = []
+        for people in (120, 121):
+            run(_facts(people), "--seed", str(seed), "--tables", "people-total")
+            totals.append(int(run.rows("people-total")[0]["value"]))
+        away.add(totals[1] - totals[0])
+    assert len(away) > 2
+
+
 def test_the_release_id_says_nothing_of_the_records(run):
     """Same seed, other people: same id."""
     run(_facts(120), "--seed", "1", "--tables", "people-total")
@@ -269,7 +281,7 @@ def test_names_of_the_standard_are_columns_too(run):
     done = run(facts, "--tables", TABLE, "--seed", "1")
     assert done.exit_code == 0
     plain = run.files()
-    run(_facts(), "--tables", TABLE, "--seed", "1")
+    run(_facts().replace("context", "hats", 1), "--tables", TABLE, "--seed", "1")
     assert run.files() == plain
 
 
