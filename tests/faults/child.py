@@ -32,6 +32,7 @@ from casevault.services.departures import Departures
 from casevault.services.reissues import Reissues
 from casevault.services.rolls import Rolls
 from casevault.services.rotations import Rotations
+from casevault.services.transfers import Transfers
 from casevault.store import pairs, sweeping
 from casevault.store.caller import Caller, Gate
 from casevault.store.database import Database
@@ -41,6 +42,7 @@ from casevault.store.ledger import Ledger
 from casevault.store.media import Medium
 from casevault.store.months import Months
 from casevault.store.stores import Stores
+from casevault.store.transferring import Returned
 from casevault.store.trust import Trust
 
 
@@ -62,7 +64,7 @@ def caller_of(plan, stores, who="supervisor") -> Caller:
     actor = Actor(
         StaffId(UUID(person["id"])),
         frozenset({Role(person["role"])}),
-        frozenset({TeamId(UUID(plan["team"]))}),
+        frozenset({TeamId(UUID(person.get("team", plan["team"])))}),
         "passphrase",
         fresh=True,
     )
@@ -72,10 +74,13 @@ def caller_of(plan, stores, who="supervisor") -> Caller:
 
 def perform(plan, stores, act) -> None:
     """Do one thing."""
-    caller, gate = caller_of(plan, stores), Gate(stores, "passphrase")
+    gate = Gate(stores, "passphrase")
+    caller = caller_of(plan, stores, plan.get("who", "supervisor"))
     casework = Casework(stores, gate)
     if act in ("roll", "rotate", "renew", "reissue"):
         act_on_keys(plan, stores, act)
+    elif act in ("give", "take", "decline"):
+        act_on_transfer(plan, Transfers(stores, gate), caller, act)
     elif act == "open":
         casework.open_case(caller, {"name_to_use": "Killed Testperson"}, {}, "standard")
     elif act == "amend":
@@ -100,6 +105,16 @@ def perform(plan, stores, act) -> None:
             assignments.revoke(caller, case, colleague)
         else:
             assignments.assign(caller, case, colleague, frozenset({"identity"}))
+
+
+def act_on_transfer(plan, transfers, caller, act) -> None:
+    """Do one step of a case's way to another team and back."""
+    if act == "give":
+        transfers.give(caller, UUID(plan["case"]), UUID(plan["other_team"]))
+    elif act == "take":
+        transfers.take(caller, UUID(plan["transfer"]))
+    else:
+        transfers.decline(caller, UUID(plan["transfer"]), Returned.OTHER)
 
 
 def act_on_keys(plan, stores, act) -> None:
