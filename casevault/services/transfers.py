@@ -185,7 +185,9 @@ class Transfers:
         )
 
         def on_its_way(tx: KeyringTransaction) -> None:
-            transferring.end(tx, found.id)
+            if not transferring.end(tx, found.id):
+                # A colleague took it while this one was giving it back.
+                raise NotFound()
             transferring.begin(tx, back)
             cards.forget(tx, found.target, [found.case])
 

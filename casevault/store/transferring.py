@@ -74,9 +74,9 @@ def between(tx: KeyringTransaction, teams: Collection[UUID]) -> list[Transfer]:
     return sorted(mine, key=lambda one: (one.at, one.id))
 
 
-def end(tx: KeyringTransaction, transfer_id: UUID) -> None:
-    """Forget a transfer: the case has arrived."""
-    tx.remove(tables.intent, kind=INTENT, id=transfer_id)
+def end(tx: KeyringTransaction, transfer_id: UUID) -> bool:
+    """Forget a transfer: the case has arrived. Say whether it was still on its way."""
+    return tx.remove(tables.intent, kind=INTENT, id=transfer_id) > 0
 
 
 def take_grants(tx: KeyringTransaction, case: UUID, team: UUID) -> int:

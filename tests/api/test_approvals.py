@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from casevault.domain.access import RULES, Permission
@@ -80,6 +82,21 @@ def test_an_expired_wish_is_not_decided(world: World) -> None:
         assert (answer.status_code, answer.json()["code"]) == (409, "approval.expired")
         found = world.get("/v1/approvals", "dora", headers=token).json()["items"]
         assert wish not in {one["id"] for one in found}
+
+
+def test_two_who_decide_at_once(world: World) -> None:
+    """Both are heard, or one is told that it was decided; nobody's word counts twice."""
+    wish = _ask(world, "adi").json()["id"]
+    for login in ("dora", "sue"):
+        world.token(login)
+    asked = [("dora", True), ("dora", True), ("sue", True), ("sue", False)]
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(_decide, world, wish, by, approve) for by, approve in asked]
+        statuses = [one.result().status_code for one in done]
+    assert sorted(statuses[:2]) == [200, 409]
+    assert sorted(statuses[2:]) == [200, 409]
+    said = [e for e in world.entries(code="approval.decide") if e["outcome"] == 0]
+    assert {world.staff["dora"], world.staff["sue"]} <= {one["actor_id"] for one in said[:4]}
 
 
 def test_an_unknown_wish_is_404(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
@@ -278,6 +279,25 @@ def test_a_giving_back_that_was_cut_off(world, case, monkeypatch, module, name):
     assert taken(world, waiting[0][1], "sue").status_code == 200
     assert opens(world, case, "sue")
     assert not opens(world, case, "sid")
+
+
+def test_taken_and_given_back_at_once(world, case):
+    """By two supervisors: one of them is heard, and one team holds it."""
+    other = world.person(roles=("supervisor",), team=SOUTH, by="sid")
+    transfer = given(world, case).json()["id"]
+    for login in ("sid", other):
+        world.token(login)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(taken, world, transfer), pool.submit(declined, world, transfer, other)]
+        statuses = sorted(one.result().status_code for one in asked)
+    assert statuses[0] == 200
+    assert statuses[1] in (404, 409)
+    back = [one for one in waits(world, "sue", "transfer_in") if one[0] == case]
+    holders = [one for one in ("sue", "sid") if holds_whole(world, case, one)]
+    assert holders == (["sue"] if back else ["sid"])
+    for _, way in back:
+        assert taken(world, way, "sue").status_code == 200
+    assert opens(world, case, holders[0])
 
 
 @pytest.mark.parametrize("seed", [20261126])
