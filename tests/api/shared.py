@@ -51,22 +51,29 @@ def _database_url(url: str, name: str) -> str:
     return urlsplit(url)._replace(scheme=DRIVER, path=f"/{name}").geturl()
 
 
+def made_when_asked_for(
+    make_databases: MakeDatabases, folders: pytest.TempPathFactory, made: dict[str, World]
+) -> Iterator[Callable[[str], World]]:
+    """Give a world per kind of database, kept in `made`; at the end close those made here."""
+    mine: list[str] = []
+
+    def get(kind: str) -> World:
+        if kind not in made:
+            made[kind] = build(make_databases(kind), Path(folders.mktemp("vault")))
+            mine.append(kind)
+        return made[kind]
+
+    yield get
+    for kind in mine:
+        made.pop(kind).close()
+
+
 @pytest.fixture(scope="session")
 def worlds(
     make_databases: MakeDatabases, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], World]]:
     """Give the shared world of a kind of database, made when first asked for."""
-    mine: list[str] = []
-
-    def get(kind: str) -> World:
-        if kind not in _made:
-            _made[kind] = build(make_databases(kind), Path(tmp_path_factory.mktemp("vault")))
-            mine.append(kind)
-        return _made[kind]
-
-    yield get
-    for kind in mine:
-        _made.pop(kind).close()
+    yield from made_when_asked_for(make_databases, tmp_path_factory, _made)
 
 
 @pytest.fixture(params=KINDS)

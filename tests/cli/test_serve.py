@@ -170,21 +170,28 @@ def refused(settings: Settings, folder: Path) -> str:
     return caught.value.code
 
 
-def test_a_folder_on_a_disk_is_refused(config: Path, tmp_path: Path):
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """Give a folder on a disk: where temporary files of tests lie may be memory."""
+    with tempfile.TemporaryDirectory(prefix="casevault-test-", dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_folder_on_a_disk_is_refused(config: Path, on_disk: Path):
     """Where a stolen machine would keep the secret; nothing is made there."""
-    folder = tmp_path / "run"
+    folder = on_disk / "run"
     done = casevault("serve", "-c", config, CASEVAULT_RUNTIME_DIR=str(folder))
     assert (done.code, done.out) == (1, "")
     assert "a folder in memory" in done.err
     assert not folder.exists()
 
 
-def test_a_link_to_a_disk_is_a_folder_on_a_disk(settings, runtime: Path, tmp_path: Path):
+def test_a_link_to_a_disk_is_a_folder_on_a_disk(settings, runtime: Path, on_disk: Path):
     """What counts is where the bytes lie."""
     link = runtime / "link"
-    link.symlink_to(tmp_path)
+    link.symlink_to(on_disk)
     assert refused(settings, link) == "boot.disk"
-    assert list(tmp_path.iterdir()) == []
+    assert list(on_disk.iterdir()) == []
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o702, 0o777])
