@@ -46,8 +46,8 @@ contracts: venv ## who may import whom, and the rules that read the source
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tests.checks
 
-migrations: venv ## the tables in the code and the migrations agree
-	$(BIN)/python -m casevault db check
+migrations: venv ## the tables in the code and the migrations agree, on SQLite and PostgreSQL
+	$(BIN)/python -m tests.migrations
 
 wheel: venv ## build the wheel, install it elsewhere, prove that nothing is missing
 	tests/wheel.sh

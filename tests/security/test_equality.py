@@ -58,7 +58,7 @@ def repeated(vault):
     return sorted(found)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_equal_requests_leave_nothing_equal(worlds, kind):
     """Every operation that writes, with the same body, in two cases and twice in one."""
     world = worlds(kind)
