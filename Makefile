@@ -6,9 +6,11 @@ PYTEST := $(BIN)/python -m pytest
 GATE   := -m "not faults and not slow"
 # Parallel test processes; each starts its own PostgreSQL.
 JOBS   ?= 2
+# Kills in a row, on each database, of the test of the log.
+KILLS  ?= 500
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-all lint types contracts migrations wheel bench faults fuzz \
+.PHONY: help venv demo test test-all lint types contracts coverage migrations wheel bench faults \
         attack oracle example-ledger openapi snapshots clean
 
 help:
@@ -32,8 +34,9 @@ demo: venv ## walk through made-up cases; STEP=n starts there, SERVE=1 leaves th
 test: venv ## the gate: everything but fault injection and slow tests, on SQLite and PostgreSQL
 	$(PYTEST) $(GATE) -n $(JOBS)
 
-test-all: venv oracle ## every test, with branch coverage
-	$(PYTEST) -n $(JOBS) --cov --cov-report=term-missing:skip-covered
+test-all: venv oracle ## every test, with branch coverage; FUZZ=1: the properties, ever so often
+	$(PYTEST) -n $(JOBS) $(if $(FUZZ),tests/property --hypothesis-profile=fuzz \
+	  ,--cov --cov-report=term-missing:skip-covered)
 
 lint: venv ## style, with ruff
 	$(BIN)/ruff check .
@@ -60,11 +63,10 @@ bench: venv ## compare with the plaintext twin; results go to stdout
 	PYTHONPATH=. $(BIN)/python benchmarks/backups.py 20000
 	$(BIN)/python benchmarks/releases.py
 
-faults: venv ## kill processes and cut connections at the worst moments
-	$(PYTEST) -m faults
+faults: venv ## kill processes and cut connections at the worst moments; KILLS=n of the longest
+	CASEVAULT_TEST_KILLS=$(KILLS) $(PYTEST) -m faults -v -n $(JOBS) --durations=10
 
-# Without a network the tests that need it skip by name.
-# OpenDP, against which our sampler of noise is tested.
+# OpenDP, against which our sampler of noise is tested. Without a network its tests skip by name.
 oracle: venv
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-oracle.lock \
 	  || echo "OpenDP cannot be installed here: its tests will be skipped"
@@ -73,8 +75,12 @@ attack: venv oracle ## attack published counts: naive ones and ours; results go 
 	$(BIN)/python -m tests.attacks
 	$(PYTEST) tests/attacks -q -rs
 
-fuzz: venv ## property tests with many more examples
-	$(PYTEST) tests/property --hypothesis-profile=fuzz -n $(JOBS)
+# The three packages whose every branch their own tests must take; others are seen in `test-all`.
+BRANCHES := casevault/crypto casevault/ledger casevault/domain
+
+coverage: venv ## every branch of crypto, ledger and domain is taken by their own tests
+	$(PYTEST) $(GATE) $(BRANCHES:casevault/%=tests/unit/%) -q -n $(JOBS) \
+	  $(BRANCHES:%=--cov=%) --cov-branch --cov-fail-under=100 --cov-report=term-missing:skip-covered
 
 snapshots: openapi example-ledger ## write openapi.json and docs/examples/ledger anew
 

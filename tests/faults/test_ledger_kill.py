@@ -76,7 +76,11 @@ def close_crashed(vault):
             uow.commit()
 
 
-@pytest.mark.parametrize("kills", [6, pytest.param(500, marks=pytest.mark.faults)])
+# `make faults KILLS=n` sets the number of the long one.
+MANY = int(os.environ.get("CASEVAULT_TEST_KILLS", "500"))
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(MANY, marks=pytest.mark.faults)])
 def test_what_was_acknowledged_is_there(vault, kills):
     """On both databases; afterwards every row fits and no gap is unexplained."""
     vault.stores.months.current()

@@ -1,6 +1,6 @@
 """The state machine of `bad_days.py`, run by hypothesis; and proof that it can fail.
 
-The gate runs one short story; `make test-all` runs more, `make fuzz` runs many long ones.
+The gate runs one short story; `make test-all` runs more, with FUZZ=1 many long ones.
 """
 
 from __future__ import annotations

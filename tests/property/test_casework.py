@@ -1,6 +1,6 @@
 """The state machine of `machine.py`, run by hypothesis; and proof that it can fail.
 
-The gate runs a few stories of thirty steps; `make fuzz` runs some hundred longer ones.
+The gate runs a few stories of thirty steps; `make test-all FUZZ=1` runs some hundred longer ones.
 """
 
 from __future__ import annotations

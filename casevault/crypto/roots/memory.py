@@ -17,15 +17,16 @@ from casevault.crypto.roots.vessels import Shredding, Stamp
 class _MemoryVessel:
     shredding: Shredding = "best effort"
 
-    def __init__(self, held: RootMaterial) -> None:
-        self._held = held
+    def __init__(self, exported: bytes) -> None:
+        self._exported = exported
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         yield
 
     def read(self) -> RootMaterial:
-        return self._held
+        # Made anew each time: what an act changed before it was refused is not what is held.
+        return decode(self._exported)
 
     def write(self, held: RootMaterial) -> None:
         raise RuntimeError("this material is only looked at")
@@ -39,4 +40,4 @@ class _MemoryVessel:
 
 def loaded_roots(exported: bytes) -> RootProvider:
     """Return a provider of what `RootProvider.export` returned, in memory; else `Tampered`."""
-    return RootProvider(_MemoryVessel(decode(exported)))
+    return RootProvider(_MemoryVessel(exported))

@@ -179,3 +179,15 @@ def test_a_reader_refuses_missing_and_extra_parts():
     with pytest.raises(Tampered) as caught:
         reader.text()
     assert caught.value.code == "canonical.short"
+
+
+def test_a_reader_knows_whether_anything_is_left():
+    """Rows from before a part was added are shorter."""
+    reader = Reader.of(encode("one", 2))
+    assert not reader.is_over()
+    assert (reader.text(), reader.is_over(), reader.number(), reader.is_over()) == (
+        "one",
+        False,
+        2,
+        True,
+    )

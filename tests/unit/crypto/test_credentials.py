@@ -297,3 +297,10 @@ def test_a_full_queue_says_so_at_once():
             pass
     with kdf.queued():
         pass
+
+
+def test_an_envelope_of_other_parameters_is_outdated():
+    """So that it is sealed anew while the passphrase is at hand."""
+    assert not KDF.is_outdated(ENVELOPE, PEPPER)
+    assert PassphraseKdf(STANDARD, 4).is_outdated(ENVELOPE, PEPPER)
+    assert KDF.is_outdated(ENVELOPE, Key(b"q" * 32, 3))

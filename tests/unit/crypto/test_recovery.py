@@ -123,3 +123,33 @@ def test_one_seed_gives_two_unrelated_principals():
     assert len(other) == 32
     assert recovery_principal(other).public != recovery.public
     assert_silent(root, root.seed)
+
+
+def test_shares_are_read_one_by_one():
+    """Each is checked when it is typed: a custodian is told at once, and never a word."""
+    read = []
+    for text in SHARES[:3]:
+        read.append(recovery.read_share(f"  {text.upper()} ", read))
+    assert combine([share.text for share in read]) == SEED
+    assert {share.threshold for share in read} == {3}
+    assert SHARES[0].split()[4] not in repr(read[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (SHARES[1].rsplit(" ", 1)[0], "share-length"),
+        (SHARES[1] + " academic", "share-length"),
+        (SHARES[1].rsplit(" ", 1)[0] + " zzzz", "share-words"),
+        (" ".join(reversed(SHARES[1].split())), "share-words"),
+        (split(bytes(32), 3, 5)[1], "share-foreign"),
+        (SHARES[0], "share-repeated"),
+    ],
+)
+def test_a_share_that_cannot_be_added_is_refused(text, code):
+    """Too few or many words, a wrong one, another set, the same sheet twice."""
+    before = [recovery.read_share(SHARES[0])]
+    with pytest.raises(Invalid) as caught:
+        recovery.read_share(text, before)
+    assert caught.value.code == f"recovery.{code}"
+    assert caught.value.__cause__ is None

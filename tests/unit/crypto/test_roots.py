@@ -23,6 +23,7 @@ from casevault.crypto.roots import (
     create_roots,
     discard_roots,
     host_id,
+    loaded_roots,
     open_roots,
     write_private,
 )
@@ -158,8 +159,10 @@ def test_a_folder_in_place_of_the_file_is_tampered(tmp_path):
         open_roots(tmp_path)
 
 
-def test_an_epoch_is_durable_before_it_is_used(tmp_path):
+def test_an_epoch_is_durable_before_it_is_used(tmp_path, monkeypatch):
     """New epochs follow one another, are on disk at once, and are seen by another process."""
+    # However slow this machine is: the other process believes for a while what it has read.
+    monkeypatch.setattr(provider_module, "_FRESH_SECONDS", 600)
     roots, other = created(tmp_path), open_roots(tmp_path / "keys")
     assert roots.new_epoch() == 2
     on_disk = json.loads(file_of(tmp_path).read_bytes())["epochs"]["2"]
@@ -456,3 +459,18 @@ def test_a_copy_for_the_capsule_leaves_out_what_is_about_to_go(tmp_path):
     assert set(decode(roots.export(2)).epochs) == {2}
     with pytest.raises(ValueError, match="opens nothing"):
         roots.export(3)
+
+
+def test_exported_material_is_looked_at_in_memory(tmp_path):
+    """As the drill does with a capsule: the same keys, and nothing can be changed or written."""
+    roots = created(tmp_path)
+    found = loaded_roots(roots.export())
+    assert found.keyring_id == roots.keyring_id
+    assert found.epoch(1) == roots.epoch(1)
+    assert found.service_versions() == roots.service_versions() == (1,)
+    assert found.shredding == "best effort"
+    with pytest.raises(RuntimeError):
+        found.new_epoch()
+    assert found.reload().epochs.keys() == {1}
+    with pytest.raises(Tampered):
+        loaded_roots(b"{}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from casevault.crypto import sealed_files
+from casevault.crypto import canonical, sealed_files
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealed_files import FileHeader
 from casevault.errors import Tampered
@@ -79,3 +79,10 @@ def test_every_changed_or_missing_byte_is_found():
             sealed_files.check(io.BytesIO(bad), written)
         with pytest.raises(Tampered):
             list(sealed_files.opened(io.BytesIO(bad), SECRET)[1])
+
+
+def test_a_header_of_another_kind_of_bytes_is_refused():
+    """What does not say that it is one of our files is none."""
+    said = canonical.decode(a_header().encode())
+    with pytest.raises(Tampered):
+        FileHeader.decode(canonical.encode("another/1/file", *said[1:]))

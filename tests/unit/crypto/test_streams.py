@@ -16,12 +16,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from casevault.crypto.principals import PrincipalSecret
+from casevault.crypto.principals import PrincipalSecret, wrap
 from casevault.crypto.sealing import HEADER_BYTES, Key, Place, seal, unseal
 from casevault.crypto.streams import (
     CHUNK_BYTES,
     HEADER_TO_BYTES,
     TAG_BYTES,
+    _info,
     bucketed,
     open_stream,
     open_stream_from,
@@ -301,3 +302,13 @@ def test_the_verifier_reads_the_vectors_and_finds_a_changed_one(tmp_path):
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps(changed))
         assert verified(path, tmp_path) == 1
+
+
+def test_a_stream_whose_key_has_another_length_is_refused():
+    """Anybody who knows the public key can wrap anything: only 32 bytes are a key."""
+    secret = PrincipalSecret(bytes(range(64)))
+    whole = b"".join(seal_stream_to(secret.public, PLACE, [b"content"]))
+    rest = whole[HEADER_TO_BYTES:]
+    short = wrap(secret.public, bytes(31), _info(PLACE, secret.public.key_id))
+    with pytest.raises(Tampered):
+        list(open_stream_from(secret, PLACE, io.BytesIO(whole[:20] + short + rest)))

@@ -153,3 +153,23 @@ def test_what_names_a_person_is_apart_from_what_happened():
     assert casefile.compartment_of(DocumentKind.IDENTITY) is Compartment.IDENTITY
     assert casefile.compartment_of(DocumentKind.PROFILE) is Compartment.NARRATIVE
     assert casefile.compartment_of(DocumentKind.FACTS) is Compartment.FACTS
+
+
+def test_an_open_case_is_looked_at_again_when_its_month_comes():
+    """Whoever looked through it moves the month on; a closed case is not reviewed."""
+    case = a_case()
+    due = date.fromisoformat(case.next_review)
+    assert not casefile.review_is_due(case, date(2026, 11, 24))
+    assert casefile.review_is_due(case, due)
+    assert casefile.review_is_due(case, due.replace(day=1))
+    later = casefile.reviewed(case, due)
+    assert later.next_review > case.next_review
+    assert not casefile.review_is_due(later, due)
+    for status in Status:
+        closed = replace(case, status=status)
+        assert casefile.is_closed(status) == status.value.startswith("Closed")
+        if casefile.is_closed(status):
+            assert not casefile.review_is_due(closed, due)
+            with pytest.raises(Conflict) as caught:
+                casefile.reviewed(closed, due)
+            assert caught.value.code == "case.closed"

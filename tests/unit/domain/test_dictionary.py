@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casevault.domain import dictionary, vocabulary
+from casevault.domain import dictionary, dictionary_page, vocabulary
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.dictionary import Dictionary
 from casevault.domain.fields import Type
@@ -425,3 +425,14 @@ def test_what_the_service_writes_cannot_be_changed(stored, services):
 def test_texts_are_the_fields_in_words():
     """What a passage can be redacted from."""
     assert dictionary.texts_of(DocumentKind.SERVICE) == {"provider", "text"}
+
+
+def test_the_page_of_the_dictionary_has_every_field_and_list():
+    """Made from the code alone: each field in its document, each list with its codes."""
+    page = dictionary_page.page()
+    for document in dictionary.DOCUMENTS:
+        for name, field in dictionary.walk(document):
+            assert f"| `{name}` |" in page
+            assert not field.codes or f"`{field.codes}`" in page
+    assert all(f"- **{name}**: " in page for name in vocabulary.list_names())
+    assert all(f"- `{purpose}`" in page for purpose in dictionary.known_purposes())

@@ -14,6 +14,7 @@ NORTH, SOUTH = TeamId(UUID(int=10)), TeamId(UUID(int=11))
 CASE, GROUP, MONTH = ObjectKind.CASE, ObjectKind.GROUP, ObjectKind.MONTH
 PRIVATE = ObjectKind.PRIVATE
 DUTY, GLASS = ObjectKind.DUTY, ObjectKind.BREAK_GLASS
+ASKED = ObjectKind.ACCESS_REQUEST
 AUDIT, EXTRACT = ObjectKind.AUDIT, ObjectKind.EXTRACT
 ROOT = Scope("root", (), None)
 SERVICE = Scope("service", (), None)
@@ -57,6 +58,10 @@ def staff(role: str, team: TeamId | None = None) -> Scope:
         # A grant of one kind never counts as one of the other.
         (staff("supervisor", NORTH), DUTY, NORTH, PrincipalKind.OVERSIGHT, False),
         (staff("supervisor", NORTH), GROUP, NORTH, PrincipalKind.DUTY, False),
+        (staff("caseworker", NORTH), ASKED, NORTH, None, True),
+        (staff("supervisor", NORTH), ASKED, NORTH, None, True),
+        (staff("caseworker", SOUTH), ASKED, NORTH, None, False),
+        (staff("dpo"), ASKED, NORTH, None, False),
         (staff("caseworker", NORTH), GLASS, NORTH, None, True),
         (staff("caseworker", SOUTH), GLASS, NORTH, None, False),
         (staff("dpo"), GLASS, NORTH, None, True),

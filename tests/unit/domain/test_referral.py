@@ -201,3 +201,11 @@ def test_only_what_is_filled_is_rendered():
     }, "en")  # fmt: skip
     assert "<dd>No</dd>" in shown
     assert "Name to use" not in shown
+
+
+def test_a_page_without_the_profile_has_no_section_of_it():
+    """What does not leave has no empty heading either."""
+    found = manifest(SERVICES[0], frozenset(), SHELTER, {}, [], TODAY, abroad=False)
+    page = referral_html(referral.referral_json(found, {}, "Us", "r-1"), "en")
+    for document in SOURCES:
+        assert vocabulary.form_text(f"section.{document}", "en") not in page

@@ -20,7 +20,7 @@ from casevault.ledger.export import (
 from casevault.ledger.note import Checkpoint, sign_note
 from casevault.ledger.tiles import bundle_paths, tile_paths
 from casevault.ledger.tree import Frontier
-from casevault.ledger.verify import Gap, verify_export
+from casevault.ledger.verify import Gap, verify_export, verify_extension
 
 from .reference import (
     NAME,
@@ -378,3 +378,80 @@ def test_a_malformed_line_is_tampered(line):
     with pytest.raises(Tampered) as caught:
         parse_line(0, line)
     assert caught.value.code == "ledger-export-line"
+
+
+@pytest.mark.parametrize(("tiles", "lines"), [(True, False), (False, True), (False, False)])
+def test_an_export_may_have_tiles_or_lines_alone(tmp_path, tiles, lines):
+    """Each alone verifies; without either there is the checkpoint only."""
+    pieces = export_pieces([LEAVES[:256], LEAVES[256:]], a_note(LEAVES), tiles=tiles, lines=lines)
+    files = {}
+    for path, data in pieces:
+        files[path] = files.get(path, b"") + data
+    assert ("entries.jsonl" in files) == lines
+    assert any(path.startswith("tile/") for path in files) == tiles
+    folder = write(tmp_path, files)
+    if tiles:
+        assert check(folder).size == SIZE
+    elif lines:
+        note = files["checkpoint"]
+        assert check(folder / "entries.jsonl", checkpoint=note).size == SIZE
+    else:
+        assert set(files) == {"checkpoint"}
+
+
+def test_an_empty_export_without_lines_is_a_checkpoint():
+    """An empty file of lines is written only where lines are."""
+    assert [path for path, _ in export_pieces([], a_note([]), lines=False)] == ["checkpoint"]
+
+
+def grown(folder, older, newer=LEAVES):
+    """Verify by tiles alone that the newer log extends the older."""
+    write(folder, dict(export_files(newer, a_note(newer))))
+    return verify_extension(folder, NAME, PUBLIC, verify, a_note(older))
+
+
+@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, SIZE])
+def test_tiles_alone_prove_that_a_log_has_grown(tmp_path, size):
+    """Without reading an entry, from any older checkpoint, the same one too."""
+    before, head = grown(tmp_path, LEAVES[:size])
+    assert (before.size, head.size) == (size, SIZE)
+
+
+@pytest.mark.parametrize("size", [40, SIZE])
+def test_another_past_is_no_growth(tmp_path, size):
+    """One entry was another: smaller or of the same size."""
+    other = [encode_leaf(a_leaf(0, count=7)), *LEAVES[1:size]]
+    with pytest.raises(Tampered):
+        grown(tmp_path, other)
+
+
+def test_a_log_that_shrank_is_found(tmp_path):
+    """The older checkpoint is of more entries."""
+    with pytest.raises(Tampered) as caught:
+        grown(tmp_path, LEAVES, LEAVES[:40])
+    assert caught.value.code == "ledger-rollback"
+
+
+@pytest.mark.parametrize("name", list(tile_paths(SIZE)))
+def test_a_changed_tile_proves_nothing(tmp_path, name):
+    """The root of the tiles must be the signed one."""
+    grown(tmp_path, LEAVES[:40])
+    path = tmp_path / name.path
+    data = path.read_bytes()
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    with pytest.raises(Tampered):
+        verify_extension(tmp_path, NAME, PUBLIC, verify, a_note(LEAVES[:40]))
+    path.unlink()
+    with pytest.raises(Tampered):
+        verify_extension(tmp_path, NAME, PUBLIC, verify, a_note(LEAVES[:40]))
+
+
+def test_retired_bundles_are_read_from_their_tiles(tmp_path):
+    """Without lines: the hashes are the tile's; a tile cut off is found."""
+    leaves = [*(Retired(hash_of(one)) for one in LEAVES[:256]), *LEAVES[256:]]
+    write(tmp_path, dict(export_files(leaves, a_note(LEAVES))))
+    (tmp_path / "entries.jsonl").unlink()
+    assert check(tmp_path).retired == 256
+    tile = tmp_path / "tile/0/000"
+    tile.write_bytes(tile.read_bytes()[:-1])
+    assert code_of(tmp_path).startswith("ledger-export")

@@ -13,7 +13,9 @@ from casevault.ledger.note import (
     MAX_NOTE_BYTES,
     Checkpoint,
     VerifierKey,
+    add_signature,
     from_base64,
+    has_signature,
     key_id,
     open_note,
     sign_note,
@@ -220,3 +222,15 @@ def test_base64_has_one_spelling(text):
     """Missing padding, spare bits, white space and the other alphabet are refused."""
     with pytest.raises(ValueError, match=r"base64|ascii"):
         from_base64(text)
+
+
+def test_a_note_may_carry_more_signatures():
+    """Of another key over the same text: each is verified for itself, and known by its key."""
+    key, other = VerifierKey(NAME, PUBLIC), VerifierKey("witness.example/ü", OTHER_PUBLIC)
+    assert has_signature(NOTE, key)
+    assert not has_signature(NOTE, other)
+    both = add_signature(NOTE, other.name, other.public, OTHER.sign)
+    assert both == NOTE + WITNESS_LINE
+    assert has_signature(both, key)
+    assert has_signature(both, other)
+    assert not has_signature(both, VerifierKey(NAME, OTHER_PUBLIC))
