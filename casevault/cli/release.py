@@ -106,6 +106,16 @@ def simulate(
     out: Path | None = typer.Option(  # noqa: B008
         None, "--out", file_okay=False, help="Folder of the files."
     ),
+    rounded: bool = typer.Option(
+        False, "--rounded", help="Round to five instead: no formal guarantee, and a gate."
+    ),
+    given: list[Path] | None = typer.Option(  # noqa: B008
+        None,
+        "--given",
+        exists=True,
+        dir_okay=False,
+        help="With --rounded: a file that the recipient has; may be repeated.",
+    ),
     list_: bool = typer.Option(False, "--list", help="Print tables, columns and codes."),
     as_json: bool = JsonOption,
 ) -> None:
@@ -131,6 +141,12 @@ def simulate(
     key = simulating.snapshot_key(seed)
     found = _read(facts, services, referrals, _declared(regions), key)
     _warn(wish, found, services, referrals, regions)
+    if rounded:
+        texts = [path.read_bytes().decode("utf-8", "replace") for path in given or ()]
+        done = _write(out, simulating.rounded(found, wish, period or (), key, texts))
+        table("Files", ("file",), [(str(out / name),) for name in done])
+        say("Rounded counts have no formal guarantee. Given away, they are an exact disclosure.")
+        return
     releases = simulating.simulate(found, wish, period or (), key)
     written = _write(out, rendering.files(releases))
     if as_json:

@@ -56,9 +56,11 @@ def method(release: Release) -> str:
     return "; ".join([*parts, "SIMULATION"] if design.simulation else parts)
 
 
-def rows(release: Release, table: IndicatorTable, shown: Sequence[Cell]) -> list[tuple[str, ...]]:
-    """Return the rows of a table as text."""
-    design, how = release.design, method(release)
+def rows(
+    release: Release, table: IndicatorTable, shown: Sequence[Cell], how: str = ""
+) -> list[tuple[str, ...]]:
+    """Return the rows of a table as text; `how` they were protected, if not as a release is."""
+    design, how = release.design, how or method(release)
     period = (design.period.start.isoformat(), design.period.end.isoformat())
     found = []
     for cell in shown:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from casevault.disclosure import catalogue
+from casevault.disclosure import catalogue, rounding
 from casevault.disclosure.accounting import delta_for
 from casevault.disclosure.bits import Bits, SeededBits, SystemBits
 from casevault.disclosure.catalogue import PEOPLE, IndicatorTable, SizeClass
@@ -25,6 +25,8 @@ from casevault.disclosure.measuring import Noisy
 from casevault.disclosure.parameters import PLANS, class_of
 from casevault.disclosure.records import Records
 from casevault.disclosure.releasing import Design, Release
+from casevault.disclosure.rendering import csv_bytes, rows
+from casevault.disclosure.report.published import read_all
 from casevault.disclosure.tabulating import whole_year
 from casevault.errors import Invalid, Refused
 
@@ -79,6 +81,25 @@ def simulate(
         release = Release.of(_design(facts, wish, year), catalogue.shipped())
         done.append((release, release.measure(snap, _bits(facts, wish, year))))
     return done
+
+
+def rounded(
+    facts: Facts, wish: Wish, years: Sequence[int], key: bytes, given: Sequence[str]
+) -> dict[str, bytes]:
+    """Return files of rounded counts, if the gate lets them go to who was given the others."""
+    snap = snapshot(facts.records, key)
+    how = f"{rounding.METHOD}; SIMULATION"
+    lines: dict[str, list[tuple[str, ...]]] = {}
+    for year in tuple(years) or snap.years:
+        release = Release.of(_design(facts, wish, year), catalogue.shipped())
+        for name, shown in rounding.cells(release, snap).items():
+            table = catalogue.shipped().tables[name]
+            lines.setdefault(name, []).extend(rows(release, table, shown, how))
+    tables = catalogue.shipped().tables
+    made = {name: csv_bytes(tables[name], found) for name, found in lines.items()}
+    before = [one for text in given for one in read_all(text)]
+    rounding.check(before, [one for file in made.values() for one in read_all(file.decode())])
+    return {f"{name}.csv": file for name, file in made.items()}
 
 
 def snapshot_key(seed: str | None) -> bytes:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from casevault.cli.app import app
 from casevault.disclosure import catalogue, parameters, planning
-from casevault.errors import Invalid, Refused
+from casevault.errors import Conflict, Invalid, Refused
 
 HEADER = (
     "case_row,pid,accepted,region,branch,statistics_consent,"
@@ -333,3 +333,18 @@ def test_no_plan_spends_more_than_a_year_allows():
         )
         paid += next(one.rho for one in found if one.basis == "year")
         assert paid <= parameters.RHO_PER_YEAR
+
+
+def test_rounded_counts_are_frozen_and_say_that_they_promise_nothing(run):
+    """The gate reads what was given before; the same table of the same year is refused."""
+    done = run(_facts(), "--tables", "people-total,people-means", "--rounded")
+    assert done.exit_code == 0, done.output
+    assert run.rows("people-total")[0]["value"] == "120"
+    assert all("NO FORMAL GUARANTEE" in row["method"] for row in run.rows("people-means"))
+    before = run.files()
+    file = run.folder / "given.csv"
+    file.write_bytes(before["people-means.csv"])
+    again = run(_facts(110), "--tables", "people-means", "--rounded", "--given", str(file))
+    assert again.exit_code == 1
+    assert isinstance(again.exception, Conflict)
+    assert run.files() == before
