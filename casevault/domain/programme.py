@@ -113,6 +113,10 @@ _PERSONAL = tuple(
         ("title", 0, r"\b(?:Mr|Mrs|Ms|Mme|Mlle|Sra?|Srta|Dr)\b\.?\s+[A-ZÀ-Þ]"),
         ("age", re.IGNORECASE, r"\b\d{1,2}[\s-]*(?:years?[\s-]old|ans|años|y/o)\b"),
         ("age", re.IGNORECASE, r"\b(?:aged|âgée? de)\s+\d{1,2}\b"),
+        ("title", 0, r"(?:^|\s)(?:السيدة?|الآنسة|الدكتورة?)\s+\S"),
+        ("age", 0, r"(?:عمره|عمرها|يبلغ|تبلغ)\s+(?:من العمر\s+)?\d"),
+        ("age", 0, r"(?:فتى|فتاة|طفلة?|شاب|شابة|امرأة|رجل)\s+\S*\s*\d{1,2}\s*(?:سنة|عام)"),
+        ("birth", 0, r"(?:^|\s)(?:مولودة?|وُلدت?|من مواليد)\s"),
         ("birth", re.IGNORECASE, r"\b(?:born|née?|nacid[oa])\s+(?:(?:on|in|le|en|el)\s+)?\d"),
     )
 )

@@ -71,6 +71,10 @@ def test_each_kind_takes_its_fields_and_no_other(kind):
         "une fille de 16 ans",
         "aged 15",
         "born in 2009",
+        "اتصلت السيدة فلانة",
+        "فتاة عمرها ١٦",
+        "من مواليد ٢٠٠٩",
+        "+٩٦٢ ٧ ٩٠٠٠ ٠٠٠٠",
     ],
 )
 def test_a_note_that_looks_personal_is_refused(note):
@@ -87,6 +91,7 @@ def test_a_note_that_looks_personal_is_refused(note):
     [
         "Two trainers, 24 seats, again in 2027.",
         "Follow-up in 3 months",
+        "دورتان في عام ٢٠٢٦ لأربعة وعشرين متطوعًا",
         "Dr. House",
     ],
 )
