@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+from casevault.cleaning.apart import Cleaner
 from casevault.clock import Clock, SystemClock
 from casevault.config import Settings, sqlite_path
 from casevault.crypto import principals as crypto_principals
@@ -50,6 +51,7 @@ from casevault.services.duty import Duty
 from casevault.services.emergencies import Emergencies
 from casevault.services.feeds import Feeds
 from casevault.services.field_use import FieldUse
+from casevault.services.files import Files
 from casevault.services.importing import Importing
 from casevault.services.ledger_exports import LedgerExports
 from casevault.services.links import Links
@@ -122,6 +124,7 @@ class Vault:
     emergencies: Emergencies
     records: Records
     consents: Consents
+    files: Files
     deadlines: Deadlines
     partners: Partners
     register: Register
@@ -241,6 +244,7 @@ def open_vault(
         emergencies=Emergencies(stores, gate, closed=settings.break_glass_closed),
         records=Records(stores, gate),
         consents=Consents(stores, gate),
+        files=Files(stores, gate, Cleaner(), settings.case_files_mib << 20),
         deadlines=Deadlines(stores, gate),
         partners=Partners(stores, gate),
         register=Register(stores, gate, settings.organisation_name),

@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from casevault import __version__, logs
-from casevault.api import docs_page, problems
+from casevault.api import docs_page, problems, uploads
 from casevault.api.deps import needs
 from casevault.api.middleware import BodyGuard, HostGuard, LockdownGuard, RequestContext
 from casevault.api.routes import (
@@ -23,6 +23,7 @@ from casevault.api.routes import (
     consents,
     drafts,
     feeds,
+    files,
     handover,
     health,
     ledger,
@@ -63,6 +64,7 @@ ROUTERS = (
     cases.router,
     records.router,
     consents.router,
+    files.router,
     partners.router,
     register.router,
     releases.router,
@@ -103,10 +105,11 @@ def create_app(vault: Vault) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.vault = vault
+    app.state.uploads = uploads.Slots()
     for router in ROUTERS:
         app.include_router(router)
     problems.install(app)
-    app.add_middleware(BodyGuard, limit=vault.settings.body_limit)
+    app.add_middleware(BodyGuard, limit=vault.settings.body_limit, read_by_route=files.is_upload)
     app.add_middleware(LockdownGuard, is_shut=vault.lockdowns.is_shut)
     app.add_middleware(HostGuard, names=vault.settings.trusted_hosts)
     app.add_middleware(RequestContext)

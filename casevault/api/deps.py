@@ -20,7 +20,7 @@ from casevault.store.caller import Caller
 from casevault.store.idempotency import Repeat
 
 _ETAG = re.compile(r'"v([0-9]{1,9})"')
-_IDEMPOTENCY = r"^[A-Za-z0-9_-]{8,64}$"
+IDEMPOTENCY = r"^[A-Za-z0-9_-]{8,64}$"
 bearer = HTTPBearer(
     auto_error=False, scheme_name="session", description="The token from signing in."
 )
@@ -86,7 +86,7 @@ def etag(version: int) -> str:
 async def repeat_key(
     request: Request,
     idempotency_key: Annotated[
-        str | None, Header(alias="Idempotency-Key", pattern=_IDEMPOTENCY)
+        str | None, Header(alias="Idempotency-Key", pattern=IDEMPOTENCY)
     ] = None,
 ) -> tuple[str, bytes] | None:
     """Return the Idempotency-Key with the digest of the request it stands for."""

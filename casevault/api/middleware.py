@@ -134,16 +134,27 @@ class LockdownGuard:
 
 
 class BodyGuard:
-    """Takes bodies of limited size and time, JSON only, strictly parsed; then passes them on."""
+    """Takes bodies of limited size and time, JSON only, strictly parsed; then passes them on.
 
-    def __init__(self, app: ASGIApp, limit: int, read_seconds: float = _READ_SECONDS) -> None:
+    `read_by_route`: requests (method, path) whose bodies are not JSON, which their route reads and
+    limits itself.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        limit: int,
+        read_seconds: float = _READ_SECONDS,
+        read_by_route: Callable[[str, str], bool] = lambda _method, _path: False,
+    ) -> None:
         self._app = app
         self._limit = limit
         self._read_seconds = read_seconds
+        self._read_by_route = read_by_route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a bad body with a problem document; replay a good one."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self._read_by_route(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)

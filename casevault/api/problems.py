@@ -58,6 +58,7 @@ STATUS: tuple[tuple[type[CaseVaultError], int], ...] = (
 _STATUS_OF_CODE = {
     "precondition.required": 428,
     "body.too-large": 413,
+    "file.too-large": 413,
     "body.type": 415,
     "body.timeout": 408,
     "host.unknown": 400,

@@ -148,6 +148,8 @@ class Settings(BaseModel):
     behind_proxy: bool = False
     trusted_hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
     body_limit: int = Field(default=1 << 20, ge=1 << 16, le=1 << 24)
+    # How much the attached files of one case may take, padding counted.
+    case_files_mib: int = Field(default=256, ge=32, le=8192)
     idle_minutes: int = Field(default=15, ge=1, le=15)
     absolute_hours: int = Field(default=10, ge=1, le=10)
     argon2_concurrency: int = Field(default=2, ge=1, le=16)

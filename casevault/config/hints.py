@@ -18,6 +18,7 @@ WHAT_TO_DO: Mapping[str, str] = MappingProxyType(
         "unfinished": "Put it back as `casevault init` wrote it.",
         "organisation_id": "Give the UUID that `casevault init` wrote.",
         "body_limit": "Choose 65,536 to 16,777,216 bytes.",
+        "case_files_mib": "Choose 32 to 8192.",
         "trusted_hosts": "List the names under which people reach the service.",
         "port": "Choose 1 to 65,535.",
         "workers": "Choose 1 to 64 processes.",

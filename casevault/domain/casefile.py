@@ -37,6 +37,7 @@ class DocumentKind(StrEnum):
     REFUSED_STAFF = "refused_staff"
     CONSENT = "consent"
     BASIS = "basis"
+    FILE = "file"
 
 
 class Status(StrEnum):
@@ -61,6 +62,8 @@ _COMPARTMENT_OF = MappingProxyType(
         DocumentKind.REFUSED_STAFF: Compartment.NARRATIVE,
         DocumentKind.CONSENT: Compartment.NARRATIVE,
         DocumentKind.BASIS: Compartment.NARRATIVE,
+        # Or the identity, if that is what it shows.
+        DocumentKind.FILE: Compartment.NARRATIVE,
     }
 )
 

@@ -50,6 +50,7 @@ DOCUMENTS: Mapping[str, tuple[Field, ...]] = {
     DocumentKind.REFUSED_STAFF: tables.REFUSED_STAFF,
     DocumentKind.CONSENT: tables.CONSENT,
     DocumentKind.BASIS: tables.BASIS,
+    DocumentKind.FILE: tables.FILE,
     "referral": tables.REFERRAL,
 }
 FIELDS = tuple(field for fields in DOCUMENTS.values() for field in fields)

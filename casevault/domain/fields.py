@@ -293,6 +293,13 @@ BASIS = (
     Field("from", _T.DATE, "From when it counts", required=True),
     Field("valid_until", _T.DATE, "When to look again", required=True),
 )
+FILE = (
+    Field("name", purpose="To find it again", required=True),
+    Field("media_type", purpose="With which program it opens", required=True),
+    Field("bytes", _T.INTEGER, "How long it takes to fetch", required=True, low=1, high=1 << 25),
+    Field("stored_as", purpose="Where its bytes lie", system=True),
+    Field("file_key", purpose="What opens its bytes, and nothing else", system=True),
+)
 REFERRAL = (
     Field("service", _T.CODE, "Which help is asked for", required=True, codes="service_type"),
     Field("recipient", purpose="Who is asked for it", required=True),

@@ -44,13 +44,18 @@ def checked(name: str, pointer: str = "/name") -> str:
             errors=(FieldError(pointer, "file.name"),),
         )
     if ending not in TYPES:
-        raise Invalid(
-            "Files of this kind are not taken. Save it as PDF, JPEG, PNG, WebP or plain text;"
-            " unpack an archive first.",
-            code="file.ending",
-            errors=(FieldError(pointer, "file.ending"),),
-        )
+        raise not_taken(pointer)
     return normal
+
+
+def not_taken(pointer: str) -> Invalid:
+    """Return why files of a kind are refused."""
+    return Invalid(
+        "Files of this kind are not taken. Save it as PDF, JPEG, PNG, WebP or plain text; unpack an"
+        " archive first.",
+        code="file.ending",
+        errors=(FieldError(pointer, "file.ending"),),
+    )
 
 
 def type_of(name: str) -> str:

@@ -17,7 +17,7 @@ _READING = (".read", ".timeline", ".access", ".print")
 _LISTING = frozenset({"case.list", "search.run", "worklist.read", "feed.render"})
 _SHARING = ("case.assign", "case.cover", "case.revoke", "case.regrant", "case.rekey")
 _COPYING = frozenset({"case.export"})
-PARTS = ("identity", "profile", "facts", "note", "service", "task", "consent")
+PARTS = ("identity", "profile", "facts", "note", "service", "task", "consent", "file")
 ROLES = (
     "caseworker",
     "supervisor",
@@ -32,7 +32,13 @@ WHYS = ("treatment", "emergency", "operations")
 DID = ("saw", "changed", "listed", "shared", "emergency", "refused", "copied", "other")
 # Codes of a case that nobody's look is behind.
 _SILENT: Mapping[str, str] = MappingProxyType(
-    {"audit.": "about the log", "alert.": "about the log", "approval.": "about an approval"}
+    {
+        "audit.": "about the log",
+        "alert.": "about the log",
+        "approval.": "about an approval",
+        "file.add_start": "listed by its end",
+        "file.read_end": "listed by its beginning",
+    }
 )
 
 

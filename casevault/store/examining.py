@@ -23,6 +23,7 @@ from casevault.ledger.tree import Frontier, leaf_hash
 from casevault.store import (
     cases,
     exporting,
+    files,
     migrate,
     retention_marks,
     tables,
@@ -70,6 +71,7 @@ def examine(database: Database, roots: RootProvider) -> Examined:
             raise Misconfigured("This data store is empty.", code="identity.empty")
         head = check_ledger(connection, roots)
         check_cases(connection, roots)
+        files.check_pieces(connection)
         for table in _SEALED:
             _check_headers(connection, table)
         return Examined(

@@ -84,6 +84,18 @@ manifest = Table(
     sqlite_with_rowid=False,
 )
 
+# Attached files: sealed bytes cut into rows. Which document a file belongs to stands nowhere here.
+file_piece = Table(
+    "file_piece",
+    data,
+    Column("file_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("case_id", Uuid, ForeignKey("case_file.id"), nullable=False, index=True),
+    Column("compartment", String(16), nullable=False),
+    Column("piece", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # What a team's members find people by. Which case a card belongs to stands inside it; its id is an
 # HMAC of the service key, so a dump does not tell which cases have none.
 search_card = Table(

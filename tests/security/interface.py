@@ -99,6 +99,9 @@ class Ask:
     etag: str | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     token: str | None = None
+    # A body that is not JSON: its bytes, and the headers that say what it is.
+    raw: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Stage:
@@ -126,12 +129,12 @@ class Stage:
         """The address of the case."""
         return f"/v1/cases/{self.case}"
 
-    def made(self, name, path, body, fallback=None):
+    def made(self, name, path, body, fallback=None, **more):
         """Return the id of something in the case, made by its holder when first asked for."""
         if self._unknown:
             return self._made.setdefault(name, unknown_id())
         if name not in self._made:
-            answer = self.world.post(self.at + path, self.holder, body)
+            answer = self.world.post(self.at + path, self.holder, body, **more)
             if answer.status_code == 409 and fallback is not None:
                 return fallback()
             assert answer.status_code == 201, (name, answer.text)
@@ -212,7 +215,9 @@ def send(world, operation, stage, ask, by=None, **kwargs):
     headers = {} if ask.etag is None else {"If-Match": ask.etag}
     if ask.token is not None and by is not None:
         headers["Authorization"] = f"Bearer {ask.token}"
-    headers |= kwargs.pop("headers", {})
+    headers |= {**ask.headers, **kwargs.pop("headers", {})}
+    if ask.raw is not None:
+        kwargs["content"] = ask.raw
     return world.call(
         operation.method, path, by, ask.body, headers=headers, params=dict(ask.query), **kwargs
     )
@@ -947,6 +952,38 @@ def _depart_staff(stage):
 def _link_case(stage):
     other = stage.world.open(stage.holder) if stage.holder else unknown_id()
     return Ask(body={"case_id": other, "content": {"type": "family"}})
+
+
+_FILE = {
+    "Content-Type": "text/plain",
+    "Content-Disposition": 'attachment; filename="Made-Up Blue Street.txt"',
+}
+
+
+@valid("add_file")
+def _add_file(_stage):
+    return Ask(raw=b"A made-up letter from Blue Street.", headers=_FILE)
+
+
+@valid("list_files")
+def _list_files(_stage):
+    return Ask()
+
+
+@valid("read_file")
+def _read_file(stage):
+    return Ask(ids={"file_id": _a_file(stage)})
+
+
+@valid("remove_file")
+def _remove_file(stage):
+    ask = Ask(ids={"file_id": _a_file(stage)})
+    stage.gone("file")
+    return ask
+
+
+def _a_file(stage):
+    return stage.made("file", "/files", None, content=b"A made-up letter.", headers=_FILE)
 
 
 @valid("unlink_case")

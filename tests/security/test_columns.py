@@ -9,7 +9,8 @@ from casevault.store.keyring_tables import keyring
 from casevault.store.tables import data
 
 FILE = Path(__file__).parent / "columns.json"
-SEALED = {"sealed"}
+# A piece is a part of a sealed stream.
+SEALED = {"sealed", "piece"}
 
 
 def plain_columns():

@@ -17,6 +17,7 @@ SAID: dict[str, str | None] = {
     "data.case_file": "month of opening, next review and due",
     "data.document": "which documents belong to which case",
     "data.idempotency": "`Idempotency-Key`",
+    "data.file_piece": "which case has attached files, how many and of which size",
     "data.import_line": "how many lines were imported",
     "data.ledger_body": None,
     "data.ledger_checkpoint": None,

@@ -1,0 +1,180 @@
+"""The bytes of attached files: sealed streams, cut into rows.
+
+Each file has a random key of its own, which stands in its sealed document together with name, kind
+and size: so the key is wrapped under the compartment's and wrapped anew whenever that changes,
+the manifest names the file, and what makes the compartment unreadable makes its files unreadable.
+Must never hold a name or a kind here, nor hand out a byte that was not authenticated in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from casevault.crypto import macs, streams
+from casevault.crypto.sealing import Key, Place
+from casevault.domain.casefile import Compartment, DocumentKind
+from casevault.domain.records import Record
+from casevault.errors import NotFound, Tampered
+from casevault.ids import new_id
+from casevault.store import tables
+from casevault.store.database import Database
+from casevault.store.held_case import HeldCase
+
+PIECE_BYTES = 1 << 16
+# So many rows are read in one short transaction: a slow reader holds no connection.
+_ROWS_AT_ONCE = 16
+_TABLE = tables.file_piece
+
+
+# A file lies with what it shows: who somebody is, or what happened.
+COMPARTMENTS = (Compartment.IDENTITY.value, Compartment.NARRATIVE.value)
+KIND = DocumentKind.FILE.value
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the bytes of a file lie, and what opens them; part of its sealed document."""
+
+    organisation: UUID
+    case: UUID
+    compartment: str
+    id: UUID
+    key: Key = field(repr=False)
+
+    @classmethod
+    def fresh(cls, organisation: UUID, case: UUID, compartment: str) -> Address:
+        """Return the address of a file that is to be written, with a key of its own."""
+        return cls(organisation, case, compartment, new_id(), Key.random())
+
+    @classmethod
+    def of(
+        cls, organisation: UUID, case: UUID, compartment: str, content: Mapping[str, Any]
+    ) -> Address:
+        """Return the address that the sealed document of a file names, else `Tampered`."""
+        try:
+            material = macs.unb64(content["file_key"]) or b""
+            return cls(organisation, case, compartment, UUID(content["stored_as"]), Key(material))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise Tampered(code="file") from None
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What the sealed document keeps of it."""
+        return {"stored_as": self.id.hex, "file_key": macs.b64(self.key.material)}
+
+    @property
+    def place(self) -> Place:
+        """Where the stream belongs."""
+        return Place(self.organisation, "file", self.id, self.case, self.compartment)
+
+
+def opened_by(held: HeldCase) -> tuple[str, ...]:
+    """Return the compartments with files that somebody can open."""
+    return tuple(name for name in COMPARTMENTS if name in held.keys)
+
+
+def find(held: HeldCase, connection: Connection, row: UUID) -> tuple[Address, Mapping[str, Any]]:
+    """Return where a file lies and what its document says, else `NotFound`."""
+    for name in opened_by(held):
+        manifest = held.manifest(connection, name)
+        listed = manifest.of_row(row)
+        if listed is not None and listed.kind == KIND:
+            (document,) = held.documents(connection, manifest, rows=[row])
+            content = Record.decode(document.content).current.content
+            return Address.of(held.organisation, held.case.id, name, content), content
+    raise NotFound(code="document")
+
+
+def write(connection: Connection, address: Address, content: bytes) -> None:
+    """Seal a file into rows, in the caller's transaction."""
+    at = {"case_id": address.case, "compartment": address.compartment, "file_id": address.id}
+    sealed = _cut(streams.seal_stream(address.key, address.place, [content]))
+    rows = [{**at, "number": number, "piece": piece} for number, piece in enumerate(sealed)]
+    connection.execute(insert(_TABLE), rows)
+
+
+def read(database: Database, address: Address) -> Iterator[bytes]:
+    """Give a file piece by piece; it is whole only when this has ended.
+
+    :raises Tampered: a row is missing, changed, or was put there from elsewhere.
+    """
+    yield from streams.open_stream(
+        address.key, address.place, _Rows(database, address.id, address.case)
+    )
+
+
+def remove(connection: Connection, address: Address) -> None:
+    """Delete the rows of a file, in the caller's transaction."""
+    connection.execute(
+        delete(_TABLE).where(_TABLE.c.file_id == address.id, _TABLE.c.case_id == address.case)
+    )
+
+
+def used_bytes(connection: Connection, case: UUID) -> int:
+    """Return how much room the files of a case take, rounded up to whole rows."""
+    count = select(func.count()).select_from(_TABLE).where(_TABLE.c.case_id == case)
+    return int(connection.execute(count).scalar_one()) * PIECE_BYTES
+
+
+def check_pieces(connection: Connection) -> None:
+    """Return if every file in the store begins like a stream and has no gap; needs no key."""
+    numbers = select(
+        _TABLE.c.file_id,
+        func.count().label("count"),
+        func.min(_TABLE.c.number).label("first"),
+        func.max(_TABLE.c.number).label("last"),
+    ).group_by(_TABLE.c.file_id)
+    for row in connection.execute(numbers):
+        if row.first != 0 or row.count != row.last + 1:
+            raise Tampered(code="file.piece")
+    starts = select(_TABLE.c.piece).where(_TABLE.c.number == 0)
+    for (piece,) in connection.execute(starts.execution_options(yield_per=100)):
+        if bytes(piece[:4]) != streams.MAGIC:
+            raise Tampered(code="file.piece")
+
+
+class _Rows:
+    """The rows of a file as a source of bytes."""
+
+    def __init__(self, database: Database, file: UUID, case: UUID) -> None:
+        self._database = database
+        self._of = (_TABLE.c.file_id == file, _TABLE.c.case_id == case)
+        self._next = 0
+        self._held = bytearray()
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to so many bytes, none at the end."""
+        if not self._held:
+            self._fetch()
+        found = bytes(self._held[:size])
+        del self._held[:size]
+        return found
+
+    def _fetch(self) -> None:
+        query = (
+            select(_TABLE.c.number, _TABLE.c.piece)
+            .where(*self._of, _TABLE.c.number >= self._next)
+            .order_by(_TABLE.c.number)
+            .limit(_ROWS_AT_ONCE)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        for row in rows:
+            self._held += row.piece
+            self._next = row.number + 1
+
+
+def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        while len(held) >= PIECE_BYTES:
+            yield bytes(held[:PIECE_BYTES])
+            del held[:PIECE_BYTES]
+    if held:
+        yield bytes(held)
