@@ -46,7 +46,10 @@ def _limit() -> None:
         (resource.RLIMIT_NOFILE, 3),
         (resource.RLIMIT_NPROC, 0),
     ):
-        resource.setrlimit(kind, (most, most))
+        _, already = resource.getrlimit(kind)
+        # What the service may not have, its child may not have either.
+        allowed = most if already == resource.RLIM_INFINITY else min(most, already)
+        resource.setrlimit(kind, (allowed, allowed))
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def check_list(listed: Sequence[Listed]) -> None:
         filenames.checked(one.name, f"/files/{number}")
     if not 0 < len(listed) <= MAX_FILES or sum(one.size for one in listed) > MAX_BYTES:
         raise Invalid(
-            f"A package holds 1 to {MAX_FILES} files, {MAX_BYTES >> 20} MiB in all.",
+            "A package holds 1 to 50 files, 64 MiB in all.",
             code="package.size",
         )
     # Some disks do not tell capitals apart.

@@ -136,6 +136,22 @@ def type_canaries_everywhere(run, stage):
         run.note(send(world, operation, stage, ask, operation.who, headers=headers))
 
 
+def send_files(run, stage):
+    """Canaries in files, in their names and kinds: kept and given out, or refused."""
+    world, birds, at = run.world, run.canaries, stage.at + "/files"
+    for ending in ("txt", "pdf", "zip"):
+        for kind in ("text/plain", "application/pdf", birds.ascii()):
+            name = quote(birds.next("name latin"), safe="")
+            named = f"attachment; filename*=UTF-8''{name}.{ending}"
+            headers = {"Content-Type": kind, "Content-Disposition": named}
+            content = birds.next().encode()
+            run.note(world.call("POST", at, "cara", content=content, headers=headers))
+    kept = world.get(at, "cara").json()["items"]
+    assert kept
+    for one in kept:
+        assert world.get(f"{at}/{one['id']}", "cara").status_code == 200
+
+
 def break_bodies(run):
     """Bodies that are no JSON, not strictly JSON, of another type, or too large."""
     birds = run.canaries
@@ -354,6 +370,7 @@ def run(request, worlds, tmp_path_factory):
         found.sign_in_here = lambda: worlds(request.param).sign_in("cara")
         stage = keep_what_is_typed(found)
         type_canaries_everywhere(found, stage)
+        send_files(found, stage)
         break_bodies(found)
         break_addresses(found, stage)
         guess_credentials(found)

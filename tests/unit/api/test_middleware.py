@@ -274,7 +274,7 @@ def test_a_chunked_body_is_given_up_at_the_limit():
         if message["type"] == "http.response.start":
             found.status = message["status"]
 
-    scope = {"type": "http", "method": "POST", "headers": [(b"host", b"localhost")]}
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"host", b"localhost")]}
     asyncio.run(around(inner)(scope, receive, send))
     assert found.status == 413
     assert len(read) <= LIMIT // 100 + 1
