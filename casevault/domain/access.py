@@ -108,6 +108,7 @@ class Permission(StrEnum):
     LEDGER_EXPORT = "ledger:export"
     LEDGER_REVIEW = "ledger:review"
     LEDGER_RELEASE = "ledger:release"
+    SIGN_OFF_READ = "sign-off:read"
     LEAVER_COUNT = "leaver:count"
 
 
@@ -252,6 +253,8 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
             frozenset({Role.SUPERVISOR}), writes=True, own_team=True, step_up=True
         ),
         Permission.LEDGER_QUERY: Rule(frozenset({Role.AUDITOR})),
+        # The DPO answers for what the auditors found; a sign-off holds numbers only.
+        Permission.SIGN_OFF_READ: Rule(frozenset({Role.AUDITOR, Role.DPO})),
         Permission.LEDGER_EXPORT: Rule(frozenset({Role.AUDITOR}), writes=True, step_up=True),
         # Nobody reviews their own access: whose it is stands in what is reviewed.
         Permission.LEDGER_REVIEW: Rule(frozenset({Role.AUDITOR}), writes=True, not_self=True),

@@ -17,6 +17,8 @@ BACKUP_SECONDS = 48 * _HOUR
 # A year, and a month to bring custodians together.
 DRILL_SECONDS = 395 * _DAY
 VOUCH_SECONDS = 60 * _DAY
+# The service does it every fifth of a second; a minute is an outage.
+PENDING_SECONDS = 60
 # The ladder of the access log: warned, exports refused, all case data refused.
 DISK_WARN, DISK_RED = 2048 * _MIB, 500 * _MIB
 
@@ -90,6 +92,8 @@ class Standing:
     # Roles or kinds of principals whose vouch ends soon, and when the first of each does.
     ending: tuple[tuple[str, int], ...] = ()
     one_cluster: bool = False
+    # Seconds since the oldest entry that is not in the tree yet was written.
+    pending: int = 0
     # The clock is weeks from the day that the service noted last.
     clock_doubted: bool = False
     shut: bool = False
@@ -218,6 +222,13 @@ def _state(found: Standing) -> Iterator[Finding]:
             Level.RED,
             "The data store came from a backup and is not settled.",
             "Run casevault db settle.",
+        )
+    if found.pending > PENDING_SECONDS:
+        yield Finding(
+            "ledger.pending",
+            Level.RED,
+            f"An entry of the access log waits since {found.pending} seconds for its place.",
+            "Is the service running? It moves them every fifth of a second; look into its log.",
         )
     if found.quarantined:
         yield Finding(

@@ -13,6 +13,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from casevault.domain.access import Permission, Subject
+from casevault.errors import Invalid, NotFound
 from casevault.ids import StaffId, new_id
 from casevault.ledger import evidence, fhir
 from casevault.ledger.evidence import Evidence
@@ -84,6 +85,28 @@ class LedgerExports:
         stores.ledger.record(self._act("audit.export_start", export_id, caller, query, form))
         tree.integrate_all(stores.data, stores.roots)
         return self._pieces(_Job(export_id, caller, query, form, month, actors, self._sign()))
+
+    def proof(self, caller: Caller, position: int) -> bytes:
+        """Return the proof of one entry as a file that stands alone (c2sp.org/tlog-proof@v1).
+
+        It carries the leaf and no body, so it may be given to anybody.
+
+        :raises NotFound: there is no such entry, or retention removed its leaf.
+        """
+        stores = self._stores
+        self._gate.require(caller, Permission.LEDGER_QUERY, Subject("ledger"))
+        tree.integrate_all(stores.data, stores.roots)
+        newest = self._sign()
+        act = Act("audit.query", caller.on_ledger, rule="permit:role", filters=("proof",))
+        try:
+            with stores.data.reading() as connection:
+                note = proofs.note_for(connection, position, newest)
+                found = proofs.prove(connection, position, note)
+        except (NotFound, Invalid):
+            stores.ledger.record(replace(act, count=0))
+            raise NotFound(code="ledger.entry") from None
+        stores.ledger.record(replace(act, count=1))
+        return encode_proof(found)
 
     def _pieces(self, job: _Job) -> Iterator[bytes]:
         digest, count = hashlib.sha256(), 0

@@ -74,7 +74,7 @@ class SignOffs:
 
     def list_(self, caller: Caller) -> list[SignOff]:
         """Return the sign-offs that are kept, youngest first."""
-        self._gate.require(caller, Permission.LEDGER_QUERY, Subject("sign-off"))
+        self._gate.require(caller, Permission.SIGN_OFF_READ, Subject("sign-off"))
         found = self._records(caller, SIGN_OFF)
         self._stores.ledger.record(
             Act("audit.alerts", caller.on_ledger, rule="permit:role", filters=("sign-offs",))

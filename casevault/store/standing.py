@@ -21,6 +21,7 @@ from casevault.store import (
     people,
     rolling,
     tables,
+    tree,
 )
 from casevault.store.clock_guard import Judged
 from casevault.store.database import Database
@@ -50,6 +51,7 @@ def standing(stores: Stores, epochs_kept: int) -> Standing:
             quarantined=_quarantined(connection),
             held_alone=_alone(tx, stores.trust),
             ending=tuple(sorted(_ending(tx, stores.trust, now).items())),
+            pending=max(0, now - (tree.oldest_pending(connection) or now)),
             one_cluster=_one_cluster(stores.data, stores.keyring.database),
             clock_doubted=clock_guard.judged(tx, now) is not Judged.RIGHT,
             shut=shut.is_shut,

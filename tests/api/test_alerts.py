@@ -377,6 +377,8 @@ def test_a_sign_off_is_a_note_that_outsiders_check(world, alert):
         made = world.post("/v1/ledger/sign-offs", "ada", body, headers=token)
         assert made.status_code == 201, made.text
         listed = world.get("/v1/ledger/sign-offs", "ada", headers=token).json()["items"]
+        for_dpo = {"Authorization": f"Bearer {world.sign_in('dora')}"}
+        assert world.get("/v1/ledger/sign-offs", "dora", headers=for_dpo).json()["items"] == listed
     assert made.json() in listed
     key = VerifierKey.parse(made.json()["key"])
     note = made.json()["note"].encode()

@@ -16,6 +16,9 @@ from fhir.resources.bundle import Bundle
 from casevault.crypto.principals import is_raw_signature
 from casevault.errors import Tampered
 from casevault.ledger import evidence
+from casevault.ledger.entry import parse_leaf
+from casevault.ledger.proof import parse_proof, verify_proof
+from casevault.ledger.tree import leaf_hash
 from casevault.services.ledger_exports import Format
 from casevault.store import ledger_search
 from casevault.store.ledger import Act, Actor
@@ -249,3 +252,21 @@ def test_an_empty_export_is_whole(world):
 def test_a_strange_wish_is_refused(world, body):
     """With one clear answer; nothing is exported."""
     assert world.post(EXPORTS, "ada", body).status_code == 422
+
+
+def test_one_entry_is_proven_to_anybody(world):
+    """A file that stands alone: its leaf, the path, a signed checkpoint; asking is logged."""
+    (entry, *_) = world.entries()
+    answer = world.get(f"{ENTRIES}/{entry['position']}/proof", "ada")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/plain")
+    proof, key = parse_proof(answer.content), world.vault.checkpoints.verifier_key
+    verify_proof(proof, leaf_hash(proof.extra), key.name, key.public, is_raw_signature)
+    assert parse_leaf(proof.extra).k == f"{world.clock.now():%Y-%m}"
+    with pytest.raises(Tampered):
+        verify_proof(proof, leaf_hash(proof.extra + b" "), key.name, key.public, is_raw_signature)
+    assert world.get(f"{ENTRIES}/{2**40}/proof", "ada").json()["code"] == "ledger.entry"
+    assert world.get(f"{ENTRIES}/-1/proof", "ada").status_code == 422
+    assert world.get(f"{ENTRIES}/0/proof", "dora").json()["code"] == "refused.role"
+    (first, second, *_) = [e for e in world.entries(code="audit.query") if "proof" in e["filters"]]
+    assert {first["count"], second["count"]} == {0, 1}

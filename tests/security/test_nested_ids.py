@@ -24,6 +24,7 @@ from tests.security.stored import changed, digests
 ELSEWHERE = {
     "staff_id": "the directory of colleagues is for everybody in it",
     "draft_id": "its author: see below",
+    "position": "a place in the log: its leaf is for everybody, tests/api/test_oversight.py",
     "approval_id": "whoever may decide any; whose word counts: tests/api/test_approvals.py",
     "break_glass_id": "the DPO reviews any: tests/api/test_break_glass.py",
     "entry_id": "the register is for everybody who may read it: tests/api/test_register.py",

@@ -109,8 +109,8 @@ def sign_off(vault: VaultDep, caller: CallerDep, body: NewSignOff) -> SignedOff:
 
 
 @router.get(
-    "/sign-offs", operation_id="list_sign_offs", openapi_extra=needs(Permission.LEDGER_QUERY)
+    "/sign-offs", operation_id="list_sign_offs", openapi_extra=needs(Permission.SIGN_OFF_READ)
 )
 def list_sign_offs(vault: VaultDep, caller: CallerDep) -> SignOffList:
-    """Sign-offs, youngest first."""
+    """Sign-offs, youngest first: for auditors and the DPO."""
     return SignOffList(items=[SignedOff.of(one) for one in vault.sign_offs.list_(caller)])

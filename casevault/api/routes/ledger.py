@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import AwareDatetime
 
 from casevault.api.deps import CallerDep, Cursor, VaultDep, needs
@@ -56,6 +56,22 @@ def query_ledger(
     )
     found = vault.oversight.query(caller, query, cursor)
     return LedgerPage(items=[LedgerEntry.of(one) for one in found.items], cursor=found.cursor)
+
+
+@router.get(
+    "/entries/{position}/proof",
+    operation_id="prove_entry",
+    openapi_extra=needs(Permission.LEDGER_QUERY),
+    response_class=PlainTextResponse,
+)
+def prove_entry(
+    vault: VaultDep, caller: CallerDep, position: Annotated[int, Path(ge=0, lt=1 << 53)]
+) -> PlainTextResponse:
+    """The proof that an entry is in the log (`c2sp.org/tlog-proof@v1`), under a signed checkpoint.
+
+    It holds the entry's public leaf and nothing else of it: anybody may have it, and check it.
+    """
+    return PlainTextResponse(vault.ledger_exports.proof(caller, position))
 
 
 @router.get(

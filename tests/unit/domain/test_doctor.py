@@ -62,6 +62,7 @@ def test_a_sound_vault_gives_no_finding():
         ({"quarantined": 2}, "data.quarantine", Level.RED),
         ({"one_cluster": True}, "postgres.one-cluster", Level.RED),
         ({"clock_doubted": True}, "clock.doubted", Level.RED),
+        ({"pending": 61}, "ledger.pending", Level.RED),
         ({"shut": True}, "lockdown.shut", Level.WARNING),
         ({"unsigned_lockdowns": 1}, "lockdown.unsigned", Level.RED),
         ({"vanished_lockdowns": 2}, "lockdown.vanished", Level.RED),
@@ -85,6 +86,7 @@ def test_what_the_stores_tell(changes, code, level):
         {"backup": NOW - 48 * HOUR},
         {"drill": NOW - 395 * DAY},
         {"epochs_held": 1},
+        {"pending": 60},
     ],
 )
 def test_at_the_limit_all_is_well(changes):
