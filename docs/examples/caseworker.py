@@ -65,27 +65,27 @@ class Vault:
         request = urllib.request.Request(self.url + path, data, sent, method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-                raw = answer.read()
-                return (json.loads(raw) if raw else None), answer.headers.get("ETag")
+                return json.loads(answer.read() or "null"), answer.headers.get("ETag")
         except urllib.error.HTTPError as error:
             with error:
-                raise Refused(json.loads(error.read())) from None
+                raise Refused(json.load(error)) from None
 
 
 def day(vault):
     """Do what a caseworker does in a day; return the id of the case."""
-    case = vault.post("/v1/cases", {"identity": {"name_to_use": "Ondine Obvious-Madeup"}})[0]
-    path = f"/v1/cases/{case['id']}"
-    print("recorded", case["reference"])
-    known, tag = vault.get(path + "/identity")
-    vault.put(path + "/identity", {**known, "languages": ["fr"]}, tag)
+    person = {"name_to_use": "Ondine Obvious-Madeup"}
+    case = vault.post("/v1/cases", {"identity": person, "look_for_duplicates": True})[0]
+    print("recorded", case["reference"], path := f"/v1/cases/{case['id']}")
+    for one in (case["possible_duplicates"] or {}).get("items", []):
+        print("perhaps known:", one["reference"], [who["name"] for who in one["ask"]], one["team"])
+    identity, tag = vault.get(path + "/identity")
+    vault.put(path + "/identity", {**identity, "languages": ["fr"]}, tag)
     note = {"type": "visit", "date": "2026-11-20", "text": "Made up: feels safe for now."}
     vault.post(path + "/notes", {"content": note})
     task = {"type": "hearing", "due": "2026-12-01", "text": "Made up: a hearing."}
     vault.post(path + "/tasks", {"content": task})
-    service = {"type": "safehouse", "outcome": "provided", "date": "2026-11-20"}
-    vault.post(path + "/services", {"content": service})
-
+    done = {"type": "safehouse", "outcome": "provided", "date": "2026-11-20"}
+    vault.post(path + "/services", {"content": done})
     for item in vault.pages("/v1/worklist"):
         print("waits:", item["type"], item["due"], item["reference"])
     return case["id"]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from casevault.store import access_requests, keyring_tables
+from casevault.store import access_requests, keyring_tables, search_counts
 from tests.api.world import SOUTH, an_identity
 
 REASON = "Obviously made-up: she stands at our desk"
@@ -154,6 +154,30 @@ def test_a_possible_duplicate_is_an_open_question_until_it_is_decided(world):
     assert undone.status_code == 204
     again = world.post(f"{path}/duplicates", "cara", {}).json()["items"]
     assert [one["reference"] for one in again] == [first["reference"]]
+
+
+def test_duplicates_are_looked_for_in_opening(world, monkeypatch):
+    """One answer says where somebody may be known and whom to ask; a case never waits for it."""
+    person = {"name_to_use": "Philomena Twice-Madeup", "birth_year": 1991}
+    person["phones"] = ["+390255556666"]
+    first = world.post("/v1/cases", "colin", {"identity": person}).json()
+    assert (first["possible_duplicates"], first["duplicates_failed"]) == (None, None)
+    body = {"identity": person, "look_for_duplicates": True}
+    answer = world.post("/v1/cases", "cara", body)
+    assert answer.status_code == 201, answer.text
+    (known,) = answer.json()["possible_duplicates"]["items"]
+    assert known["reference"] == first["reference"]
+    assert known["case_id"] is None
+    assert world.staff["colin"] in {one["id"] for one in known["ask"]}
+    case = answer.json()["id"]
+    waiting = world.get("/v1/worklist", "cara").json()["items"]
+    assert ("duplicate", case) in {(one["type"], one["case_id"]) for one in waiting}
+    monkeypatch.setattr(search_counts, "take", lambda *_: 10**6)
+    late = world.post("/v1/cases", "cara", body)
+    assert late.status_code == 201
+    assert late.json()["possible_duplicates"] is None
+    assert late.json()["duplicates_failed"] == "search.limited"
+    assert world.get(f"/v1/cases/{late.json()['id']}/identity", "cara").status_code == 200
 
 
 def test_a_duplicate_of_another_team_is_not_seen(world):

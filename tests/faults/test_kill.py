@@ -12,15 +12,19 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from casevault.clock import SystemClock
+from casevault.crypto import cards as crypto_cards
 from casevault.crypto.principals import is_raw_signature
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.granting import TEAM_GROUPS, ObjectKind
 from casevault.ledger.verify import verify_export
+from casevault.matching.people import decode
 from casevault.services.assignments import Assignments
 from casevault.services.casework import Casework
 from casevault.store import (
+    cards,
     departing,
     exporting,
     grants,
@@ -28,6 +32,7 @@ from casevault.store import (
     keyring_tables,
     ledger_reading,
     principals,
+    tables,
     teams,
 )
 from casevault.store.caller import Gate
@@ -127,6 +132,7 @@ def state(plan, tmp_path):
         with stores.keyring.reading() as tx:
             granted = grants.objects_of(tx, ObjectKind.CASE, [colleague])
         check_tree(stores, plan, tmp_path)
+        check_cards(stores, plan, caller, names)
         return {
             "cases": len(cases),
             "name": names[UUID(plan["case"])]["name_to_use"],
@@ -161,6 +167,27 @@ def check_tree(stores, plan, tmp_path):
     exporting.write_folder(folder, exporting.pieces(stores.data, signer))
     key = signer.verifier_key
     assert verify_export(folder, key.name, key.public, is_raw_signature).gaps == ()
+
+
+def check_cards(stores, plan, caller, names):
+    """See that search shows of each case what its record says, whatever died between the two."""
+    with stores.keyring.reading() as tx:
+        directory = cards.directory_of(tx, stores.trust, caller, UUID(plan["team"]))
+        pages = cards.pages(tx, directory.group, 0, cards.PAGES).values()
+        # A new key may lie beside the one in use: the card names its own.
+        by_key = {crypto_cards.key_id(entry): entry for page in pages for entry in page}
+    wrapping = crypto_cards.wrapping_key(directory.key)
+    opener = crypto_cards.Opener(wrapping, directory.group, stores.organisation)
+    with stores.data.reading() as connection:
+        rows = connection.execute(select(tables.search_card)).all()
+    found = {}
+    for row in rows:
+        content = opener.open(by_key[bytes(row.sealed)[4:20]], bytes(row.sealed))
+        found[UUID(bytes=content[:16])] = decode(content[16:])[1]
+    assert found.keys() == names.keys()
+    for case, content in names.items():
+        shown = [str(part) for part in found[case].names[0]]
+        assert shown == content["name_to_use"].lower().split()
 
 
 def check_effect(act, before, after, acknowledged):

@@ -29,15 +29,18 @@ from casevault.api.schemas.cases import (
     NewCase,
     NewCases,
     NewGrant,
+    OpenedCase,
     OpenedCases,
     ProfileContent,
     Reviewed,
     Revoked,
 )
+from casevault.api.schemas.search import Found
 from casevault.bootstrap import Vault
 from casevault.clock import unix_seconds
 from casevault.domain.access import Permission
 from casevault.domain.casefile import DocumentKind
+from casevault.errors import CaseVaultError
 from casevault.services import casework
 from casevault.store.caller import Caller
 
@@ -49,8 +52,11 @@ router = APIRouter(prefix="/v1/cases", tags=["cases"])
 )
 def open_case(
     vault: VaultDep, caller: CallerDep, repeat: RepeatKey, response: Response, body: NewCase
-) -> Case:
-    """Record a new case in your team. You, your supervisors and recovery hold its keys."""
+) -> OpenedCase:
+    """Record a new case in your team. You, your supervisors and recovery hold its keys.
+
+    With `look_for_duplicates` the answer says where the person may be known, and whom to ask.
+    """
     view = vault.casework.open_case(
         caller,
         body.identity,
@@ -61,7 +67,17 @@ def open_case(
     )
     response.headers["Location"] = f"/v1/cases/{view.case.id}"
     response.headers["ETag"] = etag(1)
-    return Case.of(view)
+    opened = OpenedCase(**Case.of(view).model_dump())
+    return _looked_for(vault, caller, opened) if body.look_for_duplicates else opened
+
+
+def _looked_for(vault: VaultDep, caller: CallerDep, opened: OpenedCase) -> OpenedCase:
+    """Return a new case with where its person may be known; whatever fails, the case is there."""
+    try:
+        found = Found.of(vault.duplicates.check(caller, opened.id))
+    except CaseVaultError as error:
+        return opened.model_copy(update={"duplicates_failed": error.code})
+    return opened.model_copy(update={"possible_duplicates": found})
 
 
 @router.post(

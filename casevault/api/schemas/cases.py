@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field, WithJsonSchema
 
 from casevault.api.schemas.common import Shape, moment
+from casevault.api.schemas.search import Found
 from casevault.domain import dictionary
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.services.assignments import Explained, Holder
@@ -30,6 +31,8 @@ class NewCase(Shape):
     profile: ProfileContent = Field(default_factory=dict)
     retention_class: str = Field(default="standard", max_length=32)
     team: UUID | None = Field(default=None, strict=False)
+    # Search at once for other cases of this person; it counts as one of your searches.
+    look_for_duplicates: bool = False
 
 
 class NewCaseOfIncident(Shape):
@@ -87,6 +90,17 @@ class Case(Shape):
             open_compartments=list(view.open_compartments),
             display_name=view.display_name,
         )
+
+
+class OpenedCase(Case):
+    """A new case, and where the person may be known already if that was looked for.
+
+    `duplicates_failed` says why it could not be looked for; the case is open all the same. Ask
+    again with `POST /v1/cases/{id}/duplicates`.
+    """
+
+    possible_duplicates: Found | None = None
+    duplicates_failed: str | None = None
 
 
 class OpenedCases(Shape):
