@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from casevault.cleaning.apart import Cleaner
 from casevault.clock import Clock, SystemClock
-from casevault.config import Settings, sqlite_path
+from casevault.config import Settings
 from casevault.crypto import principals as crypto_principals
 from casevault.crypto.credentials import PROFILES, PassphraseKdf
 from casevault.crypto.roots import (
@@ -67,6 +67,7 @@ from casevault.services.recovery import Recovery
 from casevault.services.register import Register
 from casevault.services.reissues import Reissues
 from casevault.services.releases import Releases
+from casevault.services.reporting import Reporting
 from casevault.services.resets import Resets
 from casevault.services.reviewing import Reviewing
 from casevault.services.rolls import Rolls
@@ -84,6 +85,7 @@ from casevault.services.worklist import Worklists
 from casevault.store import identity, intents, lockdowns, migrate, people, spool, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints, signed_size
+from casevault.store.counting_options import CountingOptions
 from casevault.store.database import Database
 from casevault.store.finding import Finder
 from casevault.store.helpers import Helpers
@@ -129,6 +131,7 @@ class Vault:
     partners: Partners
     register: Register
     releases: Releases
+    reporting: Reporting
     links: Links
     transitions: Transitions
     drafts: Drafts
@@ -194,8 +197,8 @@ def open_stores(
         refused.pop_all()
     months = Months(keyring, trust, at)
     ledger = Ledger(data, months, roots, at)
-    search = SearchOptions.of(settings)
-    return Stores(organisation, data, keyring, ledger, months, trust, roots, at, dictionary, search)
+    at_hand = (organisation, data, keyring, ledger, months, trust, roots, at, dictionary)
+    return Stores(*at_hand, SearchOptions.of(settings), CountingOptions.of(settings))
 
 
 def open_vault(
@@ -212,7 +215,7 @@ def open_vault(
     `shut_too`: people can sign in while it is locked down, to end that.
     """
     stores = open_stores(settings, clock, key=key, unsettled=unsettled)
-    gate = Gate(stores, settings.minimum_assurance, space(settings))
+    gate = Gate(stores, settings.minimum_assurance, Space.of(settings))
     kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
     limits = Limits(settings.idle_minutes * 60, settings.absolute_hours * 3600)
     opener = OpenSessions(stores, limits, boot_secret)
@@ -248,7 +251,8 @@ def open_vault(
         deadlines=Deadlines(stores, gate),
         partners=Partners(stores, gate),
         register=Register(stores, gate, settings.organisation_name),
-        releases=Releases(stores, gate),
+        releases=Releases(stores, gate, signer.sign),
+        reporting=Reporting(stores, gate),
         links=Links(stores, gate),
         transitions=Transitions(
             stores, gate, closing_needs_approval=settings.closing_needs_approval
@@ -269,15 +273,8 @@ def open_vault(
         sign_offs=SignOffs(stores, gate, signer.sign, settings.ledger_origin),
         looks=LooksAt(stores, gate),
         watch=watching,
-        caretaker=Caretaker(stores, signer, notifier.tell, space(settings), watching.run_if_due),
+        caretaker=Caretaker(stores, signer, notifier.tell, Space.of(settings), watching.run_if_due),
     )
-
-
-def space(settings: Settings) -> Space:
-    """Return the disks of the stores; a database server's own disk only if it is named."""
-    files = [sqlite_path(settings.data_url), sqlite_path(settings.keyring_url)]
-    folders = [file.parent for file in files if file is not None]
-    return Space(folders if settings.watched_disk is None else [*folders, settings.watched_disk])
 
 
 def watch(settings: Settings, stores: Stores) -> Watch:

@@ -22,6 +22,7 @@ from casevault.ledger.verify import Report, verify_export
 from casevault.store import exporting, proofs
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.ledger import SERVICE, Act
+from casevault.store.space import Space
 from casevault.store.stores import Stores
 
 app = typer.Typer(
@@ -56,7 +57,7 @@ def export(
         _require_new(place)
     with _opened(config) as (stores, signing):
         # Where there is no vault yet, that is what has to be said.
-        bootstrap.space(settings_from(config)).require_exports()
+        Space.of(settings_from(config)).require_exports()
         stores.ledger.record(Act("ledger.export", SERVICE, rule="permit:operator"))
         bootstrap.settle(stores)
         found = (stores.data, signing)

@@ -45,6 +45,8 @@ FILE_ONLY = frozenset(
         "search_full_phones",
         "search_papers",
         "search_regions",
+        "declared_people",
+        "team_regions",
         "notify_command",
         "time_zone",
         "watch_minutes",
@@ -175,6 +177,9 @@ class Settings(BaseModel):
     # Teams may share their directories with all others: then a caseworker's account anywhere in
     # the organisation opens the cards of every team that does.
     search_organisation_wide: bool = False
+    # What the organisation says of itself in public; releases depend on it, and on no raw count.
+    declared_people: int = Field(default=0, ge=0, le=100_000_000)
+    team_regions: dict[str, str] = Field(default_factory=dict, max_length=500)
     search_per_hour: int = Field(default=60, ge=5, le=500)
     # For large searches, in each worker. 0: none, and other requests wait while one is made.
     search_processes: int = Field(default=2, ge=0, le=16)

@@ -41,6 +41,8 @@ WHAT_TO_DO: Mapping[str, str] = MappingProxyType(
         "search_regions": 'Give a list of countries, such as search_regions = ["GB", "FR"].',
         "search_organisation_wide": "Choose true or false.",
         "search_per_hour": "Choose 5 to 500 searches for each person and hour.",
+        "declared_people": "Choose how many people a year you assist, as you say in public.",
+        "team_regions": 'Give the region of each team, such as { Harbour = "North" }.',
         "search_processes": "Choose 0 to 16 helper processes for each worker.",
         "time_zone": "Choose a zone of the system's list, such as Europe/Rome.",
         "watch_minutes": "Choose 1 to 60 minutes.",

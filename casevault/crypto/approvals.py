@@ -38,6 +38,11 @@ class Approval:
     asked: Statement
     statements: tuple[Statement, ...] = ()
 
+    @property
+    def approved(self) -> int:
+        """How many have approved so far."""
+        return sum(one.decision is Decision.APPROVED for one in self.statements)
+
     def with_statement(self, statement: Statement) -> Approval:
         """Return the approval with one more statement."""
         return replace(self, statements=(*self.statements, statement))

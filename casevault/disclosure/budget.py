@@ -1,8 +1,10 @@
 """The privacy account as arithmetic: what people of a year have paid, and what may be asked.
 
-Charges are only ever added. A reservation counts from the moment it is made, whether or not a
-release came of it: what was drawn once and thrown away was still drawn. An exact disclosure is
-entered as infinite and ends all later claims about its cohort.
+A table of registrations is paid by those who were accepted in its months, and everybody is accepted
+once in a year: what different months pay lies side by side. Whatever counts services is paid by the
+whole year. Charges are only ever added. A reservation counts from the moment it is made, whether or
+not a release came of it: what was drawn once and thrown away was still drawn. An exact disclosure
+is entered as infinite and ends all later claims about its cohort.
 """
 
 from __future__ import annotations
@@ -25,9 +27,16 @@ class State(StrEnum):
     EXACT = "exact"
 
 
+Months = tuple[int, int]
+YEAR: Months = (1, 12)
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A line of the account. `rho` is None for an exact disclosure, zero for a commitment."""
+    """A line of the account. `rho` is None for an exact disclosure, zero for a commitment.
+
+    `months` are the first and last month of acceptance of those who pay.
+    """
 
     cohort_year: int
     release: UUID
@@ -36,6 +45,7 @@ class Charge:
     state: State
     staff: UUID
     at: int
+    months: Months = YEAR
 
     def __post_init__(self) -> None:
         """Refuse a line that would pay with nothing, or less."""
@@ -44,29 +54,44 @@ class Charge:
             State.COMMITTED: self.rho != 0,
             State.EXACT: self.rho is not None,
         }
-        if wrong[self.state]:
+        if wrong[self.state] or not 1 <= self.months[0] <= self.months[1] <= 12:
             raise Invalid("This is no charge of the account.", code="release.charge")
 
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """What the people accepted in a year have paid. `left` is None after an exact disclosure."""
+    """What the people accepted in a year have paid, by month of acceptance."""
 
     year: int
-    spent: Fraction
+    by_month: tuple[Fraction, ...]
     tainted: bool
+
+    @property
+    def spent(self) -> Fraction:
+        """Return what those have paid who have paid most."""
+        return max(self.by_month)
 
     @property
     def left(self) -> Fraction | None:
         """Return what may still be spent on them, or None when nothing can be claimed."""
-        return None if self.tainted else max(RHO_PER_YEAR - self.spent, Fraction(0))
+        return self.left_in(YEAR)
+
+    def left_in(self, months: Months) -> Fraction | None:
+        """Return what may still be spent on those accepted in these months, or None."""
+        if self.tainted:
+            return None
+        paid = max(self.by_month[months[0] - 1 : months[1]])
+        return max(RHO_PER_YEAR - paid, Fraction(0))
 
 
 def cohort(year: int, charges: Sequence[Charge]) -> Cohort:
     """Return the sum of a cohort's charges."""
     mine = [one for one in charges if one.cohort_year == year]
-    spent = sum((one.rho for one in mine if one.rho is not None), Fraction(0))
-    return Cohort(year, spent, any(one.state is State.EXACT for one in mine))
+    by_month = tuple(
+        sum((o.rho for o in mine if o.rho and o.months[0] <= month <= o.months[1]), Fraction(0))
+        for month in range(1, 13)
+    )
+    return Cohort(year, by_month, any(one.state is State.EXACT for one in mine))
 
 
 def check(charge: Charge, before: Sequence[Charge]) -> None:
@@ -81,7 +106,7 @@ def check(charge: Charge, before: Sequence[Charge]) -> None:
         return
     if charge.state is State.EXACT:
         return
-    left = cohort(charge.cohort_year, mine).left
+    left = cohort(charge.cohort_year, mine).left_in(charge.months)
     if left is None:
         raise Refused(
             "Exact counts of these people were given away: no release can promise anything more.",

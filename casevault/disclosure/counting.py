@@ -193,6 +193,7 @@ class _Owned:
     service: Ints
     day: Ints
     outcome: Ints
+    counted: Ints
 
 
 def _owned(events: Events, case: NDArray[np.uint64], owner: Ints, kept: Ints) -> _Owned:
@@ -203,16 +204,28 @@ def _owned(events: Events, case: NDArray[np.uint64], owner: Ints, kept: Ints) ->
     place = np.minimum(place, max(len(order) - 1, 0))
     if len(order) == 0 or len(events.case) == 0:
         empty = np.empty(0, np.int64)
-        return _Owned(empty, empty, empty, empty)
+        return _Owned(empty, empty, empty, empty, empty)
     at = order[place]
     hit = cases[at] == events.case
-    return _Owned(owner[kept][at][hit], events.service[hit], events.day[hit], events.outcome[hit])
+    return _Owned(
+        owner[kept][at][hit],
+        events.service[hit],
+        events.day[hit],
+        events.outcome[hit],
+        events.counted[hit],
+    )
 
 
 def _with_outcome(events: Events, outcomes: tuple[str, ...]) -> Events:
     codes = vocabulary.code_list("service_outcome")
     hit = np.isin(events.outcome, [codes.index(code) for code in outcomes])
-    return Events(events.case[hit], events.service[hit], events.day[hit], events.outcome[hit])
+    return Events(
+        events.case[hit],
+        events.service[hit],
+        events.day[hit],
+        events.outcome[hit],
+        events.counted[hit],
+    )
 
 
 def _pairs(events: _Owned, person: Ints, year: Ints, day: Ints) -> Pairs:
@@ -222,7 +235,7 @@ def _pairs(events: _Owned, person: Ints, year: Ints, day: Ints) -> Pairs:
         return Pairs(empty, empty, empty, empty, empty)
     # What is dated before the person was accepted is accepted with them.
     opened = day[np.searchsorted(person, events.person)]
-    years = year_of(np.maximum(events.day, opened))
+    years = year_of(np.maximum(events.counted, opened))
     services = len(vocabulary.code_list("service_type"))
     mark = _mark(events.person, years) * services + events.service
     order = np.lexsort((events.day, mark))

@@ -24,12 +24,16 @@ EPOCH = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Services or referrals: whose case, which service, on which day, with which outcome."""
+    """Services or referrals: whose case, which service, on which day, with which outcome.
+
+    `counted` is the day by which the period is chosen: later, if it was written down too late.
+    """
 
     case: NDArray[np.uint64]
     service: Ints
     day: Ints
     outcome: Ints
+    counted: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,13 @@ class EventColumns:
 
     def __init__(self) -> None:
         self.case, self.service = array("Q"), array("b")
-        self.day, self.outcome = array("i"), array("b")
+        self.day, self.outcome, self.counted = array("i"), array("b"), array("i")
 
-    def add(self, case: int, service: int, day: int, outcome: int) -> None:
+    def add(
+        self, case: int, service: int, day: int, outcome: int, counted: int | None = None
+    ) -> None:
         """Take one service or referral; service and outcome are places in their lists."""
+        self.counted.append(day if counted is None else counted)
         self.case.append(case)
         self.service.append(service)
         self.day.append(day)
@@ -65,7 +72,11 @@ class EventColumns:
     def close(self) -> Events:
         """Return everything as columns."""
         return Events(
-            _unsigned(self.case), _ints(self.service), _ints(self.day), _ints(self.outcome)
+            _unsigned(self.case),
+            _ints(self.service),
+            _ints(self.day),
+            _ints(self.outcome),
+            _ints(self.counted),
         )
 
 
@@ -80,6 +91,7 @@ class Intake:
         self._values = [array("i") for _ in fields]
         self._distinct: dict[str, dict[tuple[str, ...], int]] = {name: {(): 0} for name in fields}
         self.services, self.referrals = EventColumns(), EventColumns()
+        self._same: list[tuple[int, int]] = []
 
     def number(self, name: str) -> int:
         """Return the number by which this snapshot knows a case or a person."""
@@ -89,6 +101,10 @@ class Intake:
         """Return the number of a field's value; an equal one gets the same number."""
         known = self._distinct[field]
         return known.setdefault(codes, len(known))
+
+    def same(self, one: int, other: int) -> None:
+        """Take it that two numbers are one person's."""
+        self._same.append((one, other))
 
     def add(
         self,
@@ -113,7 +129,7 @@ class Intake:
         """Return everything as columns."""
         return Records(
             _unsigned(self._case),
-            _unsigned(self._person),
+            _merged(_unsigned(self._person), self._same),
             _ints(self._day),
             _ints(self._consent).astype(np.bool_),
             _ints(self._historic).astype(np.bool_),
@@ -123,6 +139,30 @@ class Intake:
             self.services.close(),
             self.referrals.close(),
         )
+
+
+def _merged(person: NDArray[np.uint64], same: list[tuple[int, int]]) -> NDArray[np.uint64]:
+    """Return the column with one number for everybody who is the same person, over any chain."""
+    if not same:
+        return person
+    above: dict[int, int] = {}
+
+    def top(one: int) -> int:
+        while (found := above.get(one, one)) != one:
+            above[one] = above.get(found, found)
+            one = found
+        return one
+
+    for one, other in same:
+        first, second = sorted((top(one), top(other)))
+        above[second] = first
+    merged = person.copy()
+    known = np.array(sorted(above), dtype=np.uint64)
+    tops = np.array([top(int(one)) for one in known], dtype=np.uint64)
+    at = np.minimum(np.searchsorted(known, person), len(known) - 1)
+    hit = known[at] == person
+    merged[hit] = tops[at[hit]]
+    return merged
 
 
 def day_number(day: date) -> int:

@@ -93,6 +93,11 @@ class Permission(StrEnum):
     REGISTER_WRITE = "register:write"
     RELEASE_ACCOUNT = "release:account"
     RELEASE_DISCLOSE = "release:disclose"
+    RELEASE_READ = "release:read"
+    RELEASE_MAKE = "release:make"
+    RELEASE_REVIEW = "release:review"
+    RELEASE_PUBLISH = "release:publish"
+    RELEASE_WITHDRAW = "release:withdraw"
     DEADLINE_LIST = "deadline:list"
     DEADLINE_REVIEW = "deadline:review"
     WORKLIST_READ = "worklist:read"
@@ -227,6 +232,20 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         ),
         # It ends what releases can promise about a year, for good.
         Permission.RELEASE_DISCLOSE: Rule(frozenset({Role.DPO}), writes=True, step_up=True),
+        # Protected counts are for everybody who answers for them; making one pays, for good.
+        Permission.RELEASE_READ: Rule(
+            frozenset({Role.REPORTER, Role.SUPERVISOR, Role.DPO, Role.AUDITOR})
+        ),
+        Permission.RELEASE_MAKE: Rule(frozenset({Role.REPORTER}), writes=True, step_up=True),
+        # Whose word counts when: `domain.approvals`.
+        Permission.RELEASE_REVIEW: Rule(
+            frozenset({Role.SUPERVISOR, Role.REPORTER, Role.DPO}),
+            writes=True,
+            not_self=True,
+            step_up=True,
+        ),
+        Permission.RELEASE_PUBLISH: Rule(frozenset({Role.REPORTER}), writes=True, step_up=True),
+        Permission.RELEASE_WITHDRAW: Rule(frozenset({Role.DPO}), writes=True, step_up=True),
         Permission.DEADLINE_LIST: Rule(frozenset({Role.DPO})),
         Permission.DEADLINE_REVIEW: Rule(
             frozenset({Role.DPO}), writes=True, not_self=True, step_up=True

@@ -30,6 +30,7 @@ class ApprovedAct(StrEnum):
     DATA_SETTLE = "data.settle"
     LEDGER_VIOLATION = "ledger.violation"
     LOCKDOWN_END = "lockdown.end"
+    RELEASE_PUBLISH = "release.publish"
 
 
 class Decision(StrEnum):
@@ -49,6 +50,13 @@ class Policy:
     count: int = 1
     # The approver must be vouched into the team of the act.
     own_team: bool = False
+    # Who gives the first approval, who the next: as many as there are, each by another person.
+    seats: tuple[frozenset[Role], ...] = ()
+
+    @property
+    def needed(self) -> int:
+        """How many people have to approve."""
+        return len(self.seats) or self.count
 
 
 class RecoveryScope(StrEnum):
@@ -92,6 +100,12 @@ POLICIES: Mapping[ApprovedAct, Policy] = MappingProxyType(
         ),
         # An emergency that can wait for longer is not one.
         ApprovedAct.BREAK_GLASS: Policy(frozenset({Role.SUPERVISOR}), _HOUR, own_team=True),
+        # First who knows the programme, then who answers for the people in it.
+        ApprovedAct.RELEASE_PUBLISH: Policy(
+            frozenset({Role.SUPERVISOR, Role.REPORTER, Role.DPO}),
+            365 * _DAY,
+            seats=(frozenset({Role.SUPERVISOR, Role.REPORTER}), frozenset({Role.DPO})),
+        ),
         # Where there is one auditor only, the DPO is the second person.
         ApprovedAct.LEDGER_VIOLATION: Policy(frozenset({Role.AUDITOR, Role.DPO}), 14 * _DAY),
     }
@@ -147,8 +161,13 @@ def is_over(found: Wish, now: int) -> bool:
     return not found.asked_at - _HOUR <= now < found.expires_at
 
 
-def fault(found: Wish, person: UUID, scopes: Iterable[Scope], now: int) -> str | None:
-    """Return why this person's word does not count at `now`, or None if it does."""
+def fault(
+    found: Wish, person: UUID, scopes: Iterable[Scope], now: int, place: int = 0
+) -> str | None:
+    """Return why this person's word does not count at `now`, or None if it does.
+
+    `place`: how many have approved before them.
+    """
     policy = POLICIES[found.act]
     if is_over(found, now):
         return "expired"
@@ -156,14 +175,14 @@ def fault(found: Wish, person: UUID, scopes: Iterable[Scope], now: int) -> str |
         return "expired"
     if person == found.asker or person in found.involved:
         return "self"
-    if not any(_counts(policy, found, scope) for scope in scopes):
+    if not any(_counts(policy, found, scope, place) for scope in scopes):
         return "role"
     return None
 
 
 def enough(found: Wish, approvers: Iterable[UUID]) -> bool:
     """Say whether so many different people suffice."""
-    return len(set(approvers)) >= POLICIES[found.act].count
+    return len(set(approvers)) >= POLICIES[found.act].needed
 
 
 def approvers_of(found: Wish) -> frozenset[Role]:
@@ -173,7 +192,10 @@ def approvers_of(found: Wish) -> frozenset[Role]:
     return POLICIES[found.act].approvers
 
 
-def _counts(policy: Policy, found: Wish, scope: Scope) -> bool:
-    if scope.kind != "staff" or not approvers_of(found) & set(scope.roles):
+def _counts(policy: Policy, found: Wish, scope: Scope, place: int) -> bool:
+    roles = approvers_of(found)
+    if policy.seats:
+        roles = policy.seats[place] if place < len(policy.seats) else frozenset()
+    if scope.kind != "staff" or not roles & set(scope.roles):
         return False
     return not policy.own_team or (scope.team is not None and scope.team == found.team)

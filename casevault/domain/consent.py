@@ -52,6 +52,8 @@ class State(StrEnum):
 
 # Nobody is counted, and nobody is asked to take part in research, without having agreed to it.
 _CONSENT_ONLY = frozenset({Purpose.STATISTICS, Purpose.RESEARCH_CONTACT})
+# What a count discloses: a person in a cell, and no category of their data.
+_COUNTS = frozenset({"counts"})
 _OUTSIDE = frozenset({Purpose.REFERRAL, Purpose.CROSS_BORDER})
 
 
@@ -142,6 +144,27 @@ def counted_until(grounds: Iterable[Ground], today: date) -> date | None:
         and ground.first <= today <= ground.last
     ]
     return max(days, default=None)
+
+
+def may_be_counted(facts: Mapping[str, Any], today: date) -> bool:
+    """Decide whether the person of these coded facts is in a count today.
+
+    The facts keep until when the person agrees to it; the answer is `decide`'s, as for whatever
+    else leaves the house.
+    """
+    until = facts.get("statistics_until")
+    if until is None:
+        return False
+    agreed = Ground(
+        id=UUID(int=0),
+        basis=CONSENT,
+        purpose=Purpose.STATISTICS,
+        categories=_COUNTS,
+        recipients=frozenset(),
+        first=date.min,
+        last=date.fromisoformat(until),
+    )
+    return decide(Disclosure(Purpose.STATISTICS, _COUNTS), [agreed], today).allowed == _COUNTS
 
 
 def ground_of(row: UUID, record: Record, now: int) -> Ground:

@@ -1,15 +1,18 @@
 """The coded facts of a case: what counts are made from, taken over from identity and profile.
 
-Only codes, months and countries; nothing that somebody wrote in words. Pure.
+Only codes, dates, countries and a declared region; nothing that somebody wrote in words. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 _BANDS = ((18, "under_18"), (25, "18_to_24"), (35, "25_to_34"), (50, "35_to_49"))
+
+# How long after a period what happened in it may still be written down for it.
+DELAY_DAYS = 30
 
 
 def first_facts(
@@ -18,7 +21,7 @@ def first_facts(
     """Return the facts that identity and profile already say; what they leave open stays out."""
     history = profile.get("history", [])
     found = {
-        "accepted_on": f"{opened:%Y-%m}",
+        "accepted_on": opened.isoformat(),
         "gender": identity.get("gender"),
         "age_band": age_band(identity, opened),
         "citizenships": identity.get("citizenships"),
@@ -48,6 +51,16 @@ def age_band(identity: Mapping[str, Any], at: date) -> str | None:
 def is_minor(identity: Mapping[str, Any], at: date) -> bool:
     """Say whether the safeguards for minors apply; when the age is open between, they do."""
     return age_band(identity, at) == "under_18"
+
+
+def counted_on(happened: date, written: date) -> date:
+    """Return the day on which something counts: when it happened, or when it was written down.
+
+    The latter once the quarter in which it happened may have been published.
+    """
+    month = 3 * ((happened.month - 1) // 3) + 3
+    ended = date(happened.year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+    return happened if written <= ended + timedelta(days=DELAY_DAYS) else written
 
 
 def _distinct(codes: Iterable[str]) -> list[str]:

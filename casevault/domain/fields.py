@@ -195,13 +195,21 @@ PROFILE = (
 _CODED_SERVICES = (
     Field("type", _T.CODE, "Counts of services", required=True, codes="service_type"),
     Field("outcome", _T.CODE, "Counts of gaps", required=True, codes="service_outcome"),
-    Field("month", _T.MONTH, "Counts of a period", required=True),
+    Field("date", _T.DATE, "Time until help came", required=True),
+    Field("counted_on", _T.DATE, "The later period, if it was written down too late", system=True),
+)
+_CODED_REFERRALS = (
+    Field("service", _T.CODE, "Counts of referrals", required=True, codes="service_type"),
+    Field("outcome", _T.CODE, "Counts of answers", required=True, codes="referral_outcome"),
+    Field("date", _T.DATE, "Counts of a period", required=True),
 )
 
 FACTS = (
     Field("case", purpose="Ties the row to its case, inside the sealed part", system=True),
     Field("pid", purpose="Counts people once", system=True),
-    Field("accepted_on", _T.MONTH, "Counts of a period"),
+    Field("same_as", purpose="Counts people once who have several cases", many=True, system=True),
+    Field("accepted_on", _T.DATE, "Counts of a period; never changed", system=True),
+    Field("region", purpose="Counts by region, as the programme declares them", system=True),
     Field("gender", _T.CODE, "Counts by gender", codes="gender", htcds="Gender"),
     Field("age_band", _T.CODE, "Counts by age", codes="age_band"),
     Field("citizenships", _T.COUNTRY, "Counts by origin", many=True, htcds="Citizenship"),
@@ -218,6 +226,14 @@ FACTS = (
         "Counts of services, taken from the services themselves",
         many=True,
         fields=_CODED_SERVICES,
+        system=True,
+    ),
+    Field(
+        "referrals",
+        _T.GROUP,
+        "Counts of referrals, taken from the referrals themselves",
+        many=True,
+        fields=_CODED_REFERRALS,
         system=True,
     ),
     Field("historic", _T.YES_NO, "Keeps cases of before out of counts of now", system=True),

@@ -99,6 +99,7 @@ _ASKED_WITH: Mapping[ApprovedAct, Permission] = MappingProxyType(
         ApprovedAct.BREAK_GLASS: Permission.BREAK_GLASS_ASK,
         ApprovedAct.KEYS_RECOVER: Permission.KEYS_RECOVER,
         ApprovedAct.DATA_SETTLE: Permission.KEYS_RECOVER,
+        ApprovedAct.RELEASE_PUBLISH: Permission.RELEASE_MAKE,
     }
 )
 
@@ -169,12 +170,17 @@ def _approved(
     parameters = {} if scope is None else {SCOPE: scope.value}
     team = _team(seats[asker].team)
     found = approvals.wish(_id(0), act, _id(0), _id(asker + 1), 0, team=team, parameters=parameters)
-    counted = [
-        _id(i + 1)
-        for i, seat in enumerate(seats)
-        if approvals.fault(found, _id(i + 1), (_scope(seat),), 0) is None
-    ]
+    counted: list[UUID] = []
+    for i, seat in sorted(enumerate(seats), key=lambda one: _turn(act, one[1])):
+        if approvals.fault(found, _id(i + 1), (_scope(seat),), 0, len(counted)) is None:
+            counted.append(_id(i + 1))
     return approvals.enough(found, counted)
+
+
+def _turn(act: ApprovedAct, seat: Seat) -> int:
+    """Return when somebody's turn is where approvals have an order; the last otherwise."""
+    turns = approvals.POLICIES[act].seats
+    return next((n for n, roles in enumerate(turns) if roles & seat.roles), len(turns))
 
 
 def _named(act: str, seats: Sequence[Seat], stuck: list[int], *, everybody: bool) -> Undoable:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
+from casevault.domain import facts
 from casevault.errors import FieldError, Invalid, Tampered
 
 # What a record that needs a second person is marked with.
@@ -139,19 +141,21 @@ class Record:
 
 
 def coded_services(services: Iterable[Record]) -> list[dict[str, Any]]:
-    """Return the services as the facts keep them: coded, by month, in an order that tells nothing.
+    """Return the services as the facts keep them: coded, dated, in an order that tells nothing.
 
     The facts are what counts are made from; which note belongs to which row must not be seen.
     """
-    rows = [
-        {
-            "type": record.current.content["type"],
-            "outcome": record.current.content["outcome"],
-            "month": record.current.content["date"][:7],
-        }
-        for record in services
-    ]
-    return sorted(rows, key=lambda row: (row["month"], row["type"], row["outcome"]))
+    rows = [_coded(record) for record in services]
+    return sorted(rows, key=lambda row: (row["date"], row["type"], row["outcome"]))
+
+
+def _coded(record: Record) -> dict[str, str]:
+    content = record.current.content
+    row = {name: content[name] for name in ("type", "outcome", "date")}
+    written = datetime.fromtimestamp(record.first.at, UTC).date()
+    counted = facts.counted_on(date.fromisoformat(content["date"]), written)
+    # Nothing published is counted anew: what is written down too late counts when it is written.
+    return row if counted.isoformat() == row["date"] else {**row, "counted_on": str(counted)}
 
 
 def _without(version: Version, passage: str, texts: frozenset[str]) -> tuple[Version, bool]:

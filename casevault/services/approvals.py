@@ -38,7 +38,7 @@ class Approvals:
             found = [
                 one.wish
                 for one in approvals.all_(tx)
-                if rules.fault(one.wish, caller.staff, scopes, stores.now()) is None
+                if rules.fault(one.wish, caller.staff, scopes, stores.now(), one.approved) is None
                 and caller.staff not in {statement.person for statement in one.statements}
             ]
         touched = tuple(Touched("approval", wish.id) for wish in found)

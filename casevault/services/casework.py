@@ -116,9 +116,9 @@ class Casework:
         if (earlier := self._repeated(caller, repeat)) is not None:
             return [earlier]
         opened = self._stores.clock.now().date()
-        births = _linked(
-            caller, [_birth(one, owner, opened) for one in checked], self._stores.now()
-        )
+        region = self._stores.counting.region_of(self._stores.keyring, owner)
+        births = [_birth(one, owner, opened, region) for one in checked]
+        births = _linked(caller, births, self._stores.now())
         try:
             bear(self._stores, caller, births, repeat)
         except Conflict:
@@ -300,7 +300,7 @@ def _checked(words: Dictionary, new: NewCase, place: int, of_many: bool) -> NewC
     )
 
 
-def _birth(new: NewCase, team: TeamId, opened: date) -> Birth:
+def _birth(new: NewCase, team: TeamId, opened: date, region: Mapping[str, str]) -> Birth:
     case = casefile.new_case(
         case_id=CaseId(new_id()),
         reference=new_reference(),
@@ -313,7 +313,7 @@ def _birth(new: NewCase, team: TeamId, opened: date) -> Birth:
     contents = (
         (DocumentKind.IDENTITY, new.identity),
         (DocumentKind.PROFILE, new.profile),
-        (DocumentKind.FACTS, {"case": case.id.hex, "pid": new_id().hex, **coded}),
+        (DocumentKind.FACTS, {"case": case.id.hex, "pid": new_id().hex, **region, **coded}),
     )
     fields = tuple(f"{k.value}.{name}" for k, c in contents[:2] for name in sorted(c))
     return Birth(case, contents, fields)

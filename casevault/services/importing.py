@@ -204,8 +204,9 @@ class Importing:
 
     def _birth(self, source: Source, one: Historic) -> Birth:
         today = self._stores.clock.now().date()
+        region = self._stores.counting.region_of(self._stores.keyring, _team(source))
         case = one.metadata(TeamId(_team(source)), source.retention_class, today)
-        coded = {"case": case.id.hex, "pid": new_id().hex, **one.facts}
+        coded = {"case": case.id.hex, "pid": new_id().hex, **region, **one.facts}
         contents = (
             (DocumentKind.IDENTITY, one.identity),
             (DocumentKind.PROFILE, one.profile),

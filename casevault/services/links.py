@@ -1,7 +1,8 @@
 """Links between cases, and members of staff whom a survivor refuses.
 
 A link is a sealed record in both cases: who holds one of them sees that there is another, not
-what is in it. Deciding "the same person" or "not the same person" is a person's act, reversible.
+what is in it. Deciding "the same person" or "not the same person" is a person's act, reversible;
+the same person is counted once, so the coded facts of both cases say so.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from casevault.store.ledger import Act, Touched
 from casevault.store.records import POSSIBLE, Kept, kept
 from casevault.store.stores import Stores
 
-_NARRATIVE = Compartment.NARRATIVE.value
+_NARRATIVE, _FACTS = Compartment.NARRATIVE.value, Compartment.FACTS.value
 _LINK, _REFUSED = DocumentKind.LINK, DocumentKind.REFUSED_STAFF
 # How the other case sees a link; all others look the same from both sides.
 _SEEN_FROM_THERE = {"dependant": "guardian", "guardian": "dependant"}
+_SAME = "same_person"
 _CONTRADICTS = {"same_person": "not_same_person", "not_same_person": "same_person"}
 
 
@@ -58,6 +60,7 @@ class Links:
             )
         mirrored = {**checked, "type": _SEEN_FROM_THERE.get(checked["type"], checked["type"])}
         now = self._stores.now()
+        wanted = _compartments(checked["type"])
 
         def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
             here, there = changes[case_id], changes[other_id]
@@ -71,11 +74,13 @@ class Links:
             row = here.add(
                 _NARRATIVE, _LINK.value, Record.new(checked, caller.staff, now, other_id).encode()
             )
+            if checked["type"] == _SAME:
+                _count_once(here, there)
             fields = tuple(f"link.{name}" for name in sorted(checked))
             return row, Done("case.link", fields)
 
         both = [case_id, other_id]
-        return self._desk.change_all(caller, both, Permission.CASE_AMEND, [_NARRATIVE], work)
+        return self._desk.change_all(caller, both, Permission.CASE_AMEND, wanted, work)
 
     def unlink(self, caller: Caller, case_id: UUID, row: UUID) -> None:
         """Take a link back in both cases."""
@@ -93,10 +98,12 @@ class Links:
                 same = mirror.record.current.content["type"] == _SEEN_FROM_THERE.get(kind, kind)
                 if mirror.record.about == case_id and same:
                     changes[other].remove(_NARRATIVE, mirror.id)
+            if kind == _SAME:
+                _count_apart(changes[case_id], changes[other])
             return None, Done("case.unlink", ("link.type",))
 
         both = [case_id, other]
-        self._desk.change_all(caller, both, Permission.CASE_AMEND, [_NARRATIVE], work)
+        self._desk.change_all(caller, both, Permission.CASE_AMEND, _compartments(kind), work)
 
     def links(self, caller: Caller, case_id: UUID) -> list[Kept]:
         """Return the links of a case."""
@@ -161,6 +168,27 @@ def refused(change: Change) -> set[UUID]:
     found = change.documents(_NARRATIVE, [_REFUSED.value])
     about = (kept(document).record.about for document in found)
     return {staff for staff in about if staff is not None}
+
+
+def _compartments(kind: str) -> tuple[str, ...]:
+    """Return what a link of a kind changes: of one person, who is counted once, the facts too."""
+    return (_NARRATIVE, _FACTS) if kind == _SAME else (_NARRATIVE,)
+
+
+def _count_once(here: Change, there: Change) -> None:
+    """Let both cases count as one person from the next release on."""
+    mine, theirs = (one.document(_FACTS, DocumentKind.FACTS.value) for one in (here, there))
+    for change, own, other in ((here, mine, theirs), (there, theirs, mine)):
+        same = {*own.content.get("same_as", ()), other.content["pid"]}
+        change.amend(_FACTS, own.row, {**own.content, "same_as": sorted(same)}, own.version)
+
+
+def _count_apart(here: Change, there: Change) -> None:
+    """Let both cases count as two people again, unless others still tie them."""
+    mine, theirs = (one.document(_FACTS, DocumentKind.FACTS.value) for one in (here, there))
+    for change, own, other in ((here, mine, theirs), (there, theirs, mine)):
+        same = [pid for pid in own.content.get("same_as", ()) if pid != other.content["pid"]]
+        change.amend(_FACTS, own.row, {**own.content, "same_as": same}, own.version)
 
 
 def _link_in(found: list[Document]) -> tuple[Record, UUID]:

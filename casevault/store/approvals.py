@@ -41,7 +41,8 @@ def decided(
     :raises Refused: they asked for it themselves, it is for them, or it takes another role.
     """
     wish = approval.wish
-    why = approvals.fault(wish, caller.staff, trust.scopes(tx, caller.staff), now)
+    scopes = trust.scopes(tx, caller.staff)
+    why = approvals.fault(wish, caller.staff, scopes, now, approval.approved)
     # No is said at any time; only a yes gives something.
     if why is not None and (why, decision) != ("expired", Decision.DECLINED):
         raise _refusal(why)
@@ -60,11 +61,11 @@ def check(tx: KeyringTransaction, trust: Trust, approval: Approval, now: int) ->
     if approvals.is_over(wish, now):
         raise _refusal("expired")
     _check_asker(tx, trust, approval)
-    good = []
+    good: list[UUID] = []
     for statement in approval.statements:
         if statement.decision is Decision.DECLINED:
             raise Refused("Somebody declined this.", code="approval.declined")
-        if _holds(tx, trust, wish, statement, now):
+        if _holds(tx, trust, wish, statement, now, len(good)):
             good.append(statement.person)
     if not approvals.enough(wish, good):
         raise Refused(
@@ -149,7 +150,7 @@ def _check_asker(tx: KeyringTransaction, trust: Trust, approval: Approval) -> No
 
 
 def _holds(
-    tx: KeyringTransaction, trust: Trust, wish: Wish, statement: Statement, now: int
+    tx: KeyringTransaction, trust: Trust, wish: Wish, statement: Statement, now: int, place: int
 ) -> bool:
     if statement.decision is not Decision.APPROVED:
         return False
@@ -157,7 +158,8 @@ def _holds(
         return False
     in_force = [one for one in trust.believed(tx, statement.person) if one.holds(now)]
     same_pair = [one for one in in_force if one.public.key_id == statement.key_id]
-    why = approvals.fault(wish, statement.person, [one.scope for one in same_pair], now)
+    scopes = [one.scope for one in same_pair]
+    why = approvals.fault(wish, statement.person, scopes, now, place)
     if why is not None:
         return False
     crypto_approvals.check_signature(tx.organisation, wish, statement, same_pair[0].public)

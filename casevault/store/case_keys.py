@@ -153,6 +153,16 @@ def of_cases(tx: KeyringTransaction, ids: list[UUID]) -> dict[UUID, dict[str, Ve
     }
 
 
+def lock(tx: KeyringTransaction, ids: list[UUID]) -> None:
+    """Keep others from giving these cases new keys, or erasing them, until this ends."""
+    tx.lock(tables.case_key, case_id=ids, compartment="facts", version=1)
+
+
+def present(tx: KeyringTransaction, ids: list[UUID], compartment: str) -> set[UUID]:
+    """Return those of these cases of which a compartment's key is named."""
+    return tx.values(tables.case_key, "case_id", case_id=ids, compartment=compartment)
+
+
 def prefetch(tx: KeyringTransaction, cases: list[UUID]) -> None:
     """Read at once what `of_case` will ask for about each of these cases."""
     tx.prefetch(tables.case_key, case_id=cases)

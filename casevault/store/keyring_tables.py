@@ -305,6 +305,18 @@ privacy_charge = Table(
     **_NO_ROWIDS,
 )
 
+# Releases: their design, the one noisy draw, who took which step.
+release = Table("release", keyring, Column("id", Uuid, primary_key=True), *_content(), **_NO_ROWIDS)
+
+# Keys of facts once more, for counting: by the first byte of a case's id.
+counting_keys = Table(
+    "counting_keys",
+    keyring,
+    Column("page", Integer, primary_key=True, autoincrement=False),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 # When something last happened that people are to be reminded of, such as a drill.
 milestone = Table(
     "milestone",

@@ -7,6 +7,7 @@ budget is won once, on every database, whatever dies in between. A gap is tamper
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -22,23 +23,31 @@ _TABLE = tables.privacy_charge
 _TRIES = 50
 
 
-def append(keyring: Keyring, charge: Charge) -> None:
-    """Add a line in a transaction of its own, before anything is drawn.
+def append(
+    keyring: Keyring, charge: Charge, also: Callable[[KeyringTransaction], None] = lambda _tx: None
+) -> None:
+    """Add a line in a transaction of its own, before anything is drawn; `also` is done with it.
 
     :raises Refused: the budget is spent, the cohort tainted, or there is nothing to commit.
     """
     for _ in range(_TRIES):
         try:
             with keyring.writing() as tx:
-                before = charges(tx, charge.cohort_year)
-                budget.check(charge, before)
-                number = len(before) + 1
-                tx.add(_TABLE, _content(charge), cohort_year=charge.cohort_year, number=number)
+                add(tx, charge)
+                also(tx)
         except Conflict:
             # Somebody else took this number: what they spent is seen at the next look.
             continue
         return
     raise Busy("The account is busy.", code="release.account-busy")
+
+
+def add(tx: KeyringTransaction, charge: Charge) -> None:
+    """Add a line; if somebody else took its number meanwhile, a `Conflict`."""
+    before = charges(tx, charge.cohort_year)
+    budget.check(charge, before)
+    number = len(before) + 1
+    tx.add(_TABLE, _content(charge), cohort_year=charge.cohort_year, number=number)
 
 
 def charges(tx: KeyringTransaction, cohort_year: int | None = None) -> list[Charge]:
@@ -59,7 +68,7 @@ def charges(tx: KeyringTransaction, cohort_year: int | None = None) -> list[Char
 def _content(one: Charge) -> bytes:
     rho = "" if one.rho is None else str(one.rho)
     return canonical.encode(
-        one.release, ",".join(one.tables), rho, one.state.value, one.staff, one.at
+        one.release, ",".join(one.tables), rho, one.state.value, one.staff, one.at, *one.months
     )
 
 
@@ -67,7 +76,9 @@ def _charge(row: Row) -> Charge:
     reader = Reader.of(row.content)
     release, names, rho = reader.uuid(), reader.text(), reader.text()
     state, staff, at = reader.text(), reader.uuid(), reader.number()
+    months = reader.number(), reader.number()
     reader.end()
     tables_ = tuple(names.split(",")) if names else ()
     parsed = Fraction(rho) if rho else None
-    return Charge(row.lookup["cohort_year"], release, tables_, parsed, State(state), staff, at)
+    year = row.lookup["cohort_year"]
+    return Charge(year, release, tables_, parsed, State(state), staff, at, months)

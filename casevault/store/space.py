@@ -9,7 +9,9 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Self
 
+from casevault.config import Settings, sqlite_path
 from casevault.domain.room import Room, room
 from casevault.errors import Busy
 
@@ -34,6 +36,13 @@ class Space:
         self._ask = ask
         self._found = Room.PLENTY
         self._until = 0.0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the disks of the stores; a database server's own disk only if it is named."""
+        files = [sqlite_path(settings.data_url), sqlite_path(settings.keyring_url)]
+        folders = [file.parent for file in files if file is not None]
+        return cls(folders if settings.watched_disk is None else [*folders, settings.watched_disk])
 
     def room(self) -> Room:
         """Return the present rung of the ladder."""

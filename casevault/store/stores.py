@@ -8,6 +8,7 @@ from uuid import UUID
 from casevault.clock import Clock, unix_seconds
 from casevault.crypto.roots import RootProvider
 from casevault.domain.dictionary import Dictionary
+from casevault.store.counting_options import CountingOptions
 from casevault.store.database import Database
 from casevault.store.keyring import Keyring
 from casevault.store.ledger import Ledger
@@ -30,6 +31,7 @@ class Stores:
     clock: Clock
     dictionary: Dictionary = field(default_factory=Dictionary)
     search: SearchOptions = field(default_factory=SearchOptions)
+    counting: CountingOptions = field(default_factory=CountingOptions)
 
     def now(self) -> int:
         """Return the present moment in Unix seconds."""

@@ -259,6 +259,15 @@ register_entry = Table(
     Column("stamp", LargeBinary(36), nullable=False),
 )
 
+# The files of a release, under a key of its own. Public once it is published.
+release_payload = Table(
+    "release_payload",
+    data,
+    Column("id", Uuid, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Why a log was closed and the next one begun: a signed note, one for each log but the first.
 ledger_incident = Table(
     "ledger_incident",

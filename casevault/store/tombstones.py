@@ -18,7 +18,15 @@ from casevault.crypto.canonical import Part, Reader
 from casevault.domain.casefile import Compartment
 from casevault.domain.granting import ObjectKind
 from casevault.errors import Tampered
-from casevault.store import access_requests, cards, grants, milestones, rekeying, transferring
+from casevault.store import (
+    access_requests,
+    cards,
+    counting_keys,
+    grants,
+    milestones,
+    rekeying,
+    transferring,
+)
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
 
@@ -91,6 +99,8 @@ def erase(tx: KeyringTransaction, erasures: Sequence[Erasure], now: int) -> None
             _take_compartments(tx, some, compartments)
     for team, named in _without_identity(erasures).items():
         cards.forget(tx, team, named)
+    without_facts = [e.case for e in erasures if Compartment.FACTS.value in e.compartments]
+    counting_keys.forget(tx, without_facts)
     _take_whole(tx, [case for case, stone in find(tx, ids).items() if stone.is_whole])
 
 

@@ -59,7 +59,8 @@ def made_when_asked_for(
 
     def get(kind: str) -> World:
         if kind not in made:
-            made[kind] = build(make_databases(kind), Path(folders.mktemp("vault")))
+            folder = Path(folders.mktemp("vault"))
+            made[kind] = build(make_databases(kind), folder, declared_people=20_000)
             mine.append(kind)
         return made[kind]
 

@@ -44,7 +44,7 @@ def expected(person):
     return {
         DocumentKind.IDENTITY: normal(person.identity),
         DocumentKind.PROFILE: {**profile, "imported": mark},
-        DocumentKind.FACTS: {**coded, "accepted_on": f"{TODAY:%Y-%m}"},
+        DocumentKind.FACTS: {**coded, "accepted_on": TODAY.isoformat()},
     }
 
 

@@ -106,7 +106,7 @@ def test_a_line_becomes_a_historic_case(vault):
         },
     }
     facts = stored_facts(vault, caller, case.id)
-    assert (facts["historic"], facts["accepted_on"]) == (True, "2026-11")
+    assert (facts["historic"], facts["accepted_on"]) == (True, "2026-11-15")
     assert (facts["gender"], facts["age_band"]) == ("Feminine", "18_to_24")
     assert facts["case"] == case.id.hex
 

@@ -447,7 +447,11 @@ class Casefiles(RuleBasedStateMachine):
             if opened is None:
                 continue
             if kind is DocumentKind.FACTS:
-                assert opened.content.get("services", []) == model.coded
+                counted = [dict(row) for row in opened.content.get("services", [])]
+                for row in counted:
+                    # Whether it is late depends on the day of the test.
+                    row.pop("counted_on", None)
+                assert counted == model.coded
             else:
                 assert opened.content == content
                 assert opened.version == model.versions[kind.value]

@@ -79,10 +79,9 @@ class ModelCase:
         """The services as the facts should have them."""
         found = [r.versions[-1] for r in self.records.values() if r.kind == "service"]
         rows = [
-            {"type": one["type"], "outcome": one["outcome"], "month": one["date"][:7]}
-            for one in found
+            {"type": one["type"], "outcome": one["outcome"], "date": one["date"]} for one in found
         ]
-        return sorted(rows, key=lambda row: (row["month"], row["type"], row["outcome"]))
+        return sorted(rows, key=lambda row: (row["date"], row["type"], row["outcome"]))
 
     def may_become(self, status: str) -> bool:
         """Say whether the status table knows this step."""

@@ -38,6 +38,8 @@ ELSEWHERE = {
     "transfer_id": "whoever supervises the team it is to: tests/api/test_transfers.py",
     "team_id": "of the supervisor's own team: tests/api/test_break_glass.py",
     "token": "an id and the key by which it opens: tests/api/test_feeds.py",
+    "release_id": "whoever may read releases: tests/api/test_release_life.py",
+    "name": "a file of a release",
     "form": "the name of a form, the same for everybody",
 }
 

@@ -76,6 +76,8 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "search_papers": ((True, False), ("perhaps",)),
     "search_regions": (([], ["GB", "FR"]), (["gb"], ["GBR"], "GB")),
     "search_organisation_wide": ((True, False), ("perhaps",)),
+    "declared_people": ((0, 100_000_000), (-1, "many")),
+    "team_regions": (({}, {"Harbour": "North"}), ([], "North", {"Harbour": 7})),
     "search_per_hour": ((5, 500), (4, 501)),
     "search_processes": ((0, 16), (-1, 17)),
     "notify_command": (([], ["/usr/local/bin/call"]), ("/bin/call", [7], ["a"] * 17)),

@@ -79,7 +79,7 @@ def check(
     }
     coded = facts.first_facts(identity, profile, opened)
     # Accepted now, whenever it happened: what is published of an earlier period stays as it is.
-    coded |= {"accepted_on": f"{today:%Y-%m}", "historic": True}
+    coded |= {"accepted_on": today.isoformat(), "historic": True}
     marked = profile | {"imported": mark}
     return Historic(candidate.source_id, identity, marked, coded, opened, kept_from, status, minor)
 

@@ -28,7 +28,8 @@ def without(records: Records, person: np.uint64) -> Records:
 
     def left(events: Events) -> Events:
         hit = np.isin(events.case, cases)
-        return Events(events.case[hit], events.service[hit], events.day[hit], events.outcome[hit])
+        columns = (events.case, events.service, events.day, events.outcome, events.counted)
+        return Events(*(column[hit] for column in columns))
 
     return replace(
         records,

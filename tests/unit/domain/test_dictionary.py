@@ -402,7 +402,7 @@ def test_filled_names_what_holds_something():
     assert dictionary.filled(DocumentKind.IDENTITY, FULL_IDENTITY) == every
 
 
-SERVICES = [{"type": "food", "outcome": "provided", "month": "2026-11"}]
+SERVICES = [{"type": "food", "outcome": "provided", "date": "2026-11-20"}]
 COUNTED = {"case": "0" * 32, "pid": "1" * 32, "services": SERVICES}
 
 

@@ -31,7 +31,7 @@ PROFILE = {
 def test_facts_are_codes_taken_over():
     """Each code once, countries of exploitation only, and nothing in words."""
     assert facts.first_facts(IDENTITY, PROFILE, OPENED) == {
-        "accepted_on": "2026-11",
+        "accepted_on": "2026-11-20",
         "gender": "Feminine",
         "age_band": "18_to_24",
         "citizenships": ["MD"],
@@ -44,13 +44,14 @@ def test_facts_are_codes_taken_over():
 
 def test_what_is_open_stays_out():
     """A case of which little is known has few facts."""
-    assert facts.first_facts({"name_to_use": "M"}, {}, OPENED) == {"accepted_on": "2026-11"}
+    assert facts.first_facts({"name_to_use": "M"}, {}, OPENED) == {"accepted_on": "2026-11-20"}
 
 
 def test_facts_are_facts_of_the_dictionary():
     """Whatever is taken over could be written by hand, too."""
     profile = {**PROFILE, "history": [{"type": "Exploitation", "exploitation": ["ForcedLabour"]}]}
     found = facts.first_facts(IDENTITY, profile, OPENED)
+    assert found.pop("accepted_on") == "2026-11-20", "but for the day, which nobody may change"
     assert Dictionary().validate(DocumentKind.FACTS, found) == found
     assert not {name for name in found if name in dictionary.texts_of(DocumentKind.FACTS)}
 
@@ -95,3 +96,19 @@ def test_an_estimate_is_taken_as_it_is():
 def test_the_safeguards_for_minors(identity, minor):
     """They follow the band."""
     assert facts.is_minor(identity, OPENED) is minor
+
+
+@pytest.mark.parametrize(
+    ("happened", "written", "counted"),
+    [
+        ("2026-11-20", "2026-11-20", "2026-11-20"),
+        ("2026-11-20", "2027-01-30", "2026-11-20"),
+        ("2026-11-20", "2027-01-31", "2027-01-31"),
+        ("2026-01-01", "2026-04-30", "2026-01-01"),
+        ("2026-03-31", "2026-05-01", "2026-05-01"),
+    ],
+)
+def test_what_is_written_down_too_late_counts_later(happened, written, counted):
+    """Thirty days after its quarter: then that may have been published."""
+    days = date.fromisoformat(happened), date.fromisoformat(written)
+    assert facts.counted_on(*days) == date.fromisoformat(counted)

@@ -10,6 +10,8 @@ from casevault.domain.records import MAX_VERSIONS, REDACTED, Record, coded_servi
 from casevault.errors import Invalid, Tampered
 
 ANN, BEN, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)
+# 20 November 2026.
+WRITTEN = 1_795_168_800
 TEXTS = frozenset({"text"})
 
 
@@ -80,15 +82,17 @@ def test_a_record_does_not_grow_without_end():
 
 
 def test_coded_services_carry_no_text_and_no_order_of_writing():
-    """Type, outcome and month; sorted, so that the rows do not tell which came first."""
+    """Type, outcome and date, sorted; what is written down too late counts in a later period."""
 
     def service(kind, day):
         content = {"type": kind, "outcome": "provided", "date": day, "text": "private"}
-        return Record.new(content, ANN, 1)
+        return Record.new(content, ANN, WRITTEN)
 
     late, early = service("food", "2026-11-20"), service("safehouse", "2026-10-02")
     assert coded_services([late, early]) == coded_services([early, late])
     assert coded_services([late, early]) == [
-        {"type": "safehouse", "outcome": "provided", "month": "2026-10"},
-        {"type": "food", "outcome": "provided", "month": "2026-11"},
+        {"type": "safehouse", "outcome": "provided", "date": "2026-10-02"},
+        {"type": "food", "outcome": "provided", "date": "2026-11-20"},
     ]
+    (forgotten,) = coded_services([service("food", "2026-08-20")])
+    assert (forgotten["date"], forgotten["counted_on"]) == ("2026-08-20", "2026-11-20")

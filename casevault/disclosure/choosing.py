@@ -1,0 +1,135 @@
+"""Which release an organisation of a size may make for a period, and what it costs.
+
+Looks at what is public: the declared size or the last published total, the period, the account.
+There is no way to ask for another tier, another ρ or another list of categories.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+
+from casevault.disclosure.accounting import delta_for
+from casevault.disclosure.budget import YEAR, Cohort
+from casevault.disclosure.catalogue import Basis, Catalogue, IndicatorTable, SizeClass
+from casevault.disclosure.classifications import Tier
+from casevault.disclosure.parameters import PLANS, Plan, class_of
+from casevault.disclosure.releasing import Design
+from casevault.disclosure.tabulating import Period
+from casevault.domain import indicators
+from casevault.domain.facts import DELAY_DAYS
+from casevault.errors import Conflict, Invalid, Refused
+
+TOTAL = "people-total"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody wants published: a period (``2026``, ``2026-H1``, ``2026-Q3``) and tables.
+
+    No tables: all that the size allows for this period.
+    """
+
+    period: str
+    tables: tuple[str, ...] = ()
+    catalogue_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """What everybody may know of an organisation: its size as declared, its regions."""
+
+    people: int
+    regions: tuple[str, ...]
+
+    @property
+    def size(self) -> SizeClass:
+        """Return the size class."""
+        return class_of(self.people)
+
+
+def design(
+    asked: Asked,
+    public: Public,
+    catalogue: Catalogue,
+    cohort: Cohort,
+    *,
+    release_id: str,
+    code_version: str,
+) -> Design:
+    """Return the design of what is asked for, or say why this size may not publish it."""
+    if asked.catalogue_version not in (None, catalogue.version):
+        raise Invalid(
+            f"The catalogue has version {catalogue.version}.", code="release.catalogue-version"
+        )
+    named = indicators.Period.parse(asked.period)
+    period = Period(named.start, named.end)
+    settings = PLANS[public.size]
+    # Whatever can be named is one of the three.
+    basis = period.basis or Basis.YEAR
+    allowed = _allowed(catalogue, public.size, basis)
+    tables = catalogue.pick(asked.tables) if asked.tables else allowed
+    if not set(tables) <= set(allowed):
+        raise _too_fine()
+    return Design(
+        release_id,
+        catalogue.version,
+        tuple(table.id for table in tables),
+        settings.tier or Tier.COARSE,
+        period,
+        public.regions,
+        _rho(basis, settings, cohort),
+        delta_for(public.people),
+        code_version,
+        simulation=False,
+    )
+
+
+def check_over(period: Period, today: date) -> None:
+    """Refuse a period that is not over for long enough: late entries would be missing."""
+    first = period.end + timedelta(days=DELAY_DAYS + 1)
+    if today < first:
+        raise Conflict(
+            f"This period can be released from {first.isoformat()} on: {DELAY_DAYS} days after it"
+            " is over.",
+            code="release.period-open",
+        )
+
+
+def _allowed(catalogue: Catalogue, size: SizeClass, basis: Basis) -> tuple[IndicatorTable, ...]:
+    settings = PLANS[size]
+    paid = {
+        Basis.YEAR: settings.annual,
+        Basis.HALF: settings.half_year_total,
+        Basis.QUARTER: settings.quarterly_people,
+    }
+    found = tuple(
+        table
+        for table in catalogue.tables.values()
+        if paid[basis] and basis in table.periods and table.min_class.rank <= size.rank
+    )
+    if not found:
+        raise Refused(
+            "An organisation of this size publishes no such part of a year.",
+            code="release.basis",
+            hint="casevault release plan --declared-size N says what a size allows.",
+        )
+    return found
+
+
+def _rho(basis: Basis, settings: Plan, cohort: Cohort) -> Fraction:
+    if basis is not Basis.YEAR:
+        return settings.half_year_total if basis is Basis.HALF else settings.quarterly_people
+    left = cohort.left_in(YEAR)
+    # What half-year totals took is missing from the year; anything less is for the account to say.
+    least = settings.annual - settings.half_year_total
+    return min(settings.annual, left) if left is not None and left >= least else settings.annual
+
+
+def _too_fine() -> Refused:
+    return Refused(
+        "An organisation of this size does not publish one of these tables for such a period.",
+        code="release.size",
+        hint="casevault release plan --declared-size N says what a size allows.",
+    )

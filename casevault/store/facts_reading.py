@@ -1,0 +1,150 @@
+"""The coded facts of all cases, read in bulk with the keys of the counting principal.
+
+One moment of the data store, page by page in the order of random ids, in bounded memory; each case
+is opened with every check that a caseworker's read makes. A case that does not open is named and
+left out. Must only be called by `services.reporting`, which alone opens the counting principal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from casevault.crypto.principals import PrincipalSecret
+from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
+from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.errors import CaseVaultError, Tampered
+from casevault.store import case_keys, cases, counting_keys, documents, manifests, tables
+from casevault.store.case_keys import Versions
+from casevault.store.counting_keys import Wrapping
+from casevault.store.grants import Object
+from casevault.store.held_case import HeldCase
+from casevault.store.keyholder import KeyHolder, OpenedKey
+from casevault.store.keyring import KeyringTransaction
+from casevault.store.stores import Stores
+
+_FACTS = Compartment.FACTS.value
+_AT_ONCE = 500
+_CASE = tables.case_file
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The facts of one case; None if something of it did not open."""
+
+    case: UUID
+    restricted: bool = False
+    content: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+class FactsReader:
+    """Reads with one pair of the counting principal."""
+
+    def __init__(self, stores: Stores, counting: UUID, secret: PrincipalSecret) -> None:
+        self._stores = stores
+        self._holder = KeyHolder(counting, secret, stores.trust)
+        self._wrapping = Wrapping(counting, secret)
+
+    def read(self, watch: Callable[[float], None] = lambda _share: None) -> Iterator[Read]:
+        """Yield the facts of every case, all of one moment; tell `watch` which share is done."""
+        with self._stores.data.reading() as connection:
+            for page in range(counting_keys.PAGES):
+                ids = _ids(connection, page)
+                fresh: dict[UUID, OpenedKey] = {}
+                for at in range(0, len(ids), _AT_ONCE):
+                    yield from self._portion(connection, page, ids[at : at + _AT_ONCE], fresh)
+                self._keep(page, fresh)
+                watch((page + 1) / counting_keys.PAGES)
+
+    def _portion(
+        self,
+        connection: Connection,
+        page: int,
+        ids: Sequence[UUID],
+        fresh: dict[UUID, OpenedKey],
+    ) -> Iterator[Read]:
+        stores = self._stores
+        rows = cases.find_cases(connection, stores.roots, ids)
+        with stores.keyring.reading() as tx:
+            case_keys.prefetch(tx, list(ids))
+            known = self._wrapping.page(tx, page)
+            self._holder.prefetch(tx, ObjectKind.CASE, [one for one in ids if one not in known])
+            held = {one: self._held(tx, one, rows[one], known, fresh) for one in ids if one in rows}
+        sealed = manifests.sealed_manifests(connection, ids, _FACTS)
+        listed = {one: _manifest(case, sealed.get(one)) for one, case in held.items()}
+        wanted = [d.row for m in listed.values() if m for d in m.of_kinds([DocumentKind.FACTS])]
+        found = documents.sealed_documents(connection, wanted, _FACTS)
+        for one, case in held.items():
+            yield _read(one, case, listed[one], found)
+
+    def _held(
+        self,
+        tx: KeyringTransaction,
+        case_id: UUID,
+        case: CaseMetadata | None,
+        known: Mapping[UUID, bytes],
+        fresh: dict[UUID, OpenedKey],
+    ) -> HeldCase | None:
+        try:
+            if case is None:
+                raise Tampered(code="case.stamp")
+            versions = case_keys.of_case(tx, case_id, _FACTS)
+            key = self._known(known.get(case_id), versions.get(_FACTS))
+            if key is None:
+                target = Object(ObjectKind.CASE, case_id, case.team)
+                key = self._holder.open(tx, target, _FACTS)[_FACTS]
+                fresh[case_id] = key
+            return HeldCase(self._stores.organisation, case, {_FACTS: key}, versions)
+        except (CaseVaultError, KeyError):
+            return None
+
+    def _known(self, entry: bytes | None, versions: Versions | None) -> OpenedKey | None:
+        if entry is None or versions is None:
+            return None
+        newest = versions.newest
+        if not counting_keys.is_of(entry, newest.key_id, newest.version):
+            return None
+        key = self._wrapping.open(entry)
+        return OpenedKey(key, PrincipalKind.COUNTING, UUID(int=0), None, "counting")
+
+    def _keep(self, page: int, fresh: Mapping[UUID, OpenedKey]) -> None:
+        if not fresh:
+            return
+        with self._stores.keyring.writing() as tx:
+            # What was erased meanwhile must not come back by this.
+            case_keys.lock(tx, list(fresh))
+            present = case_keys.present(tx, list(fresh), _FACTS)
+            keys = {case: one.key for case, one in fresh.items() if case in present}
+            self._wrapping.keep(tx, page, keys)
+
+
+def _ids(connection: Connection, page: int) -> list[UUID]:
+    first, last = UUID(int=page << 120), UUID(int=((page + 1) << 120) - 1)
+    query = select(_CASE.c.id).where(_CASE.c.id.between(first, last)).order_by(_CASE.c.id)
+    return list(connection.execute(query).scalars())
+
+
+def _manifest(case: HeldCase | None, sealed: bytes | None) -> manifests.Manifest | None:
+    try:
+        return None if case is None else case.opened_manifest(_FACTS, sealed)
+    except CaseVaultError:
+        return None
+
+
+def _read(
+    case_id: UUID,
+    case: HeldCase | None,
+    manifest: manifests.Manifest | None,
+    sealed: Mapping[UUID, bytes],
+) -> Read:
+    if case is None or manifest is None:
+        return Read(case_id)
+    try:
+        (document,) = case.opened_documents(manifest, [DocumentKind.FACTS], sealed)
+    except (CaseVaultError, ValueError):
+        return Read(case_id)
+    return Read(case_id, case.case.restriction, document.content)

@@ -1,0 +1,160 @@
+"""A release from facts to withdrawal: counted by keys, drawn once, reviewed by two, signed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import timedelta
+
+import pytest
+
+from casevault.crypto import releases as signing
+from casevault.disclosure import catalogue
+from casevault.disclosure.classifications import Tier
+from casevault.disclosure.counting import snapshot
+from casevault.disclosure.tabulating import tabulate, whole_year
+from casevault.disclosure.vault_facts import FactsIntake
+from casevault.domain.granting import PrincipalKind
+from casevault.store import counting_keys, principals
+from casevault.store.facts_reading import FactsReader
+from tests.api.shared import KINDS
+from tests.api.test_consents import a_consent, posted
+from tests.api.world import NORTH, REPORTER, an_identity, build
+
+REGION = "Made-Up North"
+YEARLY = ["people-total", "people-region"]
+
+
+@pytest.fixture(params=KINDS)
+def office(request, make_databases, tmp_path):
+    """A world of its own: it moves the clock by months, and has published nothing."""
+    made = build(
+        make_databases(request.param),
+        tmp_path,
+        later=("cara",),
+        declared_people=500,
+        team_regions={NORTH: REGION},
+    )
+    yield made
+    made.close()
+
+
+def a_case(world, *, agrees=True, **identity):
+    """Open a case of somebody who agrees to be counted, or not."""
+    case = world.open("cara", an_identity(**identity))
+    if agrees:
+        until = (world.clock.now() + timedelta(days=400)).date().isoformat()
+        posted(world, f"/v1/cases/{case}/consents", a_consent(world, valid_until=until))
+    return case
+
+
+def counted(world, **place):
+    """Return exact counts as `services.reporting` has them for a moment: table → array."""
+    stores, key = world.vault.stores, bytes(32)
+    intake = FactsIntake((REGION,), key, world.clock.now().date())
+    with stores.keyring.reading() as tx:
+        reader = FactsReader(stores, *principals.in_use(tx, PrincipalKind.COUNTING))
+    unread = 0
+    for one in reader.read():
+        unread += one.content is None
+        if one.content is not None:
+            intake.take(one.content, restricted=one.restricted)
+    snap = snapshot(intake.close(), key)
+    year, shipped = world.clock.now().year, catalogue.shipped()
+    found = {}
+    for name in ("people-total", "people-region", "services-gender", "people-first-service"):
+        (table,) = shipped.pick([name])
+        axes = [shipped.dimension(axis, Tier.COARSE, (REGION,)) for axis in table.axes]
+        found[name] = tabulate(snap, table, axes, Tier.COARSE, whole_year(year))
+    return found, unread
+
+
+def months_later(world):
+    """Move on until this year can be released; sign everybody in anew."""
+    day = world.clock.now().date()
+    world.clock.shift += timedelta(days=(day.replace(month=12, day=31) - day).days + 35)
+    world.forget_ended_sessions()
+    world._tokens.clear()
+
+
+def test_facts_of_a_vault_are_counted_by_the_rules(office):
+    """Once a person however many cases, only who agrees, by region, services once."""
+    first = a_case(office, gender="Feminine")
+    again = a_case(office)
+    a_case(office, agrees=False)
+    third = a_case(office)
+    today = office.clock.now().date().isoformat()
+    for case in (first, again):
+        content = {"type": "safehouse", "outcome": "provided", "date": today}
+        posted(office, f"/v1/cases/{case}/services", content)
+    found, unread = counted(office)
+    assert (int(found["people-total"]), unread) == (3, 0)
+    with office.vault.stores.keyring.reading() as tx:
+        assert len(counting_keys.cases(tx)) == 4
+    link = {"case_id": again, "content": {"type": "same_person"}}
+    linked = office.post(f"/v1/cases/{first}/links", "cara", link)
+    assert linked.status_code == 201, linked.text
+    found, _ = counted(office)
+    assert int(found["people-total"]) == 2
+    assert found["people-region"].tolist() == [2, 0]
+    assert int(found["services-gender"].sum()) == 1
+    assert found["people-first-service"][0] == 1, "one of two had help within a week"
+    undone = office.call("DELETE", f"/v1/cases/{first}/links/{linked.json()['id']}", "cara")
+    assert undone.status_code == 204
+    listed = office.get(f"/v1/cases/{third}/consents", "cara").json()["items"]
+    at = f"/v1/cases/{third}/consents/{listed[0]['id']}/withdrawal"
+    gone = office.post(at, "cara", {}).json()
+    assert gone["followed"] == [{"what": "leaves-counts", "about": None}]
+    found, _ = counted(office)
+    assert int(found["people-total"]) == 2, "two again by the link, one fewer by withdrawal"
+
+
+def test_the_life_of_a_release(office):
+    """Draft, sealed, reviewed by two, published, verified by its signature, withdrawn."""
+    for _ in range(2):
+        a_case(office)
+    wish = {"period": str(office.clock.now().year), "tables": YEARLY}
+    early = office.post("/v1/releases", REPORTER, wish)
+    assert early.json()["code"] == "release.period-open"
+    months_later(office)
+    assert office.post("/v1/releases", "dora", wish).json()["code"] == "refused.role"
+    made = office.post("/v1/releases", REPORTER, wish)
+    assert made.status_code == 201, made.text
+    at = made.headers["location"]
+    assert (made.json()["stage"], made.json()["approved"]) == ("sealed", 0)
+    # Nobody draws again, and who made it does not see it.
+    again = office.post("/v1/releases", REPORTER, wish)
+    assert again.json()["code"] == "release.period-released"
+    file = at + "/files/people-region.csv"
+    assert office.get(file, REPORTER).json()["code"] == "refused.self"
+    yes = {"approve": True}
+    assert office.post(at + "/reviews", REPORTER, yes).json()["code"] == "refused.self"
+    assert office.post(at + "/reviews", "dora", yes).json()["code"] == "refused.role", "not yet"
+    assert office.post(at + "/publication", REPORTER, {}).json()["code"] == "approval.missing"
+    assert office.post(at + "/reviews", "sue", yes).json()["approved"] == 1
+    seen = office.get(file, "dora")
+    assert seen.status_code == 200
+    waiting = office.get("/v1/approvals", "dora").json()["items"]
+    assert [one["act"] for one in waiting] == ["release.publish"]
+    assert office.post(at + "/reviews", "dora", yes).json()["approved"] == 2
+    done = office.post(at + "/publication", REPORTER, {}).json()
+    assert (done["stage"], len(done["reviewers"])) == ("published", 2)
+    assert office.get(file, REPORTER).content == seen.content, "not one byte is drawn again"
+    rows = list(csv.DictReader(io.StringIO(seen.text)))
+    assert {row["geo"] for row in rows} == {"_T", REGION, "unknown"}
+    assert {row["release_id"] for row in rows} == {done["id"]}
+    proof = json.loads(office.get(at + "/files/release.json", REPORTER).content)
+    said = signing.check(signing.Signed.from_data(proof), office.settings.root_fingerprint)
+    assert said["digest"] == done["digest"]
+    assert json.loads(proof["ledger"]["body"])["code"] == "release.publish"
+    # It costs what it costs.
+    account = office.get("/v1/releases/account", REPORTER).json()["cohorts"]
+    assert [(one["spent"], one["left"]) for one in account] == [(0.09, 0.0)]
+    gone = office.post(at + "/withdrawal", "dora", {"reason": "error"})
+    assert gone.json()["stage"] == "withdrawn"
+    assert office.get(file, REPORTER).json()["code"] == "release.withdrawn"
+    assert office.post("/v1/releases", REPORTER, wish).json()["code"] == "release.budget"
+    codes = [e["code"] for e in office.entries() if e["code"].startswith("release.")]
+    steps = ("reserve", "count", "seal", "review", "publish", "withdraw", "reserve_failed")
+    assert {f"release.{step}" for step in steps} <= set(codes)
