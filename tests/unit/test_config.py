@@ -61,6 +61,7 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
         ([], [""], ["*"], ["vault.example.org", "*"], ["a*b"], ["a b"], ["https://a"], "a", [7]),
     ),
     "body_limit": ((1 << 16, 1 << 24), ((1 << 16) - 1, (1 << 24) + 1)),
+    "case_files_mib": ((32, 8192), (31, 8193)),
     "idle_minutes": ((1, 15), (0, 16)),
     "absolute_hours": ((1, 10), (0, 11)),
     "argon2_concurrency": ((1, 16), (0, 17)),
