@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request
@@ -83,24 +84,35 @@ def etag(version: int) -> str:
     return f'"v{version}"'
 
 
-async def repeat_key(
-    request: Request,
-    idempotency_key: Annotated[
-        str | None, Header(alias="Idempotency-Key", pattern=IDEMPOTENCY)
-    ] = None,
-) -> tuple[str, bytes] | None:
-    """Return the Idempotency-Key with the digest of the request it stands for."""
-    if idempotency_key is None:
-        return None
-    return idempotency_key, hashlib.sha256(await request.body()).digest()
-
-
 def repeat_for(caller: Caller, route: str, key: tuple[str, bytes] | None) -> Repeat | None:
-    """Bind an Idempotency-Key to the person and the route."""
+    """Bind an Idempotency-Key and the digest of its request to the person and the address."""
     return None if key is None else Repeat(caller.staff, route, *key)
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]
+
+
+async def once_caller_of(
+    request: Request,
+    caller: CallerDep,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            pattern=IDEMPOTENCY,
+            description="Sent again with the same body within 24 hours, the request makes nothing"
+            " more and is answered as before.",
+        ),
+    ] = None,
+) -> Caller:
+    """Return the caller; an Idempotency-Key is bound to the person, the address and the body."""
+    if idempotency_key is None:
+        return caller
+    key = idempotency_key, hashlib.sha256(await request.body()).digest()
+    return replace(caller, repeat=repeat_for(caller, request.url.path, key))
+
+
+# For whatever makes something that a second request would make a second time.
+OnceCaller = Annotated[Caller, Depends(once_caller_of)]
 Version = Annotated[int, Depends(version_of)]
-RepeatKey = Annotated[tuple[str, bytes] | None, Depends(repeat_key)]
 Cursor = Annotated[str | None, Query(max_length=400, description="From the page before.")]

@@ -57,6 +57,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "case.list": "rest",
         "case.amend": "rest",
         "case.review": "rest",
+        # The same request came before: nothing was made a second time.
+        "case.repeat": "rest",
         "case.access": "rest",
         "case.timeline": "rest",
         "case.transition": "rest",

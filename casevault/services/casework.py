@@ -88,18 +88,16 @@ class Casework:
         profile: Mapping[str, Any],
         retention_class: str,
         team: UUID | None = None,
-        repeat: idempotency.Repeat | None = None,
     ) -> CaseView:
         """Record a new case: keys first, then documents and entry in one transaction."""
         new = NewCase(identity, profile, retention_class)
-        return self.open_cases(caller, [new], team, repeat)[0]
+        return self.open_cases(caller, [new], team)[0]
 
     def open_cases(
         self,
         caller: Caller,
         new: Sequence[NewCase],
         team: UUID | None = None,
-        repeat: idempotency.Repeat | None = None,
     ) -> list[CaseView]:
         """Record up to 50 cases of one incident, all or none; each is linked to the first.
 
@@ -113,28 +111,28 @@ class Casework:
             _checked(self._stores.dictionary, one, place, len(new) > 1)
             for place, one in enumerate(new)
         ]
-        if (earlier := self._repeated(caller, repeat)) is not None:
+        if (earlier := self._repeated(caller)) is not None:
             return [earlier]
         opened = self._stores.clock.now().date()
         region = self._stores.counting.region_of(self._stores.keyring, owner)
         births = [_birth(one, owner, opened, region) for one in checked]
         births = _linked(caller, births, self._stores.now())
         try:
-            bear(self._stores, caller, births, repeat)
+            bear(self._stores, caller, births)
         except Conflict:
             # The same request came twice at once: the other one made the case.
-            earlier = self._repeated(caller, repeat)
+            earlier = self._repeated(caller)
             if earlier is None:
                 raise
             return [earlier]
         return [CaseView(birth.case, tuple(sorted(birth.keys))) for birth in births]
 
-    def _repeated(self, caller: Caller, repeat: idempotency.Repeat | None) -> CaseView | None:
-        if repeat is None:
+    def _repeated(self, caller: Caller) -> CaseView | None:
+        if caller.repeat is None:
             return None
         stores = self._stores
         with stores.data.reading() as connection:
-            earlier = idempotency.find(connection, stores.roots, repeat, stores.now())
+            earlier = idempotency.find(connection, stores.roots, caller.repeat, stores.now())
         return None if earlier is None else self.read_case(caller, earlier)
 
     def list_cases(self, caller: Caller, cursor: str | None = None) -> Page:

@@ -24,7 +24,7 @@ from casevault.domain.consent import Basis, Ground
 from casevault.domain.records import DECLINED, WITHDRAWN, Record
 from casevault.errors import CaseVaultError, Conflict
 from casevault.ids import new_id
-from casevault.store import case_approvals, deadlines, idempotency
+from casevault.store import case_approvals, deadlines
 from casevault.store.caller import Caller, Gate
 from casevault.store.deadlines import Deadline, DeadlineKind
 from casevault.store.held import Change, Desk, Done
@@ -58,28 +58,23 @@ class Consents:
         caller: Caller,
         case_id: UUID,
         content: Mapping[str, Any],
-        repeat: idempotency.Repeat | None = None,
     ) -> UUID:
         """Record what the survivor agreed to; one that would not count is refused, with why."""
         stores = self._stores
         checked = stores.dictionary.validate(_CONSENT, content)
         record = Record.new(checked, caller.staff, stores.now())
 
-        def work(change: Change) -> tuple[UUID, Done]:
-            if repeat is not None:
-                earlier = idempotency.find(change.connection, stores.roots, repeat, stores.now())
-                if earlier is not None:
-                    return earlier, _done(_CONSENT, "repeat", earlier, {})
+        def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
+            change = changes[case_id]
             facts = change.document(_FACTS, DocumentKind.FACTS.value)
             minor = facts.content.get("age_band") == "under_18"
             consent.check_consent(checked, self._today(), minor=minor)
             row = change.add(_NARRATIVE, _CONSENT.value, record.encode())
-            if repeat is not None:
-                idempotency.keep(change.connection, stores.roots, repeat, row, stores.now())
             self._recount(change)
             return row, _done(_CONSENT, "add", row, checked)
 
-        return self._desk.change(caller, case_id, Permission.CASE_AMEND, _BOTH, work)
+        permission, again = Permission.CASE_AMEND, f"{_CONSENT.value}.repeat"
+        return self._desk.make(caller, [case_id], permission, _BOTH, _CONSENT, work, again)
 
     def withdraw(self, caller: Caller, case_id: UUID, row: UUID, reason: str) -> Withdrawn:
         """Take a consent back from now on; return what follows and what cannot be undone.
@@ -112,7 +107,8 @@ class Consents:
         vital = checked["basis"] == Basis.VITAL_INTERESTS
         watched = new_id() if vital else None
 
-        def work(change: Change) -> tuple[UUID, Done]:
+        def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
+            change = changes[case_id]
             marks = case_approvals.asked(
                 stores, caller, change.case, ApprovedAct.CASE_DISCLOSE, _signed(checked)
             )
@@ -124,7 +120,9 @@ class Consents:
             return row, _done(_BASIS, "add", row, checked)
 
         try:
-            return self._desk.change(caller, case_id, Permission.CASE_AMEND, [_NARRATIVE], work)
+            return self._desk.make(
+                caller, [case_id], Permission.CASE_AMEND, [_NARRATIVE], _BASIS, work
+            )
         except CaseVaultError:
             # A watch over what was never recorded would call the DPO for nothing.
             if watched is not None:

@@ -61,22 +61,21 @@ class Drafts:
         form: Form,
         case: UUID | None,
         content: Mapping[str, Any],
-        repeat: idempotency.Repeat | None = None,
     ) -> Draft:
         """Keep a new draft. A repeated request gives the one that it made before."""
         self._require(caller, Permission.DRAFT_WRITE)
         drafts.check(self._stores.dictionary, form, content)
-        if (earlier := self._repeated(caller, repeat)) is not None:
+        if (earlier := self._repeated(caller)) is not None:
             return earlier
         inside = self._inside(form, case, content)
         until = drafts.kept_until(self._today())
         try:
             made = private.keep(
-                self._stores, caller, private.DRAFT, inside, until, code=_SAVE, repeat=repeat
+                self._stores, caller, private.DRAFT, inside, until, code=_SAVE, repeat=caller.repeat
             )
         except Conflict:
             # The same request came twice at once: the other one made the draft.
-            earlier = self._repeated(caller, repeat)
+            earlier = self._repeated(caller)
             if earlier is None:
                 raise
             return earlier
@@ -140,12 +139,12 @@ class Drafts:
             self._gate.deny(caller, permission, rule, (Touched("draft", draft),))
             raise
 
-    def _repeated(self, caller: Caller, repeat: idempotency.Repeat | None) -> Draft | None:
-        if repeat is None:
+    def _repeated(self, caller: Caller) -> Draft | None:
+        if caller.repeat is None:
             return None
         stores = self._stores
         with stores.data.reading() as connection:
-            earlier = idempotency.find(connection, stores.roots, repeat, stores.now())
+            earlier = idempotency.find(connection, stores.roots, caller.repeat, stores.now())
         return None if earlier is None else self.read(caller, earlier)
 
     def _inside(self, form: Form, case: UUID | None, content: Mapping[str, Any]) -> dict[str, Any]:

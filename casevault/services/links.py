@@ -80,7 +80,11 @@ class Links:
             return row, Done("case.link", fields)
 
         both = [case_id, other_id]
+<<<<<<< HEAD
         return self._desk.change_all(caller, both, Permission.CASE_AMEND, wanted, work)
+=======
+        return self._desk.make(caller, both, Permission.CASE_AMEND, [_NARRATIVE], _LINK, work)
+>>>>>>> c29c449 (One Idempotency-Key for whatever makes something: it travels with the caller; bases, links, refused staff, changes of status and partners take it; a repeated request leaves the case as it is)
 
     def unlink(self, caller: Caller, case_id: UUID, row: UUID) -> None:
         """Take a link back in both cases."""
@@ -115,7 +119,8 @@ class Links:
         """Note that the survivor does not want this member of staff: no grant to them from now."""
         checked = self._stores.dictionary.validate(_REFUSED, content)
 
-        def work(change: Change) -> tuple[UUID, Done]:
+        def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
+            change = changes[case_id]
             with self._stores.keyring.reading() as tx:
                 people.known_staff(tx, staff)
             if staff in refused(change):
@@ -124,7 +129,8 @@ class Links:
             row = change.add(_NARRATIVE, _REFUSED.value, record.encode())
             return row, Done("case.refuse_staff", (), (Touched("staff", staff),))
 
-        return self._desk.change(caller, case_id, Permission.CASE_AMEND, [_NARRATIVE], work)
+        one = [case_id]
+        return self._desk.make(caller, one, Permission.CASE_AMEND, [_NARRATIVE], _REFUSED, work)
 
     def accept_again(self, caller: Caller, case_id: UUID, row: UUID) -> None:
         """Take a refusal back, as the survivor wishes."""

@@ -18,7 +18,7 @@ from casevault.domain.partners import Gap, Partner, Search
 from casevault.domain.sheets import Line
 from casevault.errors import FieldError, Invalid, Refused
 from casevault.ids import new_id
-from casevault.store import partners
+from casevault.store import idempotency, partners
 from casevault.store.caller import Caller, Gate
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
@@ -66,11 +66,18 @@ class Partners:
         return self._found(found)
 
     def add(self, caller: Caller, content: Mapping[str, Any]) -> UUID:
-        """Add a partner; return its id."""
+        """Add a partner, once however often it is sent; return its id."""
         self._gate.require(caller, Permission.PARTNER_WRITE, Subject("partner"))
-        partner = Partner(new_id(), directory.checked(content))
-        self._write(caller, "partner.add", [partner], [])
-        return partner.id
+        stores, checked = self._stores, directory.checked(content)
+        made = idempotency.named(stores.data, stores.roots, caller.repeat, stores.now())
+        with stores.keyring.reading() as tx:
+            there = partners.is_there(tx, made)
+        if there:
+            act = self._act(caller, "partner.read", (Touched("partner", made),))
+            stores.ledger.record(act)
+        else:
+            self._write(caller, "partner.add", [Partner(made, checked)], [])
+        return made
 
     def amend(
         self, caller: Caller, partner_id: UUID, content: Mapping[str, Any], version: int

@@ -16,7 +16,7 @@ from casevault.domain.access import Permission
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record, coded_services
 from casevault.errors import Invalid, NotFound
-from casevault.store import feeds, idempotency, people, stamps
+from casevault.store import feeds, people, stamps
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
@@ -58,7 +58,6 @@ class Records:
         kind: DocumentKind,
         content: Mapping[str, Any],
         about: UUID | None = None,
-        repeat: idempotency.Repeat | None = None,
     ) -> UUID:
         """Add a record in the caller's name; return its id. `about`: whose task it is.
 
@@ -68,23 +67,19 @@ class Records:
         checked = stores.dictionary.validate(kind, content)
         record = Record.new(checked, caller.staff, self._stores.now(), about)
 
-        def work(change: Change) -> tuple[UUID, Done]:
-            connection = change.connection
-            if repeat is not None:
-                # Under the lock of the case: the second of two at once finds the first.
-                earlier = idempotency.find(connection, stores.roots, repeat, stores.now())
-                if earlier is not None:
-                    return earlier, _done(kind, "repeat", earlier, {})
+        def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
+            change = changes[case_id]
             if about is not None:
                 with stores.keyring.reading() as tx:
                     people.known_staff(tx, about)
             row = change.add(NARRATIVE, kind.value, record.encode())
-            if repeat is not None:
-                idempotency.keep(connection, stores.roots, repeat, row, stores.now())
             _recount(change, kind)
             return row, _done(kind, "add", row, checked)
 
-        added = self._desk.change(caller, case_id, Permission.CASE_AMEND, _compartments(kind), work)
+        again = f"{kind.value}.repeat"
+        added = self._desk.make(
+            caller, [case_id], Permission.CASE_AMEND, _compartments(kind), kind, work, again
+        )
         self._follow(caller, Kept(added, kind, 1, record))
         return added
 

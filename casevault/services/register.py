@@ -58,21 +58,18 @@ class Register:
         caller: Caller,
         kind: Kind,
         content: Mapping[str, Any],
-        repeat: idempotency.Repeat | None = None,
     ) -> UUID:
         """Add an entry, once however often it is sent; return its id."""
         self._may_write(caller)
         stores = self._stores
         one = Entry(new_id(), kind, programme.checked(kind, content))
         with unit_of_work(stores.data, stores.ledger) as uow:
-            earlier = None
-            if repeat is not None:
-                earlier = idempotency.find(uow.connection, stores.roots, repeat, stores.now())
+            connection, now = uow.connection, stores.now()
+            earlier = idempotency.find(connection, stores.roots, caller.repeat, now)
             if earlier is None:
-                register.add(uow.connection, stores.roots, [one])
-            if repeat is not None and earlier is None:
+                register.add(connection, stores.roots, [one])
                 # Of two at once the table's key lets one through.
-                idempotency.keep(uow.connection, stores.roots, repeat, one.id, stores.now())
+                idempotency.keep(connection, stores.roots, caller.repeat, one.id, now)
             code = "register.add" if earlier is None else "register.read"
             found = earlier or one.id
             uow.record(self._act(caller, code, (Touched("register", found),), count=1))

@@ -50,7 +50,8 @@ class Transitions:
         checked = self._stores.dictionary.validate(_KIND, content)
         target, reason = Status(checked["to"]), checked.get("reason")
 
-        def work(change: Change) -> tuple[Moved, Done]:
+        def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
+            change = changes[case_id]
             moved = casefile.transition(change.case, target, reason)
             waits = self._approved and casefile.is_closed(target)
             if waits and _waiting(change, self._stores.now()):
@@ -66,9 +67,23 @@ class Transitions:
                 change.case = moved
             code = "case.transition_asked" if waits else "case.transition"
             done = Done(code, _fields(checked), (Touched(_KIND.value, row),))
-            return Moved(row, record.marks["state"], change.case), done
+            return row, done
 
-        return self._desk.change(caller, case_id, Permission.CASE_TRANSITION, [_NARRATIVE], work)
+        made = self._desk.make(
+            caller, [case_id], Permission.CASE_TRANSITION, [_NARRATIVE], _KIND, work
+        )
+        return self._now(caller, case_id, made)
+
+    def _now(self, caller: Caller, case_id: UUID, row: UUID) -> Moved:
+        """Return a change of status and the case as they stand: what the request just recorded."""
+        with self._stores.data.reading() as connection:
+            held = self._desk.hold(
+                caller, connection, case_id, Permission.CASE_TRANSITION, _NARRATIVE
+            )
+            with self._desk.recording_failure(caller, case_id):
+                manifest = held.manifest(connection, _NARRATIVE)
+                (found,) = held.documents(connection, manifest, rows=[row])
+        return Moved(row, kept(found).record.marks["state"], held.case)
 
     def decide(
         self, caller: Caller, case_id: UUID, row: UUID, *, approve: bool, reason: str | None

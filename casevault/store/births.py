@@ -29,7 +29,6 @@ from casevault.store import (
 )
 from casevault.store.caller import Caller
 from casevault.store.grants import Grantee, Object
-from casevault.store.idempotency import Repeat
 from casevault.store.import_lines import Line
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
@@ -58,7 +57,6 @@ def bear(
     stores: Stores,
     caller: Caller,
     births: Sequence[Birth],
-    repeat: Repeat | None = None,
     imported: Sequence[Line] = (),
 ) -> None:
     """Make all of these cases or none; `imported` are the lines that they were, one each.
@@ -97,9 +95,8 @@ def bear(
             cases.insert_case(uow.connection, stores.roots, birth.case, compartments)
         for key, card in made:
             cards.put(uow.connection, stores.roots, key, card)
-        if repeat is not None:
-            first = births[0].case.id
-            idempotency.keep(uow.connection, stores.roots, repeat, first, stores.now())
+        first = births[0].case.id
+        idempotency.keep(uow.connection, stores.roots, caller.repeat, first, stores.now())
         if imported:
             taken = [(line, birth.case.id) for line, birth in zip(imported, births, strict=True)]
             import_lines.keep(uow.connection, stores.roots, taken)

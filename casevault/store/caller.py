@@ -15,6 +15,7 @@ from casevault.domain.room import has_room
 from casevault.errors import NotFound, Refused
 from casevault.ids import StaffId
 from casevault.store import ledger
+from casevault.store.idempotency import Repeat
 from casevault.store.keyholder import KeyHolder
 from casevault.store.ledger import Act, Touched
 from casevault.store.space import Space, refused
@@ -29,6 +30,8 @@ class Caller:
     keys: KeyHolder = field(repr=False)
     session: UUID
     request: str | None = None
+    # What they sent under an Idempotency-Key, if they did.
+    repeat: Repeat | None = field(default=None, repr=False)
 
     @property
     def staff(self) -> StaffId:

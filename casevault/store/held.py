@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from casevault.crypto.sealing import Key
 from casevault.domain import casefile
 from casevault.domain.access import Permission, Subject
-from casevault.domain.casefile import CaseMetadata
+from casevault.domain.casefile import CaseMetadata, DocumentKind
 from casevault.domain.granting import ObjectKind
 from casevault.domain.records import Record
 from casevault.errors import (
@@ -31,7 +31,7 @@ from casevault.errors import (
     Tampered,
 )
 from casevault.ids import TeamId
-from casevault.store import case_keys, cases, documents, rekeying
+from casevault.store import case_keys, cases, documents, idempotency, rekeying
 from casevault.store.caller import Caller, Gate
 from casevault.store.documents import Document
 from casevault.store.grants import Object
@@ -86,6 +86,11 @@ class Change:
     def remove(self, compartment: str, row: UUID) -> None:
         """Delete a document."""
         self._manifests[compartment] = documents.remove_document(*self._at(compartment), row)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything was changed: a repeated request leaves the case as it is."""
+        return self.case != self.held.case or self._manifests != self._before
 
     @property
     def versions(self) -> tuple[tuple[str, int], ...]:
@@ -205,6 +210,34 @@ class Desk:
             lambda: self._change_all(caller, wanted, permission, names, work)
         )
 
+    def make(
+        self,
+        caller: Caller,
+        case_ids: Iterable[UUID],
+        permission: Permission,
+        compartments: Iterable[str],
+        kind: DocumentKind,
+        work: Callable[[Mapping[UUID, Change]], tuple[UUID, Done]],
+        again: str = "case.repeat",
+    ) -> UUID:
+        """As `change_all`, for work that makes a record: once, however often the request is sent.
+
+        `again` is the ledger's code of a request that came before.
+        """
+        stores = self._stores
+
+        def once(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
+            connection = next(iter(changes.values())).connection
+            # Under the lock of the case: the second of two at once finds the first.
+            row = idempotency.find(connection, stores.roots, caller.repeat, stores.now())
+            if row is not None:
+                return row, Done(again, (), (Touched(kind.value, row),))
+            row, done = work(changes)
+            idempotency.keep(connection, stores.roots, caller.repeat, row, stores.now())
+            return row, done
+
+        return self.change_all(caller, case_ids, permission, compartments, once)
+
     def _change_all(
         self,
         caller: Caller,
@@ -230,7 +263,7 @@ class Desk:
                 for held in found
             }
             outcome, done = work(changes)
-            for change in changes.values():
+            for change in (one for one in changes.values() if one.is_changed):
                 grown = casefile.next_version(change.case)
                 cases.change_case(uow.connection, stores.roots, grown)
             touched = [Touched("case", each, changes[each].versions) for each in wanted]

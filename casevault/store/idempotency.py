@@ -1,4 +1,8 @@
-"""A POST that is sent twice creates once: Idempotency-Key, kept with the transaction for a day."""
+"""A POST that is sent twice creates once: Idempotency-Key, kept with the transaction for a day.
+
+The key travels with the caller, so that whatever makes something can ask what the same request
+made before. Without a key nothing is found and nothing is kept.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ from casevault.crypto import macs
 from casevault.crypto.roots import RootProvider
 from casevault.crypto.sealing import Key
 from casevault.errors import Conflict
+from casevault.ids import new_id
 from casevault.store import tables
+from casevault.store.database import Database
 
 _SECONDS = 86_400
 
@@ -26,8 +32,12 @@ class Repeat:
     request: bytes = field(repr=False)
 
 
-def find(connection: Connection, roots: RootProvider, repeat: Repeat, now: int) -> UUID | None:
+def find(
+    connection: Connection, roots: RootProvider, repeat: Repeat | None, now: int
+) -> UUID | None:
     """Return what the same request created before; another request under the key is refused."""
+    if repeat is None:
+        return None
     table = tables.idempotency
     known = {_key(key, repeat): key for key in map(roots.service, roots.service_versions())}
     row = connection.execute(
@@ -45,9 +55,11 @@ def find(connection: Connection, roots: RootProvider, repeat: Repeat, now: int) 
 
 
 def keep(
-    connection: Connection, roots: RootProvider, repeat: Repeat, created: UUID, now: int
+    connection: Connection, roots: RootProvider, repeat: Repeat | None, created: UUID, now: int
 ) -> None:
     """Remember what a request created; keys that have expired are forgotten on the way."""
+    if repeat is None:
+        return
     table = tables.idempotency
     connection.execute(delete(table).where(table.c.expires_at <= now))
     connection.execute(
@@ -58,6 +70,22 @@ def keep(
             expires_at=now + _SECONDS,
         )
     )
+
+
+def named(database: Database, roots: RootProvider, repeat: Repeat | None, now: int) -> UUID:
+    """Return the id of what a request makes: the same one however often it is sent.
+
+    For what is written to the keyring, which is in no transaction with this: the id is kept first,
+    so that a request that was cut off between the two is finished when it is sent again.
+    """
+    if repeat is None:
+        return new_id()
+    with database.writing() as connection:
+        found = find(connection, roots, repeat, now)
+        if found is None:
+            found = new_id()
+            keep(connection, roots, repeat, found, now)
+    return found
 
 
 def _key(service: Key, repeat: Repeat) -> bytes:

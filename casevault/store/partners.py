@@ -36,6 +36,11 @@ def remove(tx: KeyringTransaction, partner_id: UUID) -> None:
     tx.remove(_TABLE, id=partner_id)
 
 
+def is_there(tx: KeyringTransaction, partner_id: UUID) -> bool:
+    """Say whether the directory has a partner."""
+    return tx.one(_TABLE, id=partner_id) is not None
+
+
 def find(tx: KeyringTransaction, partner_id: UUID, version: int | None = None) -> Partner:
     """Return one partner, locked in a transaction that writes; else `NotFound`.
 

@@ -67,8 +67,7 @@ def keep(
         )
     with unit_of_work(stores.data, stores.ledger) as uow:
         shelf.add(uow.connection, made, shelf.key(own), content, due)
-        if repeat is not None:
-            idempotency.keep(uow.connection, stores.roots, repeat, made, stores.now())
+        idempotency.keep(uow.connection, stores.roots, repeat, made, stores.now())
         uow.record(_act(caller, code, kind, made))
         uow.commit()
     return made

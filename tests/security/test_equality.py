@@ -7,6 +7,7 @@ ciphertext appears twice in either store, and no other binary column repeats a v
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -95,7 +96,7 @@ def open_twice(vault):
     for _ in range(2):
         repeat = idempotency.Repeat(caller.staff, "open_case", uuid4().hex, b"the same body")
         name = {"name_to_use": "Twice Madeup"}
-        casework.open_case(caller, name, {}, "standard", repeat=repeat)
+        casework.open_case(replace(caller, repeat=repeat), name, {}, "standard")
 
 
 def test_a_fresh_vault_repeats_nothing(vault):

@@ -10,12 +10,11 @@ from fastapi import APIRouter, Body, Response
 from casevault.api.deps import (
     CallerDep,
     Cursor,
-    RepeatKey,
+    OnceCaller,
     VaultDep,
     Version,
     etag,
     needs,
-    repeat_for,
 )
 from casevault.api.schemas.cases import (
     Access,
@@ -51,7 +50,7 @@ router = APIRouter(prefix="/v1/cases", tags=["cases"])
     "", status_code=201, operation_id="open_case", openapi_extra=needs(Permission.CASE_OPEN)
 )
 def open_case(
-    vault: VaultDep, caller: CallerDep, repeat: RepeatKey, response: Response, body: NewCase
+    vault: VaultDep, caller: OnceCaller, response: Response, body: NewCase
 ) -> OpenedCase:
     """Record a new case in your team. You, your supervisors and recovery hold its keys.
 
@@ -63,7 +62,6 @@ def open_case(
         body.profile,
         body.retention_class,
         body.team,
-        repeat_for(caller, "open_case", repeat),
     )
     response.headers["Location"] = f"/v1/cases/{view.case.id}"
     response.headers["ETag"] = etag(1)
@@ -83,13 +81,10 @@ def _looked_for(vault: VaultDep, caller: CallerDep, opened: OpenedCase) -> Opene
 @router.post(
     "/batch", status_code=201, operation_id="open_cases", openapi_extra=needs(Permission.CASE_OPEN)
 )
-def open_cases(
-    vault: VaultDep, caller: CallerDep, repeat: RepeatKey, body: NewCases
-) -> OpenedCases:
+def open_cases(vault: VaultDep, caller: OnceCaller, body: NewCases) -> OpenedCases:
     """Record up to 50 cases of one incident, all or none; each is linked to the first."""
     new = [casework.NewCase(one.identity, one.profile, one.retention_class) for one in body.cases]
-    key = repeat_for(caller, "open_cases", repeat)
-    views = vault.casework.open_cases(caller, new, body.team, key)
+    views = vault.casework.open_cases(caller, new, body.team)
     return OpenedCases(items=[Case.of(view) for view in views])
 
 

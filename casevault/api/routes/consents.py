@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from casevault.api.deps import CallerDep, Cursor, RepeatKey, VaultDep, etag, needs, repeat_for
+from casevault.api.deps import CallerDep, Cursor, OnceCaller, VaultDep, etag, needs
 from casevault.api.schemas.consents import (
     BasisState,
     DeadlineReview,
@@ -34,16 +34,13 @@ _CONSENT, _BASIS = DocumentKind.CONSENT, DocumentKind.BASIS
 )
 def add_consent(
     vault: VaultDep,
-    caller: CallerDep,
+    caller: OnceCaller,
     case_id: UUID,
-    repeat: RepeatKey,
     response: Response,
     body: NewConsent,
 ) -> Made:
     """Record what the survivor agreed to. One that was not informed is refused: it counts not."""
-    made = vault.consents.record(
-        caller, case_id, body.content, repeat_for(caller, f"add_consent/{case_id}", repeat)
-    )
+    made = vault.consents.record(caller, case_id, body.content)
     response.headers["Location"] = f"/v1/cases/{case_id}/consents/{made}"
     response.headers["ETag"] = etag(1)
     return Made(id=made)
@@ -85,7 +82,7 @@ def withdraw_consent(
     "/cases/{case_id}/bases", status_code=201, operation_id="add_basis", openapi_extra=_AMEND
 )
 def add_basis(
-    vault: VaultDep, caller: CallerDep, case_id: UUID, response: Response, body: NewBasis
+    vault: VaultDep, caller: OnceCaller, case_id: UUID, response: Response, body: NewBasis
 ) -> Made:
     """Ask to disclose without consent. To save a life it holds at once, for a day."""
     made = vault.consents.claim(caller, case_id, body.content)

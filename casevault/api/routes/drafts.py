@@ -9,12 +9,11 @@ from fastapi import APIRouter, Response
 from casevault.api.deps import (
     CallerDep,
     Cursor,
-    RepeatKey,
+    OnceCaller,
     VaultDep,
     Version,
     etag,
     needs,
-    repeat_for,
 )
 from casevault.api.schemas.drafts import DraftList, DraftSaved, FullDraft, NewDraft
 from casevault.domain.access import Permission
@@ -25,11 +24,10 @@ _READ, _WRITE = needs(Permission.DRAFT_READ), needs(Permission.DRAFT_WRITE)
 
 @router.post("", status_code=201, operation_id="save_draft", openapi_extra=_WRITE)
 def save_draft(
-    vault: VaultDep, caller: CallerDep, repeat: RepeatKey, response: Response, body: NewDraft
+    vault: VaultDep, caller: OnceCaller, response: Response, body: NewDraft
 ) -> DraftSaved:
     """Save a half-filled form for yourself, for a week; its values need not be valid yet."""
-    key = repeat_for(caller, "save_draft", repeat)
-    draft = vault.drafts.save(caller, body.form, body.case_id, body.content, key)
+    draft = vault.drafts.save(caller, body.form, body.case_id, body.content)
     response.headers["Location"] = f"/v1/drafts/{draft.id}"
     response.headers["ETag"] = etag(draft.version)
     return DraftSaved.of(draft)

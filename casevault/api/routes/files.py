@@ -65,7 +65,9 @@ async def add_file(
         str | None,
         Header(max_length=1000, description="attachment; filename*=UTF-8''name, percent-encoded"),
     ] = None,
-    idempotency_key: Annotated[str | None, Header(pattern=IDEMPOTENCY)] = None,
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", pattern=IDEMPOTENCY)
+    ] = None,
 ) -> Response:
     """Attach a file: the body is the file, up to 25 MiB of PDF, JPEG, PNG, WebP or plain text.
 

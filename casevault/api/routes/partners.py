@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import HTMLResponse
 
 from casevault.api import pages
-from casevault.api.deps import CallerDep, VaultDep, Version, etag, needs
+from casevault.api.deps import CallerDep, OnceCaller, VaultDep, Version, etag, needs
 from casevault.api.pages import STYLE, Language
 from casevault.api.schemas.partners import (
     GapList,
@@ -37,7 +37,9 @@ def list_partners(vault: VaultDep, caller: CallerDep) -> PartnerList:
 
 
 @router.post("/partners", status_code=201, operation_id="add_partner", openapi_extra=_WRITE)
-def add_partner(vault: VaultDep, caller: CallerDep, response: Response, body: PartnerEntry) -> Made:
+def add_partner(
+    vault: VaultDep, caller: OnceCaller, response: Response, body: PartnerEntry
+) -> Made:
     """Add an organisation. Write nothing about anybody who was sent there."""
     made = vault.partners.add(caller, body.content)
     response.headers["Location"] = f"/v1/partners/{made}"

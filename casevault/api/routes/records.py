@@ -11,12 +11,11 @@ from fastapi import APIRouter, Response
 from casevault.api.deps import (
     CallerDep,
     Cursor,
-    RepeatKey,
+    OnceCaller,
     VaultDep,
     Version,
     etag,
     needs,
-    repeat_for,
 )
 from casevault.api.schemas.records import (
     CaseRecord,
@@ -68,9 +67,8 @@ def _add_routes(named: _Kind) -> None:
     )
     def add(
         vault: VaultDep,
-        caller: CallerDep,
+        caller: OnceCaller,
         case_id: UUID,
-        repeat: RepeatKey,
         response: Response,
         body: NewRecord,
     ) -> Made:
@@ -81,7 +79,6 @@ def _add_routes(named: _Kind) -> None:
             kind,
             body.content,
             about,
-            repeat_for(caller, f"add_{named.one}/{case_id}", repeat),
         )
         response.headers["Location"] = f"/v1/cases/{case_id}{at_all}/{made}"
         response.headers["ETag"] = etag(1)
@@ -173,7 +170,7 @@ def list_links(vault: VaultDep, caller: CallerDep, case_id: UUID) -> LinkList:
 
 
 @router.post("/links", status_code=201, operation_id="link_case", openapi_extra=_AMEND)
-def link_case(vault: VaultDep, caller: CallerDep, case_id: UUID, body: NewLink) -> Made:
+def link_case(vault: VaultDep, caller: OnceCaller, case_id: UUID, body: NewLink) -> Made:
     """Link this case to another whose narrative you hold; it shows in both."""
     return Made(id=vault.links.link(caller, case_id, body.case_id, body.content))
 
@@ -194,7 +191,7 @@ def list_refused_staff(vault: VaultDep, caller: CallerDep, case_id: UUID) -> Ref
 
 
 @router.post("/refused-staff", status_code=201, operation_id="refuse_staff", openapi_extra=_AMEND)
-def refuse_staff(vault: VaultDep, caller: CallerDep, case_id: UUID, body: NewRefusal) -> Made:
+def refuse_staff(vault: VaultDep, caller: OnceCaller, case_id: UUID, body: NewRefusal) -> Made:
     """Note that the survivor does not want this person: assigning to them is refused."""
     return Made(id=vault.links.refuse(caller, case_id, body.staff_id, body.content))
 
@@ -218,7 +215,7 @@ def accept_staff(vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: U
     openapi_extra=needs(Permission.CASE_TRANSITION),
 )
 def change_status(
-    vault: VaultDep, caller: CallerDep, case_id: UUID, body: NewTransition
+    vault: VaultDep, caller: OnceCaller, case_id: UUID, body: NewTransition
 ) -> Transition:
     """Change the status; closing may wait for a supervisor other than you."""
     return Transition.of(vault.transitions.ask(caller, case_id, body.content))

@@ -10,12 +10,11 @@ from fastapi import APIRouter, Path, Query, Response
 
 from casevault.api.deps import (
     CallerDep,
-    RepeatKey,
+    OnceCaller,
     VaultDep,
     Version,
     etag,
     needs,
-    repeat_for,
 )
 from casevault.api.pages import STYLE, Language, page
 from casevault.api.schemas.records import Made
@@ -49,14 +48,12 @@ def list_register(vault: VaultDep, caller: CallerDep, kind: Kind | None = None) 
 @router.post("/register", status_code=201, operation_id="add_register_entry", openapi_extra=_WRITE)
 def add_register_entry(
     vault: VaultDep,
-    caller: CallerDep,
-    repeat: RepeatKey,
+    caller: OnceCaller,
     response: Response,
     body: NewRegisterEntry,
 ) -> Made:
     """Add a record. Nothing about a person belongs here; what looks personal is refused."""
-    once = repeat_for(caller, "add_register_entry", repeat)
-    made = vault.register.add(caller, body.kind, body.content, once)
+    made = vault.register.add(caller, body.kind, body.content)
     response.headers["Location"] = f"/v1/register/{made}"
     response.headers["ETag"] = etag(1)
     return Made(id=made)
