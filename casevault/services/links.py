@@ -80,11 +80,7 @@ class Links:
             return row, Done("case.link", fields)
 
         both = [case_id, other_id]
-<<<<<<< HEAD
-        return self._desk.change_all(caller, both, Permission.CASE_AMEND, wanted, work)
-=======
-        return self._desk.make(caller, both, Permission.CASE_AMEND, [_NARRATIVE], _LINK, work)
->>>>>>> c29c449 (One Idempotency-Key for whatever makes something: it travels with the caller; bases, links, refused staff, changes of status and partners take it; a repeated request leaves the case as it is)
+        return self._desk.make(caller, both, Permission.CASE_AMEND, wanted, _LINK, work)
 
     def unlink(self, caller: Caller, case_id: UUID, row: UUID) -> None:
         """Take a link back in both cases."""

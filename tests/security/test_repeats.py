@@ -95,7 +95,9 @@ def test_a_request_that_comes_twice_makes_nothing_twice(worlds, kind):
         assert first.status_code == 201, (operation.name, first.text)
         before = digests(world.vault)
         again = send(world, operation, stage, ask, by, headers=headers)
-        other = send(world, operation, stage, replace(ask, body=None, raw=None), by, **spelt(ask, headers))
+        other = send(
+            world, operation, stage, replace(ask, body=None, raw=None), by, **spelt(ask, headers)
+        )
         if said(again) != said(first) or again.json().get("id") != first.json().get("id"):
             wrong.append(f"{operation.name}: {said(first)}, and then {said(again)}")
         if (other.status_code, other.json().get("code")) != (409, "idempotency.reused"):

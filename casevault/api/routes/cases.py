@@ -49,9 +49,7 @@ router = APIRouter(prefix="/v1/cases", tags=["cases"])
 @router.post(
     "", status_code=201, operation_id="open_case", openapi_extra=needs(Permission.CASE_OPEN)
 )
-def open_case(
-    vault: VaultDep, caller: OnceCaller, response: Response, body: NewCase
-) -> OpenedCase:
+def open_case(vault: VaultDep, caller: OnceCaller, response: Response, body: NewCase) -> OpenedCase:
     """Record a new case in your team. You, your supervisors and recovery hold its keys.
 
     With `look_for_duplicates` the answer says where the person may be known, and whom to ask.
