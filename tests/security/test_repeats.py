@@ -30,6 +30,7 @@ HARMLESS = {
     "issue_vouch": "it says the same of the same keys",
     "make_feed": "a new address replaces the one before",
     "make_recovery_code": "a new code replaces the one before",
+    "make_release": "one that was begun goes on; a period that was released is refused",
     "open_review": "two reviews of one entry: either is closed as noise",
     "print_codes": "the printed code that asks for new ones is used up",
     "propose_second_factor": "a new secret replaces the one that was not confirmed",
