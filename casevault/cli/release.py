@@ -17,6 +17,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from casevault import __version__
+from casevault.cli import releases
 from casevault.cli.output import JsonOption, emit, messages, say, table
 from casevault.cli.release_list import as_data, show_list
 from casevault.disclosure import catalogue, facts_csv, planning, rendering, simulating
@@ -30,6 +31,8 @@ app = typer.Typer(
     help="Example: casevault release simulate facts.csv --services services.csv --out release/",
     no_args_is_help=True,
 )
+# Without a name: its commands stand beside those that need no vault.
+app.add_typer(releases.app)
 
 
 @app.command()

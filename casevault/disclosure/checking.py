@@ -5,6 +5,8 @@ Looks at estimates and published cells only. Nobody here knows how far they are 
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping
 
 from casevault.disclosure.classifications import TOTAL
@@ -59,3 +61,13 @@ def _parts(place: Place, axis: int, cells: Mapping[Place, int | None]) -> Iterab
     for other, value in cells.items():
         if other[axis] != TOTAL and (other[:axis], other[axis + 1 :]) == rest:
             yield value
+
+
+def misfits_of(text: str) -> list[Place]:
+    """Return the misfits of a published table, as its CSV stands."""
+    rows = list(csv.DictReader(io.StringIO(text)))
+    names = list(rows[0]) if rows else []
+    axes = names[names.index("geo") : names.index("value")] if rows else []
+    return misfits(
+        {tuple(row[a] for a in axes): int(row["value"]) if row["value"] else None for row in rows}
+    )

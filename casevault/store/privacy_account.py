@@ -21,6 +21,8 @@ from casevault.store.keyring import Keyring, KeyringTransaction, Row
 
 _TABLE = tables.privacy_charge
 _TRIES = 50
+# What the database says where a number is taken; any other conflict is the caller's.
+_TAKEN = "store.conflict"
 
 
 def append(
@@ -35,7 +37,9 @@ def append(
             with keyring.writing() as tx:
                 add(tx, charge)
                 also(tx)
-        except Conflict:
+        except Conflict as error:
+            if error.code != _TAKEN:
+                raise
             # Somebody else took this number: what they spent is seen at the next look.
             continue
         return

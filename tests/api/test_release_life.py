@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -16,8 +17,9 @@ from casevault.disclosure.counting import snapshot
 from casevault.disclosure.tabulating import tabulate, whole_year
 from casevault.disclosure.vault_facts import FactsIntake
 from casevault.domain.granting import PrincipalKind
-from casevault.store import counting_keys, principals
+from casevault.store import counting_keys, principals, tombstones
 from casevault.store.facts_reading import FactsReader
+from casevault.store.tombstones import Erasure
 from tests.api.shared import KINDS
 from tests.api.test_consents import a_consent, posted
 from tests.api.world import NORTH, REPORTER, an_identity, build
@@ -108,6 +110,15 @@ def test_facts_of_a_vault_are_counted_by_the_rules(office):
     assert gone["followed"] == [{"what": "leaves-counts", "about": None}]
     found, _ = counted(office)
     assert int(found["people-total"]) == 2, "two again by the link, one fewer by withdrawal"
+    # An erasure takes the copy of the key too, without any key; the rest is still counted.
+    stores = office.vault.stores
+    with stores.keyring.writing() as tx:
+        erasure = Erasure(UUID(first), UUID(office.team()), "request")
+        tombstones.erase(tx, [erasure], stores.now())
+    with stores.keyring.reading() as tx:
+        assert UUID(first) not in counting_keys.cases(tx)
+    found, unread = counted(office)
+    assert (int(found["people-total"]), unread) == (1, 1)
 
 
 def test_the_life_of_a_release(office):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
+import pytest
+
 from casevault.disclosure.budget import Charge, State
+from casevault.errors import Busy
 from casevault.ids import new_id
+from casevault.services.reporting import Reporting
 from casevault.store import privacy_account
 from tests.api.world import REPORTER
 
@@ -33,3 +38,81 @@ def test_the_dpo_enters_an_exact_disclosure(world):
     found = world.get("/v1/releases/account", REPORTER).json()
     (cohort,) = [one for one in found["cohorts"] if one["year"] == 2002]
     assert cohort["left"] is None
+
+
+def lines_of(world, release: str) -> list[str]:
+    """Return the states of the account's lines of a release."""
+    found = world.get("/v1/releases/account", REPORTER).json()["charges"]
+    return [one["state"] for one in found if one["release"] == release]
+
+
+def test_a_release_that_was_cut_off_is_gone_on_with(world, monkeypatch):
+    """It paid once; nobody saw the first draw. Then it is made and is not made anew."""
+    wish = {"period": "2000-Q2", "tables": ["people-total"]}
+
+    def cut(*_args):
+        raise Busy(code="cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Reporting, "_sealed", cut)
+        assert world.post("/v1/releases", REPORTER, wish).status_code == 503
+    found = world.get("/v1/releases", REPORTER).json()["items"]
+    (draft,) = [one for one in found if one["period_start"] == "2000-04-01"]
+    assert (draft["stage"], lines_of(world, draft["id"])) == ("draft", ["reserved"])
+    assert world.get(f"/v1/releases/{draft['id']}/files/x.csv", "sue").status_code == 404
+    made = world.post("/v1/releases", REPORTER, wish).json()
+    assert (made["id"], made["stage"]) == (draft["id"], "sealed")
+    assert lines_of(world, made["id"]) == ["reserved", "committed"]
+    again = world.post("/v1/releases", REPORTER, wish)
+    assert (again.status_code, again.json()["code"]) == (409, "release.period-released")
+    assert world.post(f"/v1/releases/{made['id']}/reviews", "sue", {"approve": False}).json()[
+        "declined"
+    ]
+    refused = world.post(f"/v1/releases/{made['id']}/publication", REPORTER, {})
+    assert refused.json()["code"] == "approval.declined"
+
+
+def test_two_who_make_the_same_at_once_make_one(world):
+    """One draw is kept, and it is paid once; the other is told that there is one."""
+    wish = {"period": "2000-Q3", "tables": ["people-total"]}
+    world.confirm(REPORTER)
+    bearer_of = {"Authorization": f"Bearer {world.token(REPORTER)}"}
+    with ThreadPoolExecutor(4) as pool:
+        asked = [
+            pool.submit(world.client.post, "/v1/releases", json=wish, headers=bearer_of)
+            for _ in range(4)
+        ]
+        answers = [one.result() for one in asked]
+    made = {one.json()["id"] for one in answers if one.status_code == 201}
+    assert len(made) == 1
+    assert {one.status_code for one in answers} <= {201, 409}
+    assert lines_of(world, made.pop()) == ["reserved", "committed"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        ({"period": "2000-Q4", "tables": ["people-shoe-size"]}, "release.table"),
+        ({"period": "2000-Q4", "catalogue_version": 999}, "release.catalogue-version"),
+        ({"period": "2000-Q4", "tables": ["people-means"]}, "release.size"),
+        ({"period": "2000-H1"}, "release.basis"),
+        ({"period": "2199"}, "release.period-open"),
+        ({"period": "1999"}, "period"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_costs_nothing(sqlite_world, wish, code):
+    """A clear answer, and no line in the account."""
+    world = sqlite_world
+    before = world.get("/v1/releases/account", REPORTER).json()
+    answer = world.post("/v1/releases", REPORTER, wish)
+    assert (answer.status_code // 100, answer.json()["code"]) == (4, code)
+    assert world.get("/v1/releases/account", REPORTER).json() == before
+
+
+def test_a_cohort_that_was_given_away_cannot_be_released(sqlite_world):
+    """The exact counts of its people are known: nothing can be promised any more."""
+    world = sqlite_world
+    disclosed = world.post("/v1/releases/account/disclosures", "dora", {"cohort_year": 2002})
+    assert disclosed.status_code == 201
+    answer = world.post("/v1/releases", REPORTER, {"period": "2002-Q1"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "release.cohort-tainted")

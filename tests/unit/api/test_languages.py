@@ -24,6 +24,7 @@ NOT_HTTP = (
     "ceremony.py",
     "recovery.py",
     "recovering.py",
+    "release_files.py",
     "rebuilding.py",
     "reissuing.py",
     "reissues.py",
