@@ -13,6 +13,7 @@ from casevault.cli import key_verbs as verbs
 from casevault.cli import shares, unlocking
 from casevault.cli.operating import operate
 from casevault.cli.output import EXIT_PARTIAL, ConfigOption, JsonOption, emit, say, settings_from
+from casevault.cli.signer import replace_key
 from casevault.config import Settings
 from casevault.crypto.roots import PEPPER, SERVICE_KEY
 from casevault.domain.granting import PrincipalKind
@@ -29,6 +30,7 @@ class Rotatable(StrEnum):
     SERVICE = PrincipalKind.SERVICE.value
     ORGANISATION = PrincipalKind.ORGANISATION.value
     COUNTING = PrincipalKind.COUNTING.value
+    LEDGER = PrincipalKind.LEDGER.value
 
 
 _NAMES = {pair.value for pair in PAIRS}
@@ -45,10 +47,14 @@ def rotate(
 
     Everybody goes on working; run it again if it was cut off. For service, organisation and
     counting the custodians type their shares, because the root vouches for the new pair. The older
-    version stays until `casevault keys retire`.
+    version stays until `casevault keys retire`. From `ledger` on, both keys sign checkpoints: give
+    the note that is printed to every witness.
     """
     harden_process()
     settings = settings_from(config)
+    if kind is Rotatable.LEDGER:
+        replace_key(settings, finish=False)
+        return
     if kind.value in _NAMES:
         done = _with_shares(settings, PrincipalKind(kind.value))
     else:
@@ -70,9 +76,13 @@ def retire(
     Destroy the older versions of a key, if nothing needs them any more. (operator)
 
     Refused, with exit code 3, while a row names one, the keyring backup is older than the last
-    move, or a backup of the data store that is promised may need it.
+    move, or a backup of the data store that is promised may need it; for `ledger`, while the last
+    checkpoint does not carry both signatures.
     """
     harden_process()
+    if kind is Rotatable.LEDGER:
+        replace_key(settings_from(config), finish=True)
+        return
     try:
         done = operate(settings_from(config), verbs.RETIRE, verbs.KeyWish(kind.value))
     except Refused as refusal:

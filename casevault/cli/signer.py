@@ -12,6 +12,7 @@ import typer
 from casevault import bootstrap, host, logs
 from casevault.cli import unlocking
 from casevault.cli.output import ConfigOption, say, settings_from
+from casevault.config import Settings
 from casevault.errors import Invalid, Misconfigured
 from casevault.store import signer_keys, signing
 from casevault.store.ledger import SERVICE, Act
@@ -120,8 +121,14 @@ def rotate_key(
 
     Replace the key with which this host signs checkpoints: first both sign, and whoever verifies
     gets the new one by the note printed here; after that, --finish. (operator)
+
+    The same as `casevault keys rotate ledger` and, to finish, `casevault keys retire ledger`.
     """
-    settings = settings_from(config)
+    replace_key(settings_from(config), finish=finish)
+
+
+def replace_key(settings: Settings, *, finish: bool) -> None:
+    """Make the log's next key, which signs beside the present one; `finish`: end the older one."""
     stores = unlocking.open_stores(settings)
     try:
         before = _local(bootstrap.checkpoints(settings, stores).signer)

@@ -150,19 +150,19 @@ def test_a_key_is_replaced_while_both_sign(lone_world, config_of, capsys, tmp_pa
         return tmp_path / name, done.out.strip()
 
     _, old = export("before")
-    assert here(capsys, "ledger", "rotate-key", "--finish", "-c", config).code == 1
+    assert here(capsys, "keys", "retire", "ledger", "-c", config).code == 1
     begun = here(capsys, "ledger", "rotate-key", "-c", config)
     assert begun.code == 0, begun.err
     statement, signatures = begun.out.split("\n\n")
     title, new = statement.split("\n")
     assert title == "casevault/1/ledger-key"
     assert len(signatures.strip().split("\n")) == 2
-    assert here(capsys, "ledger", "rotate-key", "-c", config).code == 1
+    assert here(capsys, "keys", "rotate", "ledger", "-c", config).code == 1
     both, shown = export("both")
     assert shown == new != old
     for key in (old, new):
         assert here(capsys, "ledger", "verify", both, "--key", key).code == 0
-    assert here(capsys, "ledger", "rotate-key", "--finish", "-c", config).code == 0
+    assert here(capsys, "keys", "retire", "ledger", "-c", config).code == 0
     after, _ = export("after")
     assert here(capsys, "ledger", "verify", after, "--key", new).code == 0
     assert here(capsys, "ledger", "verify", after, "--key", old).code == 4
