@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from casevault.crypto import recovery
-from casevault.crypto.roots import adopt_roots
+from casevault.crypto.roots import RootsPlace, adopt_roots, move_roots, under_token
 from casevault.crypto.sealing import Place, seal, unseal
 from casevault.errors import Busy, Conflict, KeyUnavailable, MediumFault, Tampered
 from casevault.ids import new_id
@@ -25,6 +25,7 @@ from casevault.store.keyring import Keyring, sealed_tables
 from casevault.store.media import Medium
 from casevault.store.migrate import upgrade
 from tests.builders import a_vault, an_act
+from tests.tokens import PIN, a_token
 
 # A grant of a case is a row of some 1,700 bytes and three of 32 or so.
 SIZES = (1700, 150, 150, 150)
@@ -322,14 +323,44 @@ def test_the_copies_are_made_without_a_roll_too(one, tmp_path):
     copy.database.close()
 
 
-@pytest.mark.slow
-def test_what_a_roll_costs(vault, capsys):
-    """Printed: seconds for 100,000 rows, and how much more than sealing and opening them alone."""
-    keyring, rows = vault.stores.keyring, 20_000
+def filled(keyring, rows):
+    """Put so many rows into a keyring; return them."""
     made = [(dict(id=new_id(), **A_GRANT), secrets.token_bytes(SIZES[n % 4])) for n in range(rows)]
     for at in range(0, rows, 2000):
         with keyring.writing() as tx:
             tx.add_many(tables.grant, made[at : at + 2000])
+    return made
+
+
+@pytest.mark.slow
+def test_what_a_whole_roll_under_a_token_costs(one, tmp_path, monkeypatch, capsys):
+    """Printed: a whole roll, copies read back and epoch destroyed, by token and by file."""
+    keyring, rows = one.stores.keyring, 20_000
+    filled(keyring, rows)
+    roll = rolls_of(one, tmp_path, kept=0)
+    seconds = []
+    for seal_by in ("file", "token"):
+        if seal_by == "token":
+            token = a_token(tmp_path, monkeypatch)
+            place = RootsPlace(one.keys_dir, token.module, token.label)
+            move_roots(one.stores.roots, place, under_token(PIN))
+        begun = time.monotonic()
+        done = roll.roll()
+        seconds.append((time.monotonic() - begun) / done.moved * 1e5)
+        assert done.moved > rows
+        assert done.destroyed
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\nwhole roll of 100,000 rows, with its copies: file {seconds[0]:.2f} s,"
+            f" SoftHSM token {seconds[1]:.2f} s ({seconds[1] / seconds[0]:.2f} times)\n"
+        )
+
+
+@pytest.mark.slow
+def test_what_a_roll_costs(vault, capsys):
+    """Printed: seconds for 100,000 rows, and how much more than sealing and opening them alone."""
+    keyring, rows = vault.stores.keyring, 20_000
+    made = filled(keyring, rows)
     old, place = keyring.roots.epoch(1), Place(keyring.organisation, "keyring/x", new_id())
     begun = time.process_time()
     for _, content in made:
