@@ -19,7 +19,7 @@ from casevault.crypto.recovery import Share
 from casevault.crypto.roots import RootProvider, adopt_roots, open_roots
 from casevault.errors import Misconfigured, Refused
 from casevault.restoring import Progress
-from casevault.store import dumps, identity, migrate, milestones, rebuilding
+from casevault.store import dumps, identity, migrate, milestones, rebuilding, signing
 from casevault.store import restoring as placing
 from casevault.store.data_backups import Manifest
 from casevault.store.database import Database
@@ -92,6 +92,8 @@ def rebuild(settings: Settings, wanted: Rebuild, progress: Progress) -> Proven:
         placing.require_known(manifest)
         progress("root material and keyring")
         roots = _adopted(settings, found)
+        if found.capsule.checkpoint is not None:
+            signing.remember(settings.keys_dir, found.capsule.checkpoint)
         database = Database(settings.keyring_url, 1)
         try:
             keyring = _loaded(settings, found, wanted.copies, database, roots)

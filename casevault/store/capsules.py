@@ -23,7 +23,15 @@ from casevault.crypto.sealed_files import FileHeader, Written
 from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.errors import KeyUnavailable, Misconfigured, Tampered
 from casevault.ids import new_id
-from casevault.store import grants, keyring_backup, media, migrate, principals, teams
+from casevault.store import (
+    checkpoints,
+    grants,
+    keyring_backup,
+    media,
+    migrate,
+    principals,
+    teams,
+)
 from casevault.store.grants import Grantee, Object
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.media import Medium
@@ -73,6 +81,8 @@ class Capsule:
     header: FileHeader
     roots: bytes = field(repr=False)
     backup_key: BackupKey = field(repr=False)
+    # The newest checkpoint when it was written: the memory of a signer that dies with the machine.
+    checkpoint: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,11 @@ def recipients(stores: Stores, tx: KeyringTransaction) -> Recipients:
 
 def write_capsule(stores: Stores, medium: Medium, to: Recipients, epochs_from: int) -> Written:
     """Replace the capsule on the medium: every root key, of the epochs those from one on."""
-    content = canonical.encode(_CONTEXT, stores.roots.export(epochs_from), to.backup_key.parts())
+    with stores.data.reading() as connection:
+        note = checkpoints.newest(connection)
+    content = canonical.encode(
+        _CONTEXT, stores.roots.export(epochs_from), to.backup_key.parts(), note
+    )
     header = _header(stores, to, CAPSULE, to.recovery, (epochs_from,))
     return medium.replace(
         media.CAPSULE,
@@ -140,9 +154,9 @@ def open_capsule(source: BinaryIO, recovery: PrincipalSecret) -> Capsule:
     reader = Reader.of(b"".join(chunks))
     if (header.kind, reader.text()) != (CAPSULE, _CONTEXT):
         raise Tampered(code="capsule")
-    roots, key = reader.bytes_(), Reader(reader.list_())
+    roots, key, note = reader.bytes_(), Reader(reader.list_()), reader.optional_bytes()
     reader.end()
-    return Capsule(header, roots, BackupKey.read(key))
+    return Capsule(header, roots, BackupKey.read(key), note)
 
 
 def open_backup_key(source: BinaryIO, recovery: PrincipalSecret) -> PrincipalSecret:

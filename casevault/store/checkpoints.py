@@ -127,6 +127,15 @@ def covering(connection: Connection, log: int, index: int) -> bytes | None:
     return None if found is None else bytes(found)
 
 
+def newest(connection: Connection) -> bytes | None:
+    """Return the newest kept note of the open log, None if none was signed."""
+    table, first = tables.ledger_checkpoint, tile_rows.start_of(tree.current(connection).log)
+    found = connection.execute(
+        select(table.c.note).where(table.c.size >= first).order_by(table.c.size.desc()).limit(1)
+    ).scalar()
+    return None if found is None else bytes(found)
+
+
 def remembered(folder: Path, origin: str, roots: RootProvider) -> Checkpoint | None:
     """Return what the signer of this host signed last, None if it has no memory."""
     local = LocalSigner(origin, partial(root_signers, roots), folder)

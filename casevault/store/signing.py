@@ -57,6 +57,12 @@ class Signer(Protocol):
         ...
 
 
+def remember(folder: Path, note: bytes) -> None:
+    """Give a signer back what it signed last, unless it remembers something itself."""
+    if not (folder / STATE_FILE).exists():
+        write_private(folder / STATE_FILE, note)
+
+
 class LocalSigner:
     """A signer whose keys are in this process: all that `secrets` gives at the moment sign.
 

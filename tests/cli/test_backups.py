@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from casevault.cli.app import app
 from casevault.crypto.recovery import new_seed, split
 from casevault.errors import Misconfigured, Tampered
-from casevault.store import identity, keyring_tables, media, restoring, tables
+from casevault.store import identity, keyring_tables, media, restoring, signing, tables
 from tests.api.world import an_identity, unknown_id
 from tests.cli.machines import a_machine
 
@@ -63,6 +63,8 @@ def test_the_machine_is_gone(each):
     backup = machine.backup()
     late = world.open("cara", an_identity("Late Obvious-Madeup"))
     machine.prepare("sue", "dora", "cara", "colin")
+    world.vault.caretaker.integrate()
+    signed = world.vault.checkpoints.sign()
     machine.copy_keyring()
     machine.stop()
     machine.lose_everything()
@@ -76,6 +78,9 @@ def test_the_machine_is_gone(each):
     assert json.loads(first.stdout)["lost"] == [late]
     last = machine.settle_with("sue", "dora")
     assert last.exit_code == 0, last.output
+    # The signer remembers what died with the machine: it signs no shorter log.
+    assert (world.settings.keys_dir / signing.STATE_FILE).read_bytes() == signed
+    assert isinstance(machine.run("ledger", "print").exception, Tampered)
 
     machine.start()
     assert name_of(machine, case) == NAME
