@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -163,7 +164,8 @@ def test_duplicates_are_looked_for_in_opening(world, monkeypatch):
     first = world.post("/v1/cases", "colin", {"identity": person}).json()
     assert (first["possible_duplicates"], first["duplicates_failed"]) == (None, None)
     body = {"identity": person, "look_for_duplicates": True}
-    answer = world.post("/v1/cases", "cara", body)
+    key = {"Idempotency-Key": secrets.token_hex(12)}
+    answer = world.post("/v1/cases", "cara", body, headers=key)
     assert answer.status_code == 201, answer.text
     (known,) = answer.json()["possible_duplicates"]["items"]
     assert known["reference"] == first["reference"]

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from casevault import bootstrap
 from casevault.cli.app import app
-from casevault.store import capsules
+from casevault.store import capsules, migrate
+from casevault.store.database import Database
 from casevault.store.media import Medium
 from tests.api.world import World, build, started
 from tests.conftest import libpq_url
@@ -30,6 +32,8 @@ _WRITTEN = (
     "second_medium",
     "backup_dir",
     "postgres_programs",
+    "data_migrator_url",
+    "keyring_migrator_url",
 )
 
 
@@ -58,6 +62,30 @@ class Machine:
         for share in self.world.outcome.shares:
             assert share[:40] not in result.output
         return result
+
+    def configure(self) -> None:
+        """Write the configuration file of the present settings."""
+        values = {name: getattr(self.world.settings, name) for name in _WRITTEN}
+        lines = [f'{name} = "{value}"\n' for name, value in values.items() if value is not None]
+        self.config.write_text("".join(lines))
+        self.config.chmod(0o600)
+
+    def part_roles(self) -> None:
+        """Let the service work as a role that owns nothing; the present one stays the migrator."""
+        settings = self.world.settings
+        role = f"cv_app_{secrets.token_hex(4)}"
+        with psycopg.connect(libpq_url(settings.data_url), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {role} LOGIN")
+        changes = {}
+        for branch in ("data", "keyring"):
+            owner = getattr(settings, f"{branch}_url")
+            application = make_url(owner).set(username=role).render_as_string(hide_password=False)
+            database = Database(owner, 1)
+            migrate.upgrade(database, branch, application)
+            database.close()
+            changes |= {f"{branch}_url": application, f"{branch}_migrator_url": owner}
+        self.world.settings = settings.model_copy(update=changes)
+        self.configure()
 
     def backup(self) -> Path:
         """Make a backup of the data store."""
@@ -89,12 +117,14 @@ class Machine:
 
     def lose_data(self) -> None:
         """The data store is gone."""
-        _empty(self.world.settings.data_url)
+        settings = self.world.settings
+        _empty(settings.data_migrator_url or settings.data_url)
 
     def lose_everything(self) -> None:
         """The machine is gone: both stores and the keys folder."""
         self.lose_data()
-        _empty(self.world.settings.keyring_url)
+        settings = self.world.settings
+        _empty(settings.keyring_migrator_url or settings.keyring_url)
         shutil.rmtree(self.world.settings.keys_dir)
 
     def settle_with(self, *people: str):
@@ -121,12 +151,9 @@ def a_machine(make_databases, kind: str, folder: Path, programs: Path | None) ->
         "postgres_programs": programs,
     }
     world.settings = world.settings.model_copy(update=more)
-    config = folder / "casevault.toml"
-    values = {name: getattr(world.settings, name) for name in _WRITTEN}
-    lines = [f'{name} = "{value}"\n' for name, value in values.items() if value is not None]
-    config.write_text("".join(lines))
-    config.chmod(0o600)
-    return Machine(world, folder, config)
+    made = Machine(world, folder, folder / "casevault.toml")
+    made.configure()
+    return made
 
 
 def _empty(url: str) -> None:

@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
+from sqlalchemy.exc import DatabaseError
 from typer.testing import CliRunner
 
 from casevault.cli.app import app
@@ -90,6 +91,36 @@ def test_the_machine_is_gone(each):
     assert name_of(machine, again) == "Again Obvious-Madeup"
     codes = [one["code"] for one in world.entries()]
     assert "system.restore" in codes
+
+
+@pytest.mark.slow
+def test_roles_of_postgresql_come_back_with_the_data(make_databases, tmp_path, pg_programs):
+    """The migrator restores and owns the tables; the service's role may read and write again."""
+    for machine in running(make_databases, "postgresql", tmp_path, pg_programs):
+        world = machine.world
+        case = world.open("cara", an_identity(NAME))
+        machine.prepare("sue", "dora")
+        machine.stop()
+        machine.part_roles()
+        machine.start()
+        assert name_of(machine, case) == NAME
+        backup = machine.backup()
+        machine.copy_keyring()
+        machine.stop()
+        machine.lose_everything()
+        done = machine.run(
+            "db", "rebuild", "--medium", machine.medium, backup, typed=machine.shares
+        )
+        assert done.exit_code == 0, done.output
+        assert machine.settle_with("sue", "dora").exit_code == 0
+        machine.start()
+        assert name_of(machine, case) == NAME
+        again = world.open("cara", an_identity("Again Obvious-Madeup"))
+        assert name_of(machine, again) == "Again Obvious-Madeup"
+        with machine.world.vault.stores.data.writing() as connection:
+            with pytest.raises(DatabaseError):
+                connection.execute(text("DELETE FROM ledger_entry"))
+            connection.rollback()
 
 
 def test_the_data_store_is_gone(machine_of_each_kind):
