@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from casevault.cleaning.apart import Cleaner
@@ -20,10 +19,7 @@ from casevault.crypto.roots import (
     NO_KEY,
     RootsKey,
     RootsPlace,
-    Seal,
-    create_roots,
     open_roots,
-    plainly,
 )
 from casevault.domain.dictionary import Dictionary
 from casevault.host import drop_boot_secret, named, new_boot_secret
@@ -33,14 +29,7 @@ from casevault.services.approvals import Approvals
 from casevault.services.assignments import Assignments
 from casevault.services.caretaker import Caretaker
 from casevault.services.casework import Casework
-from casevault.services.ceremony import (
-    Ceremony,
-    HandOut,
-    Outcome,
-    Plan,
-    Progress,
-    check_plan,
-)
+from casevault.services.collecting import Collecting
 from casevault.services.consents import Consents
 from casevault.services.covers import Covers
 from casevault.services.deadlines import Deadlines
@@ -53,6 +42,7 @@ from casevault.services.feeds import Feeds
 from casevault.services.field_use import FieldUse
 from casevault.services.files import Files
 from casevault.services.importing import Importing
+from casevault.services.inbox import Inbox
 from casevault.services.ledger_exports import LedgerExports
 from casevault.services.links import Links
 from casevault.services.lockdowns import Lockdowns
@@ -64,6 +54,8 @@ from casevault.services.partners import Partners
 from casevault.services.readiness import Readiness
 from casevault.services.records import Records
 from casevault.services.recovery import Recovery
+from casevault.services.referral_outcomes import ReferralOutcomes
+from casevault.services.referrals import Referrals
 from casevault.services.register import Register
 from casevault.services.reissues import Reissues
 from casevault.services.releases import Releases
@@ -82,7 +74,7 @@ from casevault.services.transfers import Transfers
 from casevault.services.transitions import Transitions
 from casevault.services.watching import Watch, limits_of
 from casevault.services.worklist import Worklists
-from casevault.store import identity, intents, lockdowns, migrate, people, spool, tree
+from casevault.store import identity, intents, lockdowns, migrate, spool, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints, signed_size
 from casevault.store.counting_options import CountingOptions
@@ -90,6 +82,7 @@ from casevault.store.database import Database
 from casevault.store.finding import Finder
 from casevault.store.helpers import Helpers
 from casevault.store.keyring import Keyring
+from casevault.store.leaving import Sender
 from casevault.store.ledger import SERVICE, Act, Ledger
 from casevault.store.media import Medium
 from casevault.store.months import Months
@@ -127,6 +120,10 @@ class Vault:
     records: Records
     consents: Consents
     files: Files
+    referrals: Referrals
+    referral_outcomes: ReferralOutcomes
+    collecting: Collecting
+    inbox: Inbox
     deadlines: Deadlines
     partners: Partners
     register: Register
@@ -248,6 +245,16 @@ def open_vault(
         records=Records(stores, gate),
         consents=Consents(stores, gate),
         files=Files(stores, gate, Cleaner(), settings.case_files_mib << 20),
+        referrals=Referrals(
+            stores,
+            gate,
+            kdf,
+            Sender(settings.organisation_name, settings.country),
+            needs_approval=settings.referrals_need_approval,
+        ),
+        referral_outcomes=ReferralOutcomes(stores, gate),
+        collecting=Collecting(stores, kdf),
+        inbox=Inbox(stores, gate),
         deadlines=Deadlines(stores, gate),
         partners=Partners(stores, gate),
         register=Register(stores, gate, settings.organisation_name),
@@ -318,57 +325,6 @@ def databases(settings: Settings, *, migrator: bool = False) -> tuple[Database, 
         data = settings.data_migrator_url or data
         keyring = settings.keyring_migrator_url or keyring
     return Database(data, settings.threads), Database(keyring, settings.threads)
-
-
-def hold_ceremony(
-    settings: Settings,
-    organisation: UUID,
-    plan: Plan,
-    progress: Progress = lambda _: None,
-    hand_out: HandOut = lambda _: None,
-    *,
-    seal: Seal = plainly,
-) -> Outcome:
-    """Set up an empty vault: schema, root material, keyring, first people, first ledger entry."""
-    crypto_principals.self_test()
-    check_plan(plan)
-    upgrade_stores(settings, progress)
-    data, keyring = databases(settings)
-    # Before there is any root material that would have to be thrown away again.
-    identity.require_empty(data, keyring)
-    keyring_id = settings.unfinished or uuid4()
-    roots = create_roots(roots_place(settings), keyring_id, seal)
-    kdf = PassphraseKdf(PROFILES[settings.kdf_profile], settings.argon2_concurrency)
-    ceremony = Ceremony(data, keyring, roots, SystemClock())
-    outcome = ceremony.hold(organisation, plan, kdf, progress, hand_out)
-    record_founding(Keyring(keyring, roots, organisation), data, outcome.root_pin)
-    data.close()
-    keyring.close()
-    return outcome
-
-
-def upgrade_stores(settings: Settings, progress: Progress = lambda _: None) -> None:
-    """Bring the schema of both stores to head."""
-    for database, branch, url in zip(
-        databases(settings, migrator=True),
-        ("data", "keyring"),
-        (settings.data_url, settings.keyring_url),
-        strict=True,
-    ):
-        progress(f"schema of the {branch} store")
-        migrate.upgrade(database, branch, url)
-        database.close()
-
-
-def record_founding(keyring: Keyring, data: Database, root: str) -> None:
-    """Write the first entry of the log: how many people were there."""
-    clock = SystemClock()
-    with keyring.reading() as tx:
-        count = len(people.all_staff(tx))
-    ledger = Ledger(data, Months(keyring, Trust(root, clock), clock), keyring.roots, clock)
-    ledger.record(Act("system.init", SERVICE, rule="permit:ceremony", count=count))
-    tree.integrate_all(data, keyring.roots)
-    ledger.close()
 
 
 def begin_service(settings: Settings, key: RootsKey = NO_KEY) -> None:

@@ -18,7 +18,7 @@ from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from casevault.api import problems
+from casevault.api import forms, problems
 from casevault.domain import strict_json
 from casevault.errors import Busy, CaseVaultError, Invalid
 from casevault.logs import get_logger
@@ -30,6 +30,8 @@ _MAX_DIGITS = 12
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 _READ_SECONDS = 15.0
 _ALIVE = "/livez"
+# Below this, pages with forms are served to people who have nothing but a browser.
+FORMS = "/v1/collect/"
 # How long a worker may go on answering in a vault that is shut; its sessions have ended already.
 LOOK_SECONDS = 1.0
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -161,7 +163,10 @@ class BodyGuard:
         try:
             async with asyncio.timeout(self._read_seconds):
                 body = await self._read(headers, receive)
-            if body:
+            if body and _is_form(scope, headers):
+                body = forms.as_json(body)
+                scope["headers"] = forms.headers_of_json(scope["headers"], body)
+            elif body:
                 _check_type(headers)
                 strict_json.parse(body)
         except TimeoutError:
@@ -205,6 +210,12 @@ async def _refuse(
     if close:
         answer.headers["Connection"] = "close"
     await answer(scope, receive, send)
+
+
+def _is_form(scope: Scope, headers: Headers) -> bool:
+    """Say whether this is a form that a page of ours sends without a script."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == forms.MEDIA_TYPE and str(scope["path"]).startswith(FORMS)
 
 
 def _check_type(headers: Headers) -> None:

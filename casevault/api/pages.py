@@ -11,7 +11,7 @@ from casevault.api.problems import language_of
 
 STYLE = "/v1/forms/style.css"
 _CSP = (
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none';"
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action {form};"
     " frame-ancestors 'none'"
 )
 
@@ -34,6 +34,8 @@ def spoken(language: str) -> dict[str, str]:
     return {"Content-Language": language, "Vary": "Accept-Language"}
 
 
-def page(shown: str, language: str) -> HTMLResponse:
-    """Return a page that loads nothing but our own style sheet."""
-    return HTMLResponse(shown, headers=spoken(language) | {"Content-Security-Policy": _CSP})
+def page(shown: str, language: str, *, form: bool = False, status: int = 200) -> HTMLResponse:
+    """Return a page that loads nothing but our own style sheet; with a `form`, it may send it."""
+    csp = _CSP.format(form="'self'" if form else "'none'")
+    headers = spoken(language) | {"Content-Security-Policy": csp}
+    return HTMLResponse(shown, status, headers=headers)

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from casevault import bootstrap
+from casevault import founding
 from casevault.cli import plan as plans
 from casevault.cli import sheets
 from casevault.cli.explaining import explain_limits, explain_profile
@@ -136,9 +136,7 @@ def _begin(wanted: _Wanted, secret: _Given, shares_file: Path | None) -> None:
             write_private(page, text.encode())
             _pin(config, outcome)
 
-        outcome = bootstrap.hold_ceremony(
-            settings, organisation, ceremony, say, hand_out, seal=seal
-        )
+        outcome = founding.hold_ceremony(settings, organisation, ceremony, say, hand_out, seal=seal)
     _report(outcome, shares_file, found.members)
 
 

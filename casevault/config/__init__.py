@@ -20,48 +20,13 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from casevault.config.file_only import FILE_ONLY as FILE_ONLY
 from casevault.config.hints import WHAT_TO_DO
 from casevault.errors import Misconfigured
 
 PREFIX = "CASEVAULT_"
 CONFIG_VARIABLE = "CASEVAULT_CONFIG"
 DEFAULT_FILE = "casevault.toml"
-FILE_ONLY = frozenset(
-    {
-        "organisation_id",
-        "organisation_name",
-        "root_fingerprint",
-        "unfinished",
-        "kdf_profile",
-        "epochs_kept",
-        "ledger_origin",
-        "ledger_spool",
-        "ledger_keys",
-        "watched_disk",
-        "audit_years",
-        "leaf_years",
-        "break_glass_closed",
-        "search_organisation_wide",
-        "search_full_phones",
-        "search_papers",
-        "search_regions",
-        "declared_people",
-        "team_regions",
-        "notify_command",
-        "time_zone",
-        "watch_minutes",
-        "alert_limits",
-        "second_medium",
-        "backups_promised_days",
-        # A library that is loaded into the process, and where its secret is taken from.
-        "pkcs11_module",
-        "pkcs11_label",
-        "unlock_file",
-        "backup_dir",
-        "postgres_programs",
-        "machine_backups",
-    }
-)
 _URL_FIELDS = (
     "data_url",
     "keyring_url",
@@ -158,6 +123,11 @@ class Settings(BaseModel):
     minimum_assurance: Literal["passphrase", "second_factor"] = "second_factor"
     # Closing a case waits for a supervisor other than the one who asked.
     closing_needs_approval: bool = True
+    # A referral waits for a supervisor other than the one who wrote it.
+    referrals_need_approval: bool = False
+    # Where the organisation works (ISO 3166). Without it every partner counts as abroad, which
+    # takes a consent of its own.
+    country: Literal[""] | Annotated[str, Field(pattern="^[A-Z]{2}$")] = ""
     # In this programme nobody opens a case in an emergency without a grant.
     break_glass_closed: bool = False
     # Run without a shell, with a kind and a count as its last two arguments. Empty: nothing is run.

@@ -35,6 +35,8 @@ WHAT_TO_DO: Mapping[str, str] = MappingProxyType(
         "ledger_keys": "List the keys that `casevault ledger signer-key` printed.",
         "behind_proxy": "Choose true or false.",
         "closing_needs_approval": "Choose true or false.",
+        "referrals_need_approval": "Choose true or false.",
+        "country": "Give a country of ISO 3166, such as FR.",
         "break_glass_closed": "Choose true or false.",
         "search_full_phones": "Choose true or false.",
         "search_papers": "Choose true or false.",

@@ -144,15 +144,19 @@ class PassphraseKdf:
         """Spend what `open` spends, for a name that does not exist."""
         self._kek(self.profile, passphrase, bytes(SALT_BYTES), UUID(int=0), pepper)
 
-    def _kek(
-        self, profile: KdfProfile, passphrase: str, salt: bytes, staff: UUID, pepper: Key
-    ) -> Key:
+    def stretched(self, profile: KdfProfile, text: str, salt: bytes) -> bytes:
+        """Return what Argon2id makes of a passphrase or code, when it is its turn."""
         if not self._slots.acquire(timeout=_WAIT_SECONDS):
             raise _busy()
         try:
-            raw = stretch(profile, passphrase, salt)
+            return stretch(profile, text, salt)
         finally:
             self._slots.release()
+
+    def _kek(
+        self, profile: KdfProfile, passphrase: str, salt: bytes, staff: UUID, pepper: Key
+    ) -> Key:
+        raw = self.stretched(profile, passphrase, salt)
         info = canonical.encode("casevault/1/kek", staff, pepper.version)
         return Key(HKDF(SHA256(), 32, pepper.material, info).derive(raw))
 

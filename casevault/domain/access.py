@@ -80,6 +80,13 @@ class Permission(StrEnum):
     CASE_ACCESS = "case:access"
     CASE_TRANSITION = "case:transition"
     CASE_DECIDE = "case:decide"
+    CASE_REFER = "case:refer"
+    INTAKE_SUBMIT = "intake:submit"
+    INBOX_LIST = "inbox:list"
+    INBOX_DECIDE = "inbox:decide"
+    COLLECT_SHOW = "collect:show"
+    COLLECT_OPEN = "collect:open"
+    COLLECT_ANSWER = "collect:answer"
     DRAFT_READ = "draft:read"
     DRAFT_WRITE = "draft:write"
     BREAK_GLASS_ASK = "break-glass:ask"
@@ -211,6 +218,15 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
             needs_grant=True,
             not_self=True,
         ),
+        Permission.CASE_REFER: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),
+        # All that a referrer does. What they sent they cannot read back, for want of a key.
+        Permission.INTAKE_SUBMIT: Rule(frozenset({Role.REFERRER}), writes=True),
+        Permission.INBOX_LIST: Rule(frozenset({Role.SUPERVISOR}), own_team=True),
+        Permission.INBOX_DECIDE: Rule(frozenset({Role.SUPERVISOR}), writes=True, own_team=True),
+        # Whoever has the link and is told the code: one referral, as often as was said.
+        Permission.COLLECT_SHOW: Rule(public=True),
+        Permission.COLLECT_OPEN: Rule(public=True, writes=True),
+        Permission.COLLECT_ANSWER: Rule(public=True, writes=True),
         # Without a grant: that is what it is for. It gives nothing by itself.
         Permission.BREAK_GLASS_ASK: Rule(_TEAM, writes=True, own_team=True, step_up=True),
         Permission.BREAK_GLASS_LIST: Rule(frozenset({Role.SUPERVISOR, Role.DPO})),

@@ -25,6 +25,7 @@ class ApprovedAct(StrEnum):
 
     CASE_CLOSE = "case.close"
     CASE_DISCLOSE = "case.disclose"
+    CASE_REFER = "case.refer"
     KEYS_RECOVER = "keys.recover"
     BREAK_GLASS = "break_glass"
     DATA_SETTLE = "data.settle"
@@ -86,6 +87,8 @@ POLICIES: Mapping[ApprovedAct, Policy] = MappingProxyType(
         ApprovedAct.CASE_CLOSE: Policy(frozenset({Role.SUPERVISOR}), 365 * _DAY, own_team=True),
         # Disclosing on another basis than consent: decided while somebody still knows why.
         ApprovedAct.CASE_DISCLOSE: Policy(frozenset({Role.SUPERVISOR}), 14 * _DAY, own_team=True),
+        # What leaves was shown to the approver byte by byte; a fortnight later it may be another.
+        ApprovedAct.CASE_REFER: Policy(frozenset({Role.SUPERVISOR}), 14 * _DAY, own_team=True),
         # Custodians have to come together; a week, because a month-old yes is nobody's any more.
         ApprovedAct.KEYS_RECOVER: Policy(
             frozenset({Role.DPO, Role.SUPERVISOR, Role.AUDITOR}), 7 * _DAY

@@ -22,9 +22,11 @@ class Consequence(StrEnum):
 
     LEAVES_COUNTS = "leaves-counts"
     PUBLISHED_COUNTS_STAY = "published-counts-stay"
+    REFERRAL_STOPS = "referral-stops"
+    READ_REFERRAL_STAYS = "read-referral-stays"
 
 
-_STAYS = frozenset({Consequence.PUBLISHED_COUNTS_STAY})
+_STAYS = frozenset({Consequence.PUBLISHED_COUNTS_STAY, Consequence.READ_REFERRAL_STAYS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,23 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """A referral: whether it goes on still, whether its recipient has read it, by which grounds."""
+
+    id: UUID
+    is_open: bool
+    was_read: bool
+    grounds: frozenset[UUID]
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawal:
     """A ground that no longer holds, beside all that are recorded, on a day."""
 
     gone: Ground
     left: tuple[Ground, ...]
     today: date
+    referrals: tuple[Shared, ...] = ()
 
 
 Observer: TypeAlias = Callable[[Withdrawal], Iterable[Effect]]
@@ -62,7 +75,20 @@ def counts(withdrawal: Withdrawal) -> Iterable[Effect]:
     yield Effect(Consequence.PUBLISHED_COUNTS_STAY)
 
 
-OBSERVERS: tuple[Observer, ...] = (counts,)
+def referrals(withdrawal: Withdrawal) -> Iterable[Effect]:
+    """Stop what leaves by this ground; what somebody has read cannot be called back."""
+    gone = withdrawal.gone
+    if gone.state is not State.WITHDRAWN:
+        return
+    for one in withdrawal.referrals:
+        if gone.id in one.grounds:
+            if one.is_open:
+                yield Effect(Consequence.REFERRAL_STOPS, one.id)
+            if one.was_read:
+                yield Effect(Consequence.READ_REFERRAL_STAYS, one.id)
+
+
+OBSERVERS: tuple[Observer, ...] = (counts, referrals)
 
 
 def effects(withdrawal: Withdrawal) -> tuple[Effect, ...]:

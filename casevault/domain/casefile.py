@@ -38,6 +38,7 @@ class DocumentKind(StrEnum):
     CONSENT = "consent"
     BASIS = "basis"
     FILE = "file"
+    REFERRAL = "referral"
 
 
 class Status(StrEnum):
@@ -64,6 +65,7 @@ _COMPARTMENT_OF = MappingProxyType(
         DocumentKind.BASIS: Compartment.NARRATIVE,
         # Or the identity, if that is what it shows.
         DocumentKind.FILE: Compartment.NARRATIVE,
+        DocumentKind.REFERRAL: Compartment.NARRATIVE,
     }
 )
 

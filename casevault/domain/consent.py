@@ -77,7 +77,7 @@ class Ground:
         """
         if self.purpose is not purpose or category not in self.categories:
             return "category"
-        if purpose in _OUTSIDE and recipient_key(wish.recipient) not in self.recipients:
+        if purpose in _OUTSIDE and not wish.named & self.recipients:
             return "recipient"
         if self.state is not State.HOLDS:
             return self.state.value
@@ -88,12 +88,21 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """What is to be disclosed: which categories of data, why, to whom; `abroad`: over a border."""
+    """What is to be disclosed: which categories of data, why, to whom; `abroad`: over a border.
+
+    `also` are further names of the one recipient, such as the id of an entry in the directory.
+    """
 
     purpose: Purpose
     categories: frozenset[str]
     recipient: str = ""
     abroad: bool = False
+    also: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> frozenset[str]:
+        """The keys of all names of the recipient."""
+        return frozenset(recipient_key(name) for name in (self.recipient, *self.also))
 
 
 @dataclass(frozen=True, slots=True)

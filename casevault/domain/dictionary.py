@@ -36,8 +36,6 @@ _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
-# Referrals have no kind of their own yet; their form exists on paper already.
-_NARRATIVE_TOO = ("referral",)
 DOCUMENTS: Mapping[str, tuple[Field, ...]] = {
     DocumentKind.IDENTITY: tables.IDENTITY,
     DocumentKind.PROFILE: tables.PROFILE,
@@ -51,7 +49,7 @@ DOCUMENTS: Mapping[str, tuple[Field, ...]] = {
     DocumentKind.CONSENT: tables.CONSENT,
     DocumentKind.BASIS: tables.BASIS,
     DocumentKind.FILE: tables.FILE,
-    "referral": tables.REFERRAL,
+    DocumentKind.REFERRAL: tables.REFERRAL,
 }
 FIELDS = tuple(field for fields in DOCUMENTS.values() for field in fields)
 
@@ -90,8 +88,6 @@ def filled(document: str, content: Mapping[str, Any]) -> set[str]:
 
 def compartment_for(document: str) -> Compartment:
     """Return the compartment in which a document's fields are sealed."""
-    if document in _NARRATIVE_TOO:
-        return Compartment.NARRATIVE
     return compartment_of(DocumentKind(document))
 
 

@@ -34,6 +34,7 @@ class Form(StrEnum):
     REFUSED_STAFF = "refused_staff"
     CONSENT = "consent"
     BASIS = "basis"
+    REFERRAL = "referral"
 
 
 # An intake is the two documents by which a case begins.

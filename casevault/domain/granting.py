@@ -30,6 +30,8 @@ class ObjectKind(StrEnum):
     AUDIT = "audit"
     # What an auditor lets somebody else know about looks at a case or of a colleague.
     EXTRACT = "extract"
+    # What came in from outside: a partner's answer, an intake of a referrer or another team.
+    ARRIVAL = "arrival"
 
 
 class PrincipalKind(StrEnum):
@@ -96,6 +98,12 @@ def _covers(
         return scope.kind == PrincipalKind.SERVICE or "auditor" in scope.roles
     if object_kind is ObjectKind.AUDIT:
         return scope.kind == PrincipalKind.SERVICE or "auditor" in scope.roles
+    if object_kind is ObjectKind.ARRIVAL:
+        # Sealed on receipt, by the service, which cannot open it again; a supervisor moves it to
+        # the successor of their group.
+        leads = scope.team == team and "supervisor" in scope.roles
+        is_service = scope.kind == PrincipalKind.SERVICE
+        return is_service or (scope.kind == PrincipalKind.STAFF and leads)
     if scope.kind != PrincipalKind.STAFF:
         return False
     if object_kind is ObjectKind.PRIVATE:

@@ -53,6 +53,11 @@ figure caption { position: absolute; width: 1px; height: 1px; overflow: hidden;
 section > h2, section > p { break-after: avoid }
 @media screen { body { padding: 0 4mm } }
 .counts .end { text-align: end; font-variant-numeric: tabular-nums }
+input, textarea, button { font: inherit; max-width: 100% }
+button { padding: 2mm 5mm }
+section.screen { border-top: 0.5mm solid #000; margin-top: 8mm }
+@media screen { body { padding: 5mm } }
+@media print { .screen { display: none } }
 """
 _LONG_LINES = 5
 _MANY_LINES = 3

@@ -17,9 +17,14 @@ from typing import Any
 from casevault.domain import consent, dictionary
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.consent import Answer, Disclosure, Ground, Purpose
-from casevault.errors import Conflict
+from casevault.domain.records import Record
+from casevault.errors import Conflict, Tampered
 
 FORMAT = "casevault/referral/1"
+# The marks of a referral's record: how far it is, and what the survivor decided.
+STAGE, BY_SURVIVOR = "stage", "by_survivor"
+# Days (``2026-11-26``) on which it left, and on which its present outcome was written down.
+SENT_ON, OUTCOME_ON = "sent_on", "outcome_on"
 # The documents of which a referral may carry fields.
 SOURCES = (DocumentKind.IDENTITY.value, DocumentKind.PROFILE.value)
 
@@ -44,10 +49,11 @@ _ENDS = frozenset({_S.EXPIRED, _S.RECALLED})
 _TRANSITIONS: Mapping[ReferralState, frozenset[ReferralState]] = MappingProxyType(
     {
         _S.DRAFT: frozenset({_S.CONSENTED, _S.RECALLED}),
-        # Back to a draft when a consent ends before anything was sent.
-        _S.CONSENTED: frozenset({_S.SENT, _S.DRAFT, _S.RECALLED}),
-        _S.SENT: frozenset({_S.RECEIVED}) | _ANSWERS | _ENDS,
-        _S.RECEIVED: _ANSWERS | _ENDS,
+        # Back to a draft when a consent ends before anything was sent; agreed to anew.
+        _S.CONSENTED: frozenset({_S.CONSENTED, _S.SENT, _S.DRAFT, _S.RECALLED}),
+        # What a recipient says is heard of late: that it was completed may be the first news.
+        _S.SENT: frozenset({_S.RECEIVED, _S.COMPLETED}) | _ANSWERS | _ENDS,
+        _S.RECEIVED: frozenset({_S.COMPLETED}) | _ANSWERS | _ENDS,
         _S.ACCEPTED: frozenset({_S.COMPLETED, _S.DECLINED, _S.RECALLED}),
         _S.DECLINED: frozenset(),
         _S.COMPLETED: frozenset(),
@@ -55,8 +61,11 @@ _TRANSITIONS: Mapping[ReferralState, frozenset[ReferralState]] = MappingProxyTyp
         _S.RECALLED: frozenset(),
     }
 )
+_WITH_OUTCOME = _ANSWERS | {_S.COMPLETED, _S.EXPIRED}
 # A recipient who has not answered yet; what a withdrawn consent stops.
 OPEN = frozenset({_S.DRAFT, _S.CONSENTED, _S.SENT, _S.RECEIVED, _S.ACCEPTED})
+
+ENDED = frozenset(ReferralState) - OPEN
 
 _ALWAYS = frozenset({"name", "contact"})
 _PERSON = _ALWAYS | {"age_and_gender", "origin_and_languages"}
@@ -100,6 +109,42 @@ class Manifest:
         )
 
 
+def stage_of(record: Record) -> ReferralState:
+    """Return how far the referral of a record is, else `Tampered`."""
+    try:
+        return ReferralState(record.marks[STAGE])
+    except (KeyError, ValueError):
+        raise Tampered(code="referral") from None
+
+
+def coded_referrals(referrals: Iterable[Record]) -> list[dict[str, Any]]:
+    """Return the referrals that have an outcome as the facts keep them: coded, dated.
+
+    By the day on which the outcome was written down, so that nothing published is counted anew; in
+    an order that tells nothing: which letter belongs to which row must not be seen.
+    """
+    rows = [
+        {
+            "service": record.current.content["service"],
+            "outcome": outcome,
+            "date": record.marks[OUTCOME_ON],
+        }
+        for record in referrals
+        if (outcome := _outcome(record)) is not None
+    ]
+    return sorted(rows, key=lambda row: (row["date"], row["service"], row["outcome"]))
+
+
+def _outcome(record: Record) -> str | None:
+    stage = stage_of(record)
+    if stage in _WITH_OUTCOME:
+        return stage.value
+    if stage is _S.RECALLED and record.marks.get(BY_SURVIVOR):
+        return "declined_by_survivor"
+    # What never left and was given up counts for nobody.
+    return stage.value if stage is _S.RECALLED and SENT_ON in record.marks else None
+
+
 def moved(state: ReferralState, target: ReferralState) -> ReferralState:
     """Return the next state; one that cannot follow is a `Conflict`."""
     if target not in _TRANSITIONS[state]:
@@ -122,11 +167,13 @@ def manifest(
     today: date,
     *,
     abroad: bool = False,
+    also: tuple[str, ...] = (),
 ) -> Manifest:
     """Return what may leave today: consent ∩ need ∩ ticked, of the documents that are given."""
     asked = frozenset(ticked)
     wanted = asked & NEEDS[service]
-    answer = consent.decide(Disclosure(Purpose.REFERRAL, wanted, recipient, abroad), grounds, today)
+    wish = Disclosure(Purpose.REFERRAL, wanted, recipient, abroad, also)
+    answer = consent.decide(wish, grounds, today)
     unneeded = dict.fromkeys(sorted(asked - wanted), "referral.not-needed")
     found = Answer(answer.allowed, answer.grounds, {**answer.refused, **unneeded}, answer.rule)
     return Manifest(service, found, fields_in(documents, answer.allowed))
@@ -154,17 +201,20 @@ def referral_json(found: Manifest, letter: Mapping[str, Any], sender: str, refer
     """Return the referral as its recipient reads it by machine: UTF-8 JSON, keys sorted.
 
     `letter` holds the referral's own fields (urgency, reason, answer_by, safe_contact);
-    `reference` is a random name for this referral alone, never an id of ours.
+    `reference` is a random name for this referral alone, never an id of ours. A safe contact that
+    holds for this service stands instead of the usual one: two would be one too many.
     """
     asked = {name: letter[name] for name in ("urgency", "reason", "answer_by") if name in letter}
+    documents = {document: dict(inside) for document, inside in found.fields.items()}
     if "safe_contact" in letter and "contact" in found.answer.allowed:
         asked["safe_contact"] = letter["safe_contact"]
+        documents.get(DocumentKind.IDENTITY, {}).pop("safe_contact", None)
     content = {
         "format": FORMAT,
         "reference": reference,
         "from": sender,
         "service": found.service,
         **asked,
-        **{document: dict(inside) for document, inside in found.fields.items()},
+        **{document: inside for document, inside in documents.items() if inside},
     }
     return json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1).encode()

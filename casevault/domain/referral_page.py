@@ -11,8 +11,13 @@ from casevault.domain.referral import SOURCES
 _LETTER = ("urgency", "reason", "answer_by", "safe_contact")
 
 
-def referral_html(packed: bytes, language: str, style_href: str | None = None) -> str:
-    """Return the page of a referral, made from the very bytes that leave (`referral_json`)."""
+def referral_html(
+    packed: bytes, language: str, style_href: str | None = None, more: str = ""
+) -> str:
+    """Return the page of a referral, made from the very bytes that leave (`referral_json`).
+
+    `more` is HTML that stands behind it: room to answer.
+    """
     content = json.loads(packed)
     title = vocabulary.form_text("form.referral", language)
     head = (
@@ -28,7 +33,7 @@ def referral_html(packed: bytes, language: str, style_href: str | None = None) -
         if document in content:
             section = f"<h2>{_text(f'section.{document}', language)}</h2>\n"
             parts.append(section + rendering.document(document, content[document], language))
-    return rendering.page(title, head + "".join(parts), language, style_href)
+    return rendering.page(title, head + "".join(parts) + more, language, style_href)
 
 
 def _text(name: str, language: str) -> str:

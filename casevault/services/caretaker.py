@@ -17,8 +17,10 @@ from casevault.errors import Busy, CaseVaultError, Tampered
 from casevault.logs import get_logger
 from casevault.store import (
     access_requests,
+    arrivals,
     audit_records,
     clock_guard,
+    collect_pages,
     deadlines,
     dossiers,
     failures,
@@ -138,6 +140,8 @@ class Caretaker:
         access_requests.sweep(self._stores)
         deadlines.alarm(self._stores, self._notify)
         deadlines.sweep(self._stores)
+        collect_pages.sweep(self._stores)
+        arrivals.sweep(self._stores)
 
     def erase_due(self) -> None:
         """Erase private objects and records of the audit whose date is past."""

@@ -18,13 +18,13 @@ from uuid import UUID
 from casevault.domain import cascade, consent
 from casevault.domain.access import Permission
 from casevault.domain.approvals import ApprovedAct
-from casevault.domain.cascade import Effect, Withdrawal
+from casevault.domain.cascade import Consequence, Effect, Withdrawal
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.consent import Basis, Ground
 from casevault.domain.records import DECLINED, WITHDRAWN, Record
 from casevault.errors import CaseVaultError, Conflict
 from casevault.ids import new_id
-from casevault.store import case_approvals, deadlines
+from casevault.store import case_approvals, deadlines, referral_ends
 from casevault.store.caller import Caller, Gate
 from casevault.store.deadlines import Deadline, DeadlineKind
 from casevault.store.held import Change, Desk, Done
@@ -169,7 +169,13 @@ class Consents:
 
     def _follow(self, change: Change, gone: Ground) -> Withdrawn:
         left = tuple(one for one in self._grounds(change) if one.id != gone.id)
-        effects = cascade.effects(Withdrawal(gone, left, self._today()))
+        shared = referral_ends.shared(self._stores, change)
+        effects = cascade.effects(Withdrawal(gone, left, self._today(), shared))
+        for effect in effects:
+            if effect.what is Consequence.REFERRAL_STOPS and effect.about is not None:
+                referral_ends.stop(self._stores, change, effect.about)
+        if shared:
+            referral_ends.recount(change)
         self._recount(change)
         return Withdrawn(
             tuple(one for one in effects if not one.stays),

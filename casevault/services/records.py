@@ -32,6 +32,7 @@ TIMELINE = (
     DocumentKind.TRANSITION,
     DocumentKind.CONSENT,
     DocumentKind.BASIS,
+    DocumentKind.REFERRAL,
 )
 NARRATIVE, FACTS = Compartment.NARRATIVE.value, Compartment.FACTS.value
 

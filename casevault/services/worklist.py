@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -18,26 +18,35 @@ from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.records import WAITING
 from casevault.store import (
     access_requests,
+    arrivals,
     caseload,
     cases,
+    collect_pages,
     dossiers,
+    partners,
     people,
+    referral_waits,
     stamps,
     transferring,
 )
 from casevault.store.caller import Caller, Gate
 from casevault.store.caseload import Glance, Seen
+from casevault.store.collect_pages import CollectPage
 from casevault.store.ledger import Act, Touched
 from casevault.store.records import POSSIBLE, Kept, kept
+from casevault.store.referral_waits import Wait
 from casevault.store.stores import Stores
 from casevault.store.transferring import Returned
 
 # Enough for the whole caseload of one caseworker, so that overdue first holds over all of it.
 CASES = 200
+# Organisations to ask again, at a time.
+_PARTNERS = 20
 _NARRATIVE = Compartment.NARRATIVE.value
 _LINK = DocumentKind.LINK.value
 _TASK, _TRANSITION = DocumentKind.TASK.value, DocumentKind.TRANSITION.value
 _BASIS = DocumentKind.BASIS.value
+_REFERRAL, _CONSENT = DocumentKind.REFERRAL.value, DocumentKind.CONSENT.value
 
 
 class Waiting(StrEnum):
@@ -47,6 +56,16 @@ class Waiting(StrEnum):
     REVIEW = "review"
     CLOSING = "closing"
     BASIS = "basis"
+    # What leaves: to be approved, not answered in time, answered, to be asked again.
+    REFERRAL = "referral"
+    REFERRAL_OVERDUE = Wait.OVERDUE.value
+    REFERRAL_ANSWERED = Wait.ANSWERED.value
+    REFERRAL_DECLINED = Wait.DECLINED.value
+    REFERRAL_CLOSED = Wait.CLOSED.value
+    CONSENT_EXPIRING = Wait.CONSENT.value
+    # Of no case: what came in for the team, and an organisation to ask again.
+    INTAKE = "intake"
+    PARTNER_STALE = "partner_stale"
     REKEY = "rekey"
     BREAK_GLASS = "break_glass"
     ACCESS_REQUEST = "access_request"
@@ -58,7 +77,11 @@ class Waiting(StrEnum):
 
 
 # What a supervisor decides, and as what it waits.
-_DECIDED = {DocumentKind.TRANSITION: Waiting.CLOSING, DocumentKind.BASIS: Waiting.BASIS}
+_DECIDED = {
+    DocumentKind.TRANSITION: Waiting.CLOSING,
+    DocumentKind.BASIS: Waiting.BASIS,
+    DocumentKind.REFERRAL: Waiting.REFERRAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +89,7 @@ class Item:
     """One thing that waits; `due` is ``2026-11-30``. A row that does not hold has no reference."""
 
     type: Waiting
-    case: UUID
+    case: UUID | None
     reference: str | None
     due: str | None = None
     record: UUID | None = None
@@ -132,6 +155,7 @@ class Worklists:
             ids, own = caseload.reach(tx, caller), caseload.own(tx, caller.staff)
             glass = dossiers.waiting(tx, stores.now())
             asked = access_requests.all_(tx, stores.now())
+            pages = collect_pages.of_cases(tx, ids)
         today = self._today()
 
         def look(glance: Glance) -> list[Item]:
@@ -147,14 +171,14 @@ class Worklists:
                 and one.asker != caller.staff
                 and one.waits(stores.now())
             )
-            return [*broken, *requests, *self._items(caller, glance, own, today)]
+            return [*broken, *requests, *self._items(caller, glance, own, pages, today)]
 
         page = caseload.page(
             stores,
             caller,
             ids,
             look,
-            reads={_NARRATIVE: [_TASK, _TRANSITION, _BASIS, _LINK]},
+            reads={_NARRATIVE: [_TASK, _TRANSITION, _BASIS, _LINK, _REFERRAL, _CONSENT]},
             only=True,
             after=after,
             limit=CASES,
@@ -162,12 +186,13 @@ class Worklists:
         # Once, on the first page: what was given away is in nobody's caseload here.
         moving = self._moving(caller) if cursor is None else []
         found = [item for seen in page.items for item in _of(seen)]
-        items = sorted([*moving, *found], key=_urgency)
+        came_in = self._of_team(caller) if cursor is None else []
+        items = sorted([*moving, *came_in, *found], key=_urgency)
         acts = caseload.acts(
             caller, "worklist.read", page.items, fields=("task.due",), count=len(items)
         )
         if moving:
-            touched = tuple(Touched("case", item.case) for item in moving)
+            touched = tuple(Touched("case", item.case) for item in moving if item.case)
             act = Act("worklist.read", caller.on_ledger, rule="permit:team", touched=touched)
             acts.append(act)
         stores.ledger.record(*acts)
@@ -234,7 +259,29 @@ class Worklists:
             if one.case in rows
         ]
 
-    def _items(self, caller: Caller, glance: Glance, own: set[UUID], today: date) -> Iterator[Item]:
+    def _of_team(self, caller: Caller) -> list[Item]:
+        """Return what came in for the teams that the caller leads, and whom to ask again."""
+        now, today = self._stores.now(), self._today()
+        if Role.SUPERVISOR not in caller.actor.roles:
+            return []
+        with self._stores.keyring.reading() as tx:
+            came = [one for one in arrivals.about(tx, caller.actor.teams) if one.is_waiting(now)]
+            stale = [one for one in partners.all_(tx) if one.is_stale(today)]
+        intakes = [
+            Item(Waiting.INTAKE, None, None, due=_day(one.ends_at), record=one.id) for one in came
+        ]
+        asked = sorted(stale, key=lambda one: (one.name, one.id))[:_PARTNERS]
+        again = [Item(Waiting.PARTNER_STALE, None, None, record=one.id) for one in asked]
+        return [*intakes, *again]
+
+    def _items(
+        self,
+        caller: Caller,
+        glance: Glance,
+        own: set[UUID],
+        pages: Mapping[UUID, CollectPage],
+        today: date,
+    ) -> Iterator[Item]:
         case = glance.case
         if case.rekey_due:
             yield Item(Waiting.REKEY, case.id, case.reference)
@@ -251,6 +298,18 @@ class Worklists:
                 caller, case, record
             ):
                 yield Item(_DECIDED[record.kind], case.id, case.reference, record=record.id)
+            for wait, due in self._waits(record, pages, today):
+                late = due is not None and due < today.isoformat()
+                yield Item(Waiting(wait), case.id, case.reference, due, record.id, late)
+
+    def _waits(
+        self, record: Kept, pages: Mapping[UUID, CollectPage], today: date
+    ) -> Iterator[tuple[Wait, str | None]]:
+        now = self._stores.now()
+        if record.kind is DocumentKind.REFERRAL:
+            yield from referral_waits.of_referral(record, pages.get(record.id), now, today)
+        elif record.kind is DocumentKind.CONSENT:
+            yield from referral_waits.of_consent(record, now, today)
 
     def _decides(self, caller: Caller, case: CaseMetadata, asked: Kept) -> bool:
         own = asked.record.first.by == caller.staff
@@ -278,7 +337,11 @@ def _dated(
 def _urgency(item: Item) -> tuple[bool, bool, str, str, str]:
     """Alarms first, then by date, so overdue before due; last what has no date."""
     alarm = item.type is Waiting.UNREADABLE
-    return not alarm, item.due is None, item.due or "", item.case.hex, str(item.record)
+    return not alarm, item.due is None, item.due or "", str(item.case), str(item.record)
+
+
+def _day(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()
 
 
 def _open_of(glance: Glance, today: date) -> _Open:

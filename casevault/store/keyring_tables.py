@@ -295,6 +295,28 @@ deadline = Table(
     **_NO_ROWIDS,
 )
 
+# Referrals that wait behind a link and a spoken code: their case in plain.
+collect_page = Table(
+    "collect_page",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("object_id", Uuid, nullable=False, index=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
+# What came in from outside and is sealed to a team's intake group: an answer names its case, an
+# intake its team.
+arrival = Table(
+    "arrival",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("object_id", Uuid, nullable=False, index=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 # What releases have spent of people's privacy: cohort and number of the line in plain.
 privacy_charge = Table(
     "privacy_charge",

@@ -20,7 +20,9 @@ from casevault.domain.granting import ObjectKind
 from casevault.errors import Tampered
 from casevault.store import (
     access_requests,
+    arrivals,
     cards,
+    collect_pages,
     counting_keys,
     grants,
     milestones,
@@ -101,6 +103,9 @@ def erase(tx: KeyringTransaction, erasures: Sequence[Erasure], now: int) -> None
         cards.forget(tx, team, named)
     without_facts = [e.case for e in erasures if Compartment.FACTS.value in e.compartments]
     counting_keys.forget(tx, without_facts)
+    # A letter holds what was taken from any of them, and its answers too.
+    collect_pages.forget(tx, ids)
+    arrivals.forget(tx, ids)
     _take_whole(tx, [case for case, stone in find(tx, ids).items() if stone.is_whole])
 
 

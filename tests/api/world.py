@@ -23,7 +23,7 @@ from uuid import UUID, uuid4
 import httpx2
 from starlette.testclient import TestClient
 
-from casevault import bootstrap
+from casevault import bootstrap, founding
 from casevault.api.app import create_app
 from casevault.bootstrap import Vault
 from casevault.clock import unix_seconds
@@ -38,8 +38,9 @@ from tests.conftest import Databases
 
 ORIGIN = "http://localhost"
 NORTH, SOUTH = "North team (made up)", "South team (made up)"
-# Joins when first needed: most tests ask nothing of a reporter.
-REPORTER = "rita"
+# These join when first needed: most tests ask nothing of them.
+REPORTER, REFERRER = "rita", "remo"
+_LATE = {REPORTER: ("reporter",), REFERRER: ("referrer",)}
 # Enrolled in the ceremony: login → role and team.
 FIRST: Mapping[str, tuple[Role, str | None]] = {
     "sue": (Role.SUPERVISOR, NORTH),
@@ -168,8 +169,8 @@ class World:
 
     def token(self, login: str) -> str:
         """Return a token of a person who stays signed in."""
-        if login == REPORTER and login not in self.staff:
-            self.person(REPORTER, ("reporter",), None, "dora")
+        if login in _LATE and login not in self.staff:
+            self.person(login, _LATE[login], None, "dora")
         if login not in self._tokens:
             self._tokens[login] = self.sign_in(login)
         return self._tokens[login]
@@ -356,6 +357,7 @@ def build(
     passphrases = {login: a_passphrase() for login in FIRST}
     settings = Settings(
         organisation_name="Example Red Cross (made up)",
+        country="IT",
         ledger_origin="example.org/casevault/test",
         # Tests run the rules themselves.
         watch_minutes=60,
@@ -371,7 +373,7 @@ def build(
         FirstPerson(f"{login.title()} Madeup", login, frozenset({role}), team, passphrases[login])
         for login, (role, team) in FIRST.items()
     )
-    outcome = bootstrap.hold_ceremony(settings, organisation, Plan(first))
+    outcome = founding.hold_ceremony(settings, organisation, Plan(first))
     settings = settings.model_copy(
         update={"organisation_id": organisation, "root_fingerprint": outcome.root_pin}
     )

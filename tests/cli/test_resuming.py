@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from casevault import bootstrap
+from casevault import bootstrap, founding
 from casevault.cli import resuming, sheets
 from casevault.config import load_settings
 from casevault.errors import Misconfigured
@@ -71,10 +71,10 @@ def killed(folder: Path, memory: Path, module, name: str) -> None:
 @pytest.mark.parametrize(
     ("module", "name", "founded"),
     [
-        (bootstrap, "create_roots", False),
-        (bootstrap, "PassphraseKdf", False),
+        (founding, "create_roots", False),
+        (founding, "PassphraseKdf", False),
         (ceremony, "_outcome", False),
-        (bootstrap, "record_founding", True),
+        (founding, "record_founding", True),
         (ceremony.identity, "begin_data", True),
         (tree, "integrate_all", True),
     ],

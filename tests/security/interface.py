@@ -20,6 +20,7 @@ from casevault.domain import vocabulary
 from casevault.domain.access import RULES, Permission, Role
 from tests.api.world import (
     NORTH,
+    REFERRER,
     REPORTER,
     SOUTH,
     Phone,
@@ -44,6 +45,7 @@ USUAL = {
     Role.AUDITOR: "ada",
     Role.DPO: "dora",
     Role.REPORTER: REPORTER,
+    Role.REFERRER: REFERRER,
 }
 
 
@@ -847,6 +849,182 @@ def _decide_basis(stage):
     stage.gone("decidable")
     made = stage.made("decidable", "/bases", {"content": BASIS})
     return Ask(ids={"record_id": made}, body={"approve": False, "reason": "made up"})
+
+
+# --- referrals -----------------------------------------------------------------------------------
+
+REFERRAL = {"service": "safehouse", "urgency": "today", "disclose": ["name"]}
+
+
+def _referral(stage, fresh=True):
+    """Return the id of a referral of the case that the survivor may agree to."""
+    if fresh:
+        stage.gone("referral")
+    agreed = {**CONSENT, "purpose": "referral", "categories": ["name"]}
+    agreed |= {"recipients": [PARTNER["name"]], "valid_until": "2099-01-01"}
+    stage.made("referral consent", "/consents", {"content": agreed})
+    body = _partner(stage) | {"content": REFERRAL}
+    return stage.made("referral", "/referrals", body)
+
+
+def _agreement(stage, made):
+    """Return the agreement to what the preview of a referral shows."""
+    if stage.holder is None:
+        return {"digest": "0" * 64}
+    shown = stage.world.get(f"{stage.at}/referrals/{made}/preview", stage.holder).json()
+    return {"digest": shown["digest"]}
+
+
+@valid("list_referrals")
+def _list_referrals(_stage):
+    return Ask()
+
+
+@valid("add_referral")
+def _add_referral(stage):
+    return Ask(body=_partner(stage) | {"content": REFERRAL})
+
+
+@valid("read_referral", "preview_referral")
+def _read_referral(stage):
+    return Ask(ids={"record_id": _referral(stage, fresh=False)})
+
+
+@valid("amend_referral")
+def _amend_referral(stage):
+    made = _referral(stage)
+    return Ask(ids={"record_id": made}, body={"content": REFERRAL}, etag='"v1"')
+
+
+@valid("agree_referral")
+def _agree_referral(stage):
+    made = _referral(stage)
+    return Ask(ids={"record_id": made}, body=_agreement(stage, made))
+
+
+@valid("decide_referral")
+def _decide_referral(stage):
+    ask = _sendable(stage, ask_approval=True)
+    return replace(ask, body={"approve": False, "reason": "made up"})
+
+
+@valid("send_referral")
+def _send_referral(stage):
+    return _sendable(stage)
+
+
+def _sendable(stage, **more):
+    """Return how a referral is sent to which the survivor agreed."""
+    made = _referral(stage)
+    if stage.holder is not None:
+        path = f"{stage.at}/referrals/{made}/agreement"
+        answer = stage.world.post(path, stage.holder, _agreement(stage, made) | more)
+        assert answer.status_code == 200, answer.text
+    return Ask(ids={"record_id": made}, body={"openings": 10, "days": 30})
+
+
+@valid("recall_referral")
+def _recall_referral(stage):
+    return Ask(ids={"record_id": _referral(stage)}, body={"reason": "made up"})
+
+
+@valid("take_referral_outcome")
+def _take_referral_outcome(stage):
+    ask = _sendable(stage)
+    if stage.holder is not None:
+        path = f"{stage.at}/referrals/{ask.ids['record_id']}/sending"
+        sent = stage.world.post(path, stage.holder, ask.body).json()
+        assert stage.world.post(sent["path"], None, {"code": sent["code"]}).status_code == 200
+    return Ask(ids=ask.ids)
+
+
+def _letter(stage):
+    """Return id and code of a letter of the world, sent when first asked for."""
+    world = stage.world
+    if not hasattr(world, "_letter"):
+        own = Stage.opened(world)
+        ask = _send_referral(own)
+        path = f"{own.at}/referrals/{ask.ids['record_id']}/sending"
+        sent = world.post(path, "cara", ask.body).json()
+        world._letter = sent["path"].rsplit("/", 1)[1], sent["code"]
+    return world._letter
+
+
+@valid("show_collect_page")
+def _show_collect_page(stage):
+    return Ask(ids={"page_id": _letter(stage)[0]})
+
+
+@valid("open_collect_page")
+def _open_collect_page(stage):
+    page, code = _letter(stage)
+    return Ask(ids={"page_id": page}, body={"code": code})
+
+
+@valid("answer_collect_page")
+def _answer_collect_page(stage):
+    page, code = _letter(stage)
+    shown = stage.world.post(f"/v1/collect/{page}", None, {"code": code}).text
+    ticket = re.search(r'name="ticket" value="([^"]+)"', shown).group(1)
+    return Ask(ids={"page_id": page}, body={"ticket": ticket, "answer": "accepted"})
+
+
+# --- inbox ---------------------------------------------------------------------------------------
+
+
+def _intake(_stage):
+    return {
+        "team": NORTH,
+        "identity": an_identity("Temporary Madeup"),
+        "profile": {},
+        "words": "Waits at Blue Street",
+    }
+
+
+def _entry(stage):
+    """Return the id of something that waits for sue's team, each time another."""
+    world = stage.world
+    sent = getattr(world, "_intakes", 0)
+    if sent % 15 == 0:
+        # Nobody sends more than twenty a day.
+        world._sends = world.person(roles=("referrer",), team=None, by="dora")
+    world._intakes = sent + 1
+    answer = world.post("/v1/intakes", world._sends, _intake(stage))
+    assert answer.status_code == 201, answer.text
+    return {"arrival_id": answer.json()["receipt"]}
+
+
+@valid("submit_intake")
+def _submit_intake(stage):
+    return Ask(body=_intake(stage))
+
+
+@valid("list_inbox")
+def _list_inbox(_stage):
+    return Ask()
+
+
+@valid("read_inbox_entry")
+def _read_inbox_entry(stage):
+    return Ask(ids=_entry(stage))
+
+
+@valid("take_over_inbox_entry")
+def _take_over_inbox_entry(stage):
+    return Ask(ids=_entry(stage), body={})
+
+
+@valid("merge_inbox_entry")
+def _merge_inbox_entry(stage):
+    return Ask(ids=_entry(stage), body={"case_id": stage.world.open("sue")})
+
+
+@valid("decline_inbox_entry")
+def _decline_inbox_entry(stage):
+    return Ask(ids=_entry(stage), body={"reason": "not-ours"})
+
+
+# --- deadlines -----------------------------------------------------------------------------------
 
 
 @valid("list_deadlines")

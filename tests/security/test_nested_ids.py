@@ -32,6 +32,8 @@ ELSEWHERE = {
     "alert_id": "whoever audits: sealed to their group, tests/api/test_alerts.py",
     "period": "a period of time: tests/api/test_register.py",
     "partner_id": "the directory is for everybody who may read it: tests/api/test_partners.py",
+    "page_id": "opens with the code of its letter: tests/api/test_referrals.py",
+    "arrival_id": "of the caller's team: tests/api/test_inbox.py",
     "deadline_id": "the DPO reviews any: tests/api/test_consents.py",
     "access_request_id": "who holds the case of it: tests/api/test_access_requests.py",
     "reference": "a case of the own team: tests/api/test_access_requests.py",

@@ -16,7 +16,7 @@ from sqlalchemy import update
 from casevault.domain.access import RULES, Role
 from casevault.store import keyring_tables
 from casevault.store.caller import Gate
-from tests.api.world import a_login, a_passphrase, an_identity, unknown_id
+from tests.api.world import REFERRER, a_login, a_passphrase, an_identity, unknown_id
 from tests.security.interface import (
     CASE,
     Ask,
@@ -147,7 +147,7 @@ def signed_in(world, people):
 def test_a_refused_request_changes_nothing(world, stage, mute):
     """Every operation, with every fault of its own."""
     wrong, count, asked = [], 0, []
-    signed_in(world, ("stra", "sofia", "cara", "sue", "ada", "adi", "dora", mute(world)))
+    signed_in(world, ("stra", "sofia", "cara", "sue", "ada", "adi", "dora", REFERRER, mute(world)))
     for operation in operations(world.client):
         stage.by = operation.who or "cara"
         asked.append((operation, request_for(operation, stage)))

@@ -36,6 +36,10 @@ HARMLESS = {
     "propose_second_factor": "a new secret replaces the one that was not confirmed",
     "release_counts": "the same numbers once more, kept as long",
     "release_looks": "the same extract once more, for the same readers",
+    "merge_inbox_entry": "what was placed is not in the inbox any more",
+    "send_referral": "what has left is not there to be sent again",
+    "submit_intake": "two intakes of one person: the team declines one as a duplicate",
+    "take_over_inbox_entry": "what was placed is not in the inbox any more",
     "sign_off": "a second note of the same days: both are kept, both verify",
     "transfer_case": "who gave a case away does not find it any more",
 }

@@ -67,6 +67,8 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "argon2_concurrency": ((1, 16), (0, 17)),
     "minimum_assurance": (("passphrase", "second_factor"), ("", "none")),
     "closing_needs_approval": ((True, False), ("perhaps",)),
+    "referrals_need_approval": ((True, False), ("perhaps",)),
+    "country": (("", "FR"), ("fr", "FRA", "F1")),
     "break_glass_closed": ((True, False), ("perhaps",)),
     "ledger_spool": (("/srv/spool", "spool"), ("keys", "keys/spool", ".")),
     "audit_years": ((1, 10), (0, 31)),

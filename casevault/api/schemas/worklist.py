@@ -31,7 +31,8 @@ class WorkItem(Shape):
         }
     )
     type: Waiting
-    case_id: UUID
+    # None of what came in for the team, and of an organisation to ask again.
+    case_id: UUID | None
     reference: str | None
     due: str | None
     overdue: bool

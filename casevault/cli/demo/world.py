@@ -17,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
-from casevault import bootstrap
+from casevault import founding
 from casevault.config import load_settings
 from casevault.crypto import totp
 from casevault.crypto.macs import words
@@ -199,7 +199,7 @@ class World:
             for login, name, role, team in FIRST
         )
         settings = load_settings(self._config, {})
-        outcome = bootstrap.hold_ceremony(settings, organisation, Plan(first))
+        outcome = founding.hold_ceremony(settings, organisation, Plan(first))
         pinned = [
             f'organisation_id = "{organisation}"',
             f'root_fingerprint = "{outcome.root_pin}"',

@@ -45,6 +45,9 @@ def test_the_public_permissions_are_these():
     public_ones = {"health:read", "docs:read", "session:create", "enrolment:complete"}
     assert public == public_ones | {
         "feed:read",
+        "collect:show",
+        "collect:open",
+        "collect:answer",
         "vocabulary:read",
         "sign-in:restore",
         "words:propose",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casevault.domain import cascade, consent
-from casevault.domain.cascade import Consequence, Withdrawal
+from casevault.domain.cascade import Consequence, Shared, Withdrawal
 from casevault.domain.consent import Disclosure, Ground, Purpose, State, decide
 from casevault.domain.records import DECLINED, DONE, WAITING, WITHDRAWN, Record
 from casevault.domain.vocabulary import code_list
@@ -277,3 +277,31 @@ def test_a_withdrawal_cascades(gone, left, expected):
     assert [e.what for e in effects if e.stays] == [
         what for what in expected if what is Consequence.PUBLISHED_COUNTS_STAY
     ]
+
+
+def a_share(number, *grounds, is_open=True, was_read=False):
+    """Return a referral that relies on these grounds."""
+    return Shared(UUID(int=number), is_open, was_read, frozenset(grounds))
+
+
+def test_a_withdrawal_stops_what_leaves_by_it_only():
+    """An open referral stops, what was read stays read, what relies on others goes on."""
+    gone = a_ground(7, state=State.WITHDRAWN)
+    shared = (
+        a_share(1, gone.id),
+        a_share(2, gone.id, was_read=True),
+        a_share(3, gone.id, is_open=False, was_read=True),
+        a_share(4, gone.id, is_open=False),
+        a_share(5, UUID(int=8), was_read=True),
+        a_share(6),
+    )
+    effects = cascade.effects(Withdrawal(gone, (), TODAY, shared))
+    stops, stays = Consequence.REFERRAL_STOPS, Consequence.READ_REFERRAL_STAYS
+    assert [(e.what, e.about.int) for e in effects] == [
+        (stops, 1),
+        (stops, 2),
+        (stays, 2),
+        (stays, 3),
+    ]
+    assert {e.what for e in effects if e.stays} == {stays}
+    assert cascade.effects(Withdrawal(a_ground(7), (), TODAY, shared)) == ()

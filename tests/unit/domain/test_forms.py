@@ -21,6 +21,10 @@ EACH = [(form, language) for form in forms.FORMS for language in LANGUAGES]
 TEXTS: dict[str, dict[str, str]] = json.loads(
     resources.files("casevault.domain.vocabulary").joinpath("form_texts.json").read_text("utf-8")
 )
+COLLECT = {
+    "accepted", "again", "answer", "answered", "ask", "closed", "code", "completed", "declined",
+    "left", "limits", "open", "send", "spent", "thanks", "title", "words",
+}  # fmt: skip
 PAPER = {
     "date", "entered", "filled", "keep", "month", "no", "one", "reference", "required", "several",
     "years", "yes",
@@ -55,6 +59,7 @@ def test_every_text_of_a_form_is_there_in_four_languages():
     expected |= {f"paper.{name}" for name in PAPER}
     expected |= {f"leaflet.{name}" for name in ("title", "help", "nobody")}
     expected |= {f"referral.{name}" for name in ("from", "reference", "keep")}
+    expected |= {f"collect.{name}" for name in COLLECT}
     assert set(TEXTS) == expected
     for text in TEXTS.values():
         assert set(text) == set(LANGUAGES)

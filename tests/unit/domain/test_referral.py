@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from casevault.domain import dictionary, referral, rendering, vocabulary
 from casevault.domain.consent import CONSENT, Ground, Purpose
+from casevault.domain.records import Record
 from casevault.domain.referral import NEEDS, OPEN, SOURCES, ReferralState, manifest, moved
 from casevault.domain.referral_page import referral_html
-from casevault.errors import Conflict
+from casevault.errors import Conflict, Tampered
 
 TODAY = date(2026, 11, 26)
 SHELTER = "Made-Up House of Calm"
@@ -114,12 +115,55 @@ def test_nothing_outside_the_intersection_leaves(service, ticked, grounds, abroa
     # And nothing is held back that all three allow.
     for document in SOURCES:
         for name in DOCUMENTS[document]:
-            allowed = category_of[document, name] in may
+            # The letter's own safe contact stands instead of the usual one.
+            allowed = category_of[document, name] in may and name != "safe_contact"
             assert (name in content.get(document, {})) == allowed
     assert set(content) <= {
         "format", "reference", "from", "service", "safe_contact", *SOURCES,
     }  # fmt: skip
     assert found.answer.allowed | found.answer.refused.keys() == ticked
+
+
+def test_there_is_one_safe_contact():
+    """The one for this service stands instead of the usual one; without it the usual one goes."""
+    found = manifest("food", {"contact"}, SHELTER, DOCUMENTS, [a_consent({"contact"})], TODAY)
+    own = json.loads(referral.referral_json(found, {"safe_contact": {"who": "x"}}, "Us", "r-1"))
+    assert own["safe_contact"] == {"who": "x"}
+    assert own["identity"] == {"phones": IDENTITY["phones"]}
+    usual = json.loads(referral.referral_json(found, {}, "Us", "r-1"))
+    assert usual["identity"]["safe_contact"] == IDENTITY["safe_contact"]
+    assert "safe_contact" not in usual
+
+
+def a_record(stage, **marks):
+    """Return the record of a referral that is this far."""
+    marks = {referral.STAGE: stage, referral.OUTCOME_ON: "2026-12-02", **marks}
+    return Record.new({"service": "food"}, UUID(int=2), 0, None, **marks)
+
+
+def test_facts_count_outcomes_only():
+    """By the day they were written down; what was given up before it left counts for nobody."""
+    left = {"sent_on": "2026-11-30"}
+    records = [
+        a_record("accepted", **left),
+        a_record("recalled", **left),
+        a_record("recalled"),
+        a_record("recalled", by_survivor="yes"),
+        a_record("sent", **left),
+        a_record("draft"),
+    ]
+    assert [(row["date"], row["outcome"]) for row in referral.coded_referrals(records)] == [
+        ("2026-12-02", "accepted"),
+        ("2026-12-02", "declined_by_survivor"),
+        ("2026-12-02", "recalled"),
+    ]
+
+
+@pytest.mark.parametrize("marks", [{}, {"stage": "nowhere"}])
+def test_a_record_of_no_stage_is_tampered(marks):
+    """Whatever a record says, it is one of ours."""
+    with pytest.raises(Tampered):
+        referral.stage_of(Record.new({}, UUID(int=2), 0, None, **marks))
 
 
 def test_what_is_not_needed_says_so():

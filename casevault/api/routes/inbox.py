@@ -1,0 +1,119 @@
+"""What comes in: submitted by referrers, read and placed by the team that it is for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from casevault.api.deps import CallerDep, VaultDep, needs
+from casevault.api.pages import Language
+from casevault.api.schemas.inbox import (
+    Decline,
+    InboxEntry,
+    InboxList,
+    MergeInto,
+    NewIntake,
+    OpenedEntry,
+    Placed,
+    Receipt,
+    TakeOver,
+)
+from casevault.domain.access import Permission
+from casevault.domain.arriving import words_of
+from casevault.domain.casefile import DocumentKind
+from casevault.store.arrivals import ArrivalState
+from casevault.store.caller import Caller
+from casevault.store.idempotency import Repeat
+
+router = APIRouter(prefix="/v1", tags=["inbox"])
+_LIST, _DECIDE = needs(Permission.INBOX_LIST), needs(Permission.INBOX_DECIDE)
+_NOTE: Literal["other"] = "other"
+
+
+@router.post(
+    "/intakes",
+    status_code=201,
+    operation_id="submit_intake",
+    openapi_extra=needs(Permission.INTAKE_SUBMIT),
+)
+def submit_intake(vault: VaultDep, caller: CallerDep, body: NewIntake) -> Receipt:
+    """Send a person's words to a team, named as it is called. You cannot read them back."""
+    made = vault.inbox.submit(caller, body.team, body.identity, body.profile, body.words)
+    return Receipt(receipt=made)
+
+
+@router.get("/inbox", operation_id="list_inbox", openapi_extra=_LIST)
+def list_inbox(vault: VaultDep, caller: CallerDep) -> InboxList:
+    """What waits for your team; after thirty days nobody can read it any more."""
+    return InboxList(items=[InboxEntry.of(one) for one in vault.inbox.list_(caller)])
+
+
+@router.get("/inbox/{arrival_id}", operation_id="read_inbox_entry", openapi_extra=_LIST)
+def read_inbox_entry(vault: VaultDep, caller: CallerDep, arrival_id: UUID) -> OpenedEntry:
+    """What came in, opened with your group's key."""
+    return OpenedEntry.of(vault.inbox.read(caller, arrival_id))
+
+
+@router.post(
+    "/inbox/{arrival_id}/case",
+    status_code=201,
+    operation_id="take_over_inbox_entry",
+    openapi_extra=_DECIDE,
+)
+def take_over_inbox_entry(
+    vault: VaultDep, caller: CallerDep, arrival_id: UUID, response: Response, body: TakeOver
+) -> Placed:
+    """Open a case with it. Sent twice, it is one case: the second answer is the first."""
+    opened = vault.inbox.claim(caller, arrival_id)
+    intake = opened.intake
+    view = vault.casework.open_case(
+        _once(caller, arrival_id, "case"),
+        intake.identity if body.identity is None else body.identity,
+        intake.profile if body.profile is None else body.profile,
+        body.retention_class,
+        opened.arrival.team,
+    )
+    vault.inbox.claimed(caller, opened, ArrivalState.TAKEN, view.case.id)
+    response.headers["Location"] = f"/v1/cases/{view.case.id}"
+    return Placed(case_id=view.case.id)
+
+
+@router.post(
+    "/inbox/{arrival_id}/merge",
+    status_code=201,
+    operation_id="merge_inbox_entry",
+    openapi_extra=_DECIDE,
+)
+def merge_inbox_entry(
+    vault: VaultDep, caller: CallerDep, arrival_id: UUID, language: Language, body: MergeInto
+) -> Placed:
+    """Write it as a note into a case of yours: somebody was known already."""
+    opened = vault.inbox.claim(caller, arrival_id)
+    today = vault.stores.clock.now().date().isoformat()
+    content = {"type": _NOTE, "date": today, "text": words_of(opened.intake, language)}
+    once = _once(caller, arrival_id, body.case_id.hex)
+    note = vault.records.add(once, body.case_id, DocumentKind.NOTE, content)
+    vault.inbox.claimed(caller, opened, ArrivalState.MERGED, body.case_id)
+    return Placed(case_id=body.case_id, note_id=note)
+
+
+@router.post(
+    "/inbox/{arrival_id}/decline",
+    status_code=204,
+    operation_id="decline_inbox_entry",
+    openapi_extra=_DECIDE,
+)
+def decline_inbox_entry(
+    vault: VaultDep, caller: CallerDep, arrival_id: UUID, body: Decline
+) -> None:
+    """Take it out of the inbox, with a reason; what it said is erased."""
+    vault.inbox.decline(caller, arrival_id, body.reason)
+
+
+def _once(caller: Caller, arrival: UUID, into: str) -> Caller:
+    """Return the caller of what is made once: cut off before the inbox knew, it is found again."""
+    repeat = Repeat(caller.staff, "/v1/inbox/" + into, arrival.hex, arrival.bytes)
+    return replace(caller, repeat=repeat)

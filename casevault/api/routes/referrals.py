@@ -1,0 +1,150 @@
+"""Referrals of a case: written, previewed, agreed to, approved, sent, recalled, answered."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from casevault.api.deps import CallerDep, Cursor, OnceCaller, VaultDep, Version, etag, needs
+from casevault.api.pages import Language
+from casevault.api.schemas.records import Decision, Made
+from casevault.api.schemas.referrals import (
+    Agreement,
+    AmendedReferral,
+    NewReferral,
+    Recall,
+    RecalledReferralShown,
+    Referral,
+    ReferralDecision,
+    ReferralList,
+    ReferralPreview,
+    ReferralStage,
+    Sending,
+    SentReferral,
+)
+from casevault.domain.access import Permission
+from casevault.domain.casefile import DocumentKind
+from casevault.domain.collecting import Offer
+from casevault.domain.referral_page import referral_html
+
+router = APIRouter(prefix="/v1/cases/{case_id}/referrals", tags=["referrals"])
+_READ, _REFER = needs(Permission.CASE_READ), needs(Permission.CASE_REFER)
+_KIND = DocumentKind.REFERRAL
+
+
+@router.post("", status_code=201, operation_id="add_referral", openapi_extra=_REFER)
+def add_referral(
+    vault: VaultDep,
+    caller: OnceCaller,
+    case_id: UUID,
+    response: Response,
+    body: NewReferral,
+) -> Made:
+    """Write a referral to an organisation of the directory. Nothing leaves yet."""
+    made = vault.referrals.draft(caller, case_id, body.partner_id, body.content)
+    response.headers["Location"] = f"/v1/cases/{case_id}/referrals/{made}"
+    response.headers["ETag"] = etag(1)
+    return Made(id=made)
+
+
+@router.get("", operation_id="list_referrals", openapi_extra=_READ)
+def list_referrals(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, cursor: Cursor = None
+) -> ReferralList:
+    """The referrals of a case, newest first, each as it stands at this moment."""
+    page = vault.records.list_(caller, case_id, (_KIND,), cursor)
+    found = vault.referral_outcomes.live(case_id, page.items)
+    return ReferralList(items=[Referral.of(one) for one in found], cursor=page.cursor)
+
+
+@router.get("/{record_id}", operation_id="read_referral", openapi_extra=_READ)
+def read_referral(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID, response: Response
+) -> Referral:
+    """One referral with what its recipient did."""
+    kept = vault.records.read(caller, case_id, _KIND, record_id)
+    response.headers["ETag"] = etag(kept.version)
+    return Referral.of(vault.referral_outcomes.live(case_id, [kept])[0])
+
+
+@router.put("/{record_id}", status_code=204, operation_id="amend_referral", openapi_extra=_REFER)
+def amend_referral(
+    vault: VaultDep,
+    caller: CallerDep,
+    case_id: UUID,
+    record_id: UUID,
+    version: Version,
+    body: AmendedReferral,
+) -> Response:
+    """Write it anew before it is sent; it must be agreed to again."""
+    changed = vault.referrals.amend(caller, case_id, record_id, body.content, version)
+    return Response(status_code=204, headers={"ETag": etag(changed)})
+
+
+@router.get("/{record_id}/preview", operation_id="preview_referral", openapi_extra=_READ)
+def preview_referral(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID, language: Language
+) -> ReferralPreview:
+    """Exactly the bytes that would leave, as a page too, and why the rest stays."""
+    shown = vault.referrals.preview(caller, case_id, record_id)
+    return ReferralPreview.of(shown, referral_html(shown.packed, language))
+
+
+@router.post("/{record_id}/agreement", operation_id="agree_referral", openapi_extra=_REFER)
+def agree_referral(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID, body: Agreement
+) -> ReferralStage:
+    """Note that the survivor agreed to what a preview showed; other bytes are refused later."""
+    stage = vault.referrals.agree(
+        caller, case_id, record_id, body.digest, body.language, ask=body.ask_approval
+    )
+    return ReferralStage(stage=stage)
+
+
+@router.post(
+    "/{record_id}/decision",
+    operation_id="decide_referral",
+    openapi_extra=needs(Permission.CASE_DECIDE),
+)
+def decide_referral(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID, body: Decision
+) -> ReferralDecision:
+    """Approve or decline what somebody else is about to send, where the policy asks for it."""
+    state = vault.referrals.decide(
+        caller, case_id, record_id, approve=body.approve, reason=body.reason
+    )
+    return ReferralDecision(state=state)
+
+
+@router.post(
+    "/{record_id}/sending",
+    status_code=201,
+    operation_id="send_referral",
+    openapi_extra=_REFER,
+)
+def send_referral(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID, body: Sending
+) -> SentReferral:
+    """Put it behind a link without data. Say the code by phone: it is shown this once."""
+    offer = Offer(body.language, body.days, body.openings)
+    return SentReferral.of(vault.referrals.send(caller, case_id, record_id, offer))
+
+
+@router.post("/{record_id}/recall", operation_id="recall_referral", openapi_extra=_REFER)
+def recall_referral(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID, body: Recall
+) -> RecalledReferralShown:
+    """Give it up. Its link opens nothing more; the answer says whether it was read before."""
+    found = vault.referral_outcomes.recall(
+        caller, case_id, record_id, body.reason, by_survivor=body.by_survivor
+    )
+    return RecalledReferralShown.of(found)
+
+
+@router.post("/{record_id}/outcome", operation_id="take_referral_outcome", openapi_extra=_REFER)
+def take_referral_outcome(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID
+) -> Referral:
+    """Take over what the recipient answered, or did not: into the case, and into the facts."""
+    return Referral.of(vault.referral_outcomes.take_over(caller, case_id, record_id))

@@ -1,0 +1,200 @@
+"""Shapes of referrals: what is asked for, what would leave, what became of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from casevault.api.schemas.common import Shape, Words, moment
+from casevault.api.schemas.records import CaseRecord
+from casevault.domain.collecting import MAX_DAYS, MAX_OPENINGS, PageState, spoken
+from casevault.domain.referral import ReferralState
+from casevault.services.referral_outcomes import Live
+from casevault.services.referral_outcomes import Recalled as RecalledReferral
+from casevault.services.referrals import Sent
+from casevault.store.leaving import Leaving
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Tongue = Literal["en", "fr", "es", "ar"]
+_CONTENT: dict[str, Any] = {
+    "service": "safehouse",
+    "urgency": "today",
+    "disclose": ["name", "contact"],
+    "answer_by": "2026-12-01",
+}
+
+
+class NewReferral(Shape):
+    """Whom of the directory is asked for which help; the form `referral` says what is asked.
+
+    Who the recipient is comes from the directory.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"partner_id": "11111111-1111-4111-8111-111111111111", "content": _CONTENT}
+            ]
+        }
+    )
+    partner_id: UUID = Field(strict=False)
+    content: dict[str, Any]
+
+
+class AmendedReferral(Shape):
+    """A referral written anew, before it is sent."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"content": _CONTENT}]})
+    content: dict[str, Any]
+
+
+class Agreement(Shape):
+    """The survivor agreed to what a preview showed: its digest, and the recipient's language.
+
+    `ask_approval`: a supervisor shall approve it, also where no policy wants that.
+    """
+
+    digest: Digest
+    language: Tongue = "en"
+    ask_approval: bool = False
+
+
+class Sending(Shape):
+    """How the letter is put behind a link."""
+
+    language: Tongue = "en"
+    days: int = Field(default=7, ge=1, le=MAX_DAYS)
+    openings: int = Field(default=3, ge=1, le=MAX_OPENINGS)
+
+
+class Recall(Shape):
+    """A referral is given up; `by_survivor`: they do not want it, and need not say why."""
+
+    reason: Words = Field(default="", max_length=1000)
+    by_survivor: bool = False
+
+
+class ReferralPreview(Shape):
+    """Exactly what would leave: `bytes` as they are sent, their digest, the page made of them."""
+
+    digest: str
+    bytes: str
+    page: str
+    leaves: list[str]
+    stays: dict[str, str]
+    recipient_stale: bool
+
+    @classmethod
+    def of(cls, shown: Leaving, page: str) -> Self:
+        """Return the shape of a preview."""
+        answer = shown.found.answer
+        return cls(
+            digest=shown.digest,
+            bytes=shown.packed.decode(),
+            page=page,
+            leaves=sorted(answer.allowed),
+            stays=dict(answer.refused),
+            recipient_stale=shown.stale,
+        )
+
+
+class ReferralStage(Shape):
+    """How far a referral is."""
+
+    stage: ReferralState
+
+
+class ReferralDecision(Shape):
+    """What a supervisor said: ``done`` or ``declined``."""
+
+    state: str
+
+
+class SentReferral(Shape):
+    """The link to send and the code to say by phone: it is shown this once. Never send both."""
+
+    path: str
+    code: str
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, sent: Sent) -> Self:
+        """Return the shape of what was sent."""
+        return cls(
+            path=f"/v1/collect/{sent.page}",
+            code=spoken(sent.code),
+            expires_at=moment(sent.expires_at),
+        )
+
+
+class RecalledReferralShown(Shape):
+    """What a recall did; what was read cannot be called back: tell the survivor."""
+
+    stage: ReferralState
+    was_read: bool
+
+    @classmethod
+    def of(cls, found: RecalledReferral) -> Self:
+        """Return the shape of a recall."""
+        return cls(stage=found.stage, was_read=found.was_read)
+
+
+class Referral(Shape):
+    """A referral as it stands; `is_news`: take over what the recipient answered."""
+
+    record: CaseRecord
+    stage: ReferralState
+    partner_id: UUID | None
+    page: PageState | None
+    opened: int
+    expires_at: datetime | None
+    overdue: bool
+    is_news: bool
+    answer: str | None
+
+    @classmethod
+    def of(cls, live: Live) -> Self:
+        """Return the shape of a referral."""
+        marks = live.kept.record.marks
+        partner = marks.get("partner")
+        return cls(
+            record=CaseRecord.of(live.kept),
+            stage=live.stage,
+            partner_id=None if partner is None else UUID(partner),
+            page=live.page,
+            opened=live.opened,
+            expires_at=moment(live.expires_at),
+            overdue=live.overdue,
+            is_news=live.is_news,
+            answer=marks.get("answer"),
+        )
+
+
+class ReferralList(Shape):
+    """A page of referrals, newest first."""
+
+    items: list[Referral]
+    cursor: str | None
+
+
+class CodeGiven(Shape):
+    """The digits that were said by phone, in whatever script and spacing."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "0000 0000 0000"}]})
+    code: Words = Field(max_length=100)
+
+
+class PartnerAnswer(Shape):
+    """What the recipient says; `ticket` came with the letter."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"ticket": "0000", "answer": "accepted", "words": "Ask for the desk."}]
+        }
+    )
+    ticket: str = Field(max_length=100)
+    answer: Literal["accepted", "declined", "completed"]
+    words: Words = Field(default="", max_length=1000)

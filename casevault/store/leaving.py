@@ -1,0 +1,131 @@
+"""What is about to leave a case: its fields, made into bytes by the one rule for all disclosures.
+
+Preview, agreement and sending make the bytes here, each anew from what the case holds at that
+moment, and compare digests: what the survivor agreed to is what leaves, or nothing does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from casevault.domain import consent, referral
+from casevault.domain.casefile import Compartment, DocumentKind
+from casevault.domain.consent import Ground
+from casevault.domain.partners import Partner
+from casevault.domain.records import Record
+from casevault.domain.referral import Manifest
+from casevault.errors import Tampered
+from casevault.store import partners, people
+from casevault.store.documents import Document
+from casevault.store.held_case import HeldCase
+from casevault.store.stores import Stores
+
+_IDENTITY, _NARRATIVE = Compartment.IDENTITY.value, Compartment.NARRATIVE.value
+COMPARTMENTS = (_IDENTITY, _NARRATIVE)
+# The marks that name the recipient: an entry of the directory, or a team of the own organisation.
+PARTNER, TEAM, REFERENCE = "partner", "team", "reference"
+Read = Callable[[str, Iterable[str]], list[Document]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The organisation as recipients know it; without a country every partner is abroad."""
+
+    name: str
+    country: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What leaves, why the rest stays, and the exact bytes."""
+
+    found: Manifest
+    packed: bytes = field(repr=False)
+    # Nobody asked this recipient for half a year whether all this still holds.
+    stale: bool = False
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes, by which a preview and what is sent are compared."""
+        return hashlib.sha256(self.packed).hexdigest()
+
+
+def reader(held: HeldCase, connection: Connection) -> Read:
+    """Return how documents of a case that is only read are brought here."""
+
+    def read(compartment: str, kinds: Iterable[str]) -> list[Document]:
+        return held.documents(connection, held.manifest(connection, compartment), kinds)
+
+    return read
+
+
+def prepared(stores: Stores, sender: Sender, read: Read, record: Record) -> Leaving:
+    """Return what a referral lets leave today.
+
+    :raises NotFound: its recipient is in the directory no more.
+    """
+    letter, today = record.current.content, stores.clock.now().date()
+    partner = _partner(stores, record)
+    found = referral.manifest(
+        letter["service"],
+        letter["disclose"],
+        letter["recipient"],
+        _documents(read),
+        grounds(stores, read),
+        today,
+        abroad=partner is not None and partner.content["country"] != sender.country,
+        also=_also(stores, record),
+    )
+    packed = referral.referral_json(found, letter, sender.name, record.marks[REFERENCE])
+    return Leaving(found, packed, partner is not None and partner.is_stale(today))
+
+
+def grounds(stores: Stores, read: Read) -> list[Ground]:
+    """Return every consent and other basis of a case, as it stands now."""
+    kinds = [DocumentKind.CONSENT.value, DocumentKind.BASIS.value]
+    now = stores.now()
+    return [
+        consent.ground_of(one.row, Record.decode(one.content), now)
+        for one in read(_NARRATIVE, kinds)
+    ]
+
+
+def _documents(read: Read) -> dict[str, dict[str, object]]:
+    found = [
+        *read(_IDENTITY, [DocumentKind.IDENTITY.value]),
+        *read(_NARRATIVE, [DocumentKind.PROFILE.value]),
+    ]
+    return {one.kind: dict(one.content) for one in found}
+
+
+def _partner(stores: Stores, record: Record) -> Partner | None:
+    found = named(record, PARTNER)
+    if found is None:
+        return None
+    with stores.keyring.reading() as tx:
+        return partners.find(tx, found)
+
+
+def _also(stores: Stores, record: Record) -> tuple[str, ...]:
+    """Return the other names of the recipient: a consent may name them by any."""
+    team, partner = named(record, TEAM), named(record, PARTNER)
+    if team is not None:
+        with stores.keyring.reading() as tx:
+            return (str(team), people.teams(tx).get(team, ""))
+    return () if partner is None else (str(partner),)
+
+
+def named(record: Record, mark: str) -> UUID | None:
+    """Return the id that a mark of a record holds, if any."""
+    text = record.marks.get(mark)
+    if text is None:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Tampered(code="referral") from None
