@@ -153,8 +153,13 @@ def import_rates(world: World, twin: Side, folder: Path) -> tuple[float, float]:
 
 
 def workers_of(pid: int) -> list[str]:
-    """Return the process ids of a server's workers."""
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """Return the process ids of a server's workers: of what its children have forked."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [
+        worker
+        for child in children
+        for worker in Path(f"/proc/{child}/task/{child}/children").read_text().split()
+    ]
 
 
 def worker_seconds(pid: int) -> float:

@@ -449,5 +449,6 @@ def _keep(
     connection.execute(insert(tables.idempotency), row | {"made": made, "at": int(time.time())})
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve on the port that is named, with two workers."""
     run("benchmarks.twin:create", listen("127.0.0.1", int(sys.argv[1])), 2)

@@ -74,7 +74,7 @@ from casevault.services.transfers import Transfers
 from casevault.services.transitions import Transitions
 from casevault.services.watching import Watch, limits_of
 from casevault.services.worklist import Worklists
-from casevault.store import identity, intents, lockdowns, migrate, spool, tree
+from casevault.store import identity, intents, lockdowns, schema, spool, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints, signed_size
 from casevault.store.counting_options import CountingOptions
@@ -181,7 +181,7 @@ def open_stores(
         data, keyring_database = databases(settings)
         for database, branch in ((data, "data"), (keyring_database, "keyring")):
             refused.callback(database.close)
-            migrate.require_head(database, branch)
+            schema.require_head(database, branch)
             database.check_durability()
         identity.check(data, keyring_database, roots, organisation)
         keyring = Keyring(keyring_database, roots, organisation)

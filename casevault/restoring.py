@@ -18,7 +18,7 @@ from casevault.config import Settings
 from casevault.crypto.recovery import Share
 from casevault.crypto.roots import NO_KEY, RootsKey, open_roots
 from casevault.services.settling import Settling
-from casevault.store import capsules, data_backups, dumps, migrate, recovering, restoring
+from casevault.store import capsules, data_backups, dumps, migrate, recovering, restoring, schema
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import signed_size
 from casevault.store.data_backups import Manifest
@@ -110,7 +110,7 @@ def _keyring(settings: Settings, key: RootsKey) -> Iterator[tuple[Keyring, Trust
     organisation, root = host.ids_of(settings)
     database = Database(settings.keyring_url, settings.threads)
     try:
-        migrate.require_head(database, "keyring")
+        schema.require_head(database, "keyring")
         keyring = Keyring(database, open_roots(bootstrap.roots_place(settings), key), organisation)
         trust = Trust(root, SystemClock())
         with keyring.reading() as tx:

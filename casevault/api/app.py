@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI, Request
@@ -122,9 +123,9 @@ def create_app(vault: Vault) -> FastAPI:
     return app
 
 
-def of_worker(key: RootsKey) -> FastAPI:
+def of_worker(key: RootsKey, config: Path) -> FastAPI:
     """Return the application of one worker process; `key` is what the service handed to it."""
-    settings = load_settings()
+    settings = load_settings(config)
     logs.configure(settings.log_level)
     logs.silence_crashes()
     harden_process()

@@ -7,33 +7,13 @@ person with what that person can open. Exit codes: 0 ok, 1 failure, 2 usage, 3 p
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from types import ModuleType
 
 import typer
 
 from casevault import __version__
-from casevault.cli import (
-    auditing,
-    config,
-    db,
-    demo,
-    dictionary,
-    doctor,
-    imports,
-    init,
-    keys,
-    ledger,
-    lockdown,
-    looking,
-    package,
-    partners,
-    register,
-    release,
-    report,
-    reviews,
-    search,
-    serve,
-    staff,
-)
+from casevault.cli import workers
 from casevault.cli.output import fail, say
 from casevault.errors import CaseVaultError, Tampered
 
@@ -46,36 +26,67 @@ Each command says what kind it is: offline (no vault needed), operator (acts as 
 no content) or personal (asks for your passphrase and opens what you can open).
 """
 
-app = typer.Typer(
-    help=_HELP,
-    no_args_is_help=True,
-    add_completion=False,
-    # Local variables of a crash are the last thing that belongs on a terminal.
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command(name="init")(init.init)
-app.command(name="serve")(serve.serve)
-app.command(name="doctor")(doctor.doctor)
-app.command(name="lockdown")(lockdown.lockdown)
-app.add_typer(demo.app, name="demo")
-app.add_typer(config.app, name="config")
-app.add_typer(db.app, name="db")
-app.add_typer(imports.app, name="import")
-app.add_typer(keys.app, name="keys")
-app.add_typer(dictionary.app, name="dictionary")
-# Without a name: its commands stand beside the operator's.
-ledger.app.add_typer(auditing.app)
-ledger.app.add_typer(reviews.app)
-ledger.app.add_typer(looking.app)
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(release.app, name="release")
-app.add_typer(package.app, name="package")
-app.add_typer(report.app, name="report")
-app.add_typer(partners.app, name="partners")
-app.add_typer(register.app, name="register")
-app.add_typer(search.app, name="search")
-app.add_typer(staff.app, name="staff")
+# The module of each noun, loaded when it is asked for: a service that starts need not load the
+# mathematics of releases, nor a verifier the database. `ledger` is several: the auditor's
+# commands stand beside the operator's.
+_COMMANDS = ("init", "serve", "doctor", "lockdown")
+_NOUNS = {
+    "demo": ("demo",),
+    "config": ("config",),
+    "db": ("db",),
+    "import": ("imports",),
+    "keys": ("keys",),
+    "dictionary": ("dictionary",),
+    "ledger": ("ledger", "auditing", "reviews", "looking"),
+    "release": ("release",),
+    "package": ("package",),
+    "report": ("report",),
+    "partners": ("partners",),
+    "register": ("register",),
+    "search": ("search",),
+    "staff": ("staff",),
+}
+
+
+def build(noun: str | None = None) -> typer.Typer:
+    """Return the command line, or as much of it as one noun needs."""
+    made = typer.Typer(
+        help=_HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        # Local variables of a crash are the last thing that belongs on a terminal.
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    made.callback()(_root)
+    known = noun in _COMMANDS or noun in _NOUNS
+    for name in _COMMANDS:
+        if not known or noun == name:
+            made.command(name=name)(getattr(_module(name), name))
+    for name, modules in _NOUNS.items():
+        if not known or noun == name:
+            made.add_typer(_group(modules), name=name)
+    return made
+
+
+def _group(modules: tuple[str, ...]) -> typer.Typer:
+    group, *others = (_module(name).app for name in modules)
+    made: typer.Typer = group
+    for other in others:
+        if all(one.typer_instance is not other for one in made.registered_groups):
+            made.add_typer(other)
+    return made
+
+
+def _module(name: str) -> ModuleType:
+    return import_module("casevault.cli." + name)
+
+
+def __getattr__(name: str) -> typer.Typer:
+    """Give the whole command line as `app`, to whom wants all of it."""
+    if name == "app":
+        return build()
+    raise AttributeError(name)
 
 
 def _show_version(value: bool) -> None:
@@ -84,7 +95,6 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: bool = typer.Option(
         False, "--version", callback=_show_version, is_eager=True, help="Print the version."
@@ -95,8 +105,12 @@ def _root(
 
 def main() -> None:
     """Run the command line; an error becomes one sentence and an exit code."""
+    # Of options, only some stand before the noun; none of them takes a value.
+    noun = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     try:
-        app()
+        if noun == "serve" and "--help" not in sys.argv:
+            workers.prepare()
+        build(noun)()
     except CaseVaultError as error:
         fail(error)
         sys.exit(EXIT_TAMPERED if isinstance(error, Tampered) else EXIT_FAILURE)

@@ -10,7 +10,7 @@ import typer
 from casevault import bootstrap
 from casevault.cli import backups, settling
 from casevault.cli.output import ConfigOption, say, settings_from
-from casevault.store import migrate
+from casevault.store import migrate, schema
 from casevault.store.database import Database
 
 app = typer.Typer(help="Example: casevault db upgrade", no_args_is_help=True)
@@ -38,7 +38,7 @@ def upgrade(config: Path | None = ConfigOption) -> None:
         BRANCHES, bootstrap.databases(settings, migrator=True), urls, strict=True
     ):
         migrate.upgrade(database, branch, url)
-        say(f"{branch}: at revision {migrate.current(database, branch)}")
+        say(f"{branch}: at revision {schema.current(database, branch)}")
         database.close()
 
 

@@ -21,6 +21,7 @@ from uvicorn.supervisors import Multiprocess
 
 from casevault import bootstrap, host, logs
 from casevault.cli import operator_socket
+from casevault.cli import workers as forks
 from casevault.cli.operating import dispatch
 from casevault.cli.output import ConfigOption, say, settings_from
 from casevault.cli.unlocking import UnlockFdOption, key_of
@@ -55,15 +56,13 @@ def serve(
         try:
             key = key_of(settings, unlock_fd)
             bootstrap.begin_service(settings, key)
-            # The workers are fresh processes and read the same file.
-            os.environ[CONFIG_VARIABLE] = str(
-                (config or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_FILE))).resolve()
-            )
+            # The workers are processes of their own and read the same file.
+            file = (config or Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_FILE))).resolve()
             with operator_socket.serving(settings, dispatch(settings, key, VERBS)):
                 address = f"http://{_shown(settings.host)}:{chosen}"
                 say(f"CaseVault on {address}, documentation under /docs")
                 run(
-                    _Worker(key),
+                    _Worker(key, file),
                     listening,
                     count,
                     # Memory cannot be wiped in CPython; a worker that ends gives it back.
@@ -80,10 +79,11 @@ class _Worker:
     environment or disk."""
 
     key: RootsKey
+    config: Path
 
     def __call__(self) -> object:
         try:
-            return import_from_string("casevault.api.app:of_worker")(self.key)
+            return import_from_string("casevault.api.app:of_worker")(self.key, self.config)
         except Busy as error:
             if multiprocessing.parent_process() is None:
                 raise
@@ -133,7 +133,7 @@ def run(
 ) -> None:
     """Serve the application that `factory` (or "module:function") makes, until a signal ends it.
 
-    A worker gets the factory pickled through a pipe.
+    A worker gets the factory pickled through a pipe, and is forked from `cli.workers`' process.
 
     :raises Misconfigured: a worker could not begin; it has logged why.
     """
@@ -153,10 +153,13 @@ def run(
         **options,
     )
     if workers == 1:
+        forks.drop()
         server = uvicorn.Server(config)
         server.run(sockets=[listening])
         began = server.started
     else:
+        # Its default is a fresh interpreter for each worker, which loads everything anew.
+        uvicorn._subprocess.spawn = forks.context()  # type: ignore[assignment]
         parent = Multiprocess(config, sockets=[listening])
         parent.run()
         began = all(process.exitcode != STARTUP_FAILURE for process in parent.processes)

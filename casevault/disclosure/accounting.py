@@ -9,8 +9,6 @@ from __future__ import annotations
 from fractions import Fraction
 from math import exp, log, log1p
 
-from scipy.optimize import minimize_scalar
-
 
 def variance_for(squared_sensitivity: int, rho: Fraction) -> Fraction:
     """Return the variance of the noise that costs `rho`, for a vector of that L2 change squared."""
@@ -27,6 +25,9 @@ def epsilon(rho: Fraction, delta: float) -> float:
         excess = exp(log_excess)
         alpha = 1 + excess
         return spent * alpha + (-log(delta) - log(alpha)) / excess + log1p(-1 / alpha)
+
+    # Where it is used: every worker loads this module, and it takes a second and 30 MB.
+    from scipy.optimize import minimize_scalar
 
     found = minimize_scalar(at, bounds=(-12, 12), method="bounded", options={"xatol": 1e-9})
     return max(float(found.fun), 0.0)

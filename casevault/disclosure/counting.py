@@ -15,13 +15,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from casevault.disclosure.arrays import np
 from casevault.disclosure.parameters import CONTRIBUTING_YEARS
 from casevault.disclosure.records import Events, Flags, Ints, Records, year_of
 from casevault.domain import vocabulary
+
+if TYPE_CHECKING:
+    from casevault.disclosure.arrays import NDArray
 
 GIVEN = ("provided", "partly_provided")
 UNAVAILABLE = ("unavailable",)

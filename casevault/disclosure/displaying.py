@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import ceil, floor
 
-import numpy as np
-
+from casevault.disclosure.arrays import np
 from casevault.disclosure.catalogue import REGION, IndicatorTable
 from casevault.disclosure.classifications import TOTAL, Dimension
 from casevault.disclosure.columns import PUBLISHED, UNRELIABLE, WITHHELD

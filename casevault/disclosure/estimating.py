@@ -16,14 +16,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod, sqrt
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from casevault.disclosure.arrays import np
 from casevault.disclosure.measuring import Measurement, Noisy
 from casevault.disclosure.records import Ints
 
-Reals = NDArray[np.float64]
+if TYPE_CHECKING:
+    from casevault.disclosure.arrays import NDArray
+
+Reals: TypeAlias = "NDArray[np.float64]"
 _STEPS = 200
 _CLOSE = 1e-7
 

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 
-import numpy as np
-
 from casevault.disclosure.accounting import variance_for
+from casevault.disclosure.arrays import np
 from casevault.disclosure.bits import Bits
 from casevault.disclosure.catalogue import PEOPLE, IndicatorTable
 from casevault.disclosure.classifications import Dimension

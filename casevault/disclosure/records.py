@@ -12,13 +12,16 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from casevault.disclosure.arrays import np
 
-Ints = NDArray[np.signedinteger[Any]]
-Flags = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from casevault.disclosure.arrays import NDArray
+
+
+Ints: TypeAlias = "NDArray[np.signedinteger[Any]]"
+Flags: TypeAlias = "NDArray[np.bool_]"
 EPOCH = date(1970, 1, 1).toordinal()
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
-
+from casevault.disclosure.arrays import np
 from casevault.disclosure.catalogue import FIRST_SERVICE, PARTS, PEOPLE, Basis, IndicatorTable
 from casevault.disclosure.classifications import Dimension, Tier
 from casevault.disclosure.counting import Pairs, Snapshot, capped

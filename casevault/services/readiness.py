@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from casevault.errors import CaseVaultError
-from casevault.store import migrate, tree
+from casevault.store import schema, tree
 from casevault.store.stores import Stores
 
 MAX_PENDING_SECONDS = 10
@@ -51,7 +51,7 @@ class Readiness:
 
     def _at_head(self) -> bool:
         try:
-            return migrate.at_head(self._stores.data, "data") and migrate.at_head(
+            return schema.at_head(self._stores.data, "data") and schema.at_head(
                 self._stores.keyring.database, "keyring"
             )
         except CaseVaultError:

@@ -28,8 +28,8 @@ from casevault.store import (
     grants,
     keyring_backup,
     media,
-    migrate,
     principals,
+    schema,
     teams,
 )
 from casevault.store.grants import Grantee, Object
@@ -138,7 +138,7 @@ def write_backup_key(stores: Stores, path: Path, to: Recipients) -> Written:
 def write_keyring(stores: Stores, medium: Medium, to: Recipients) -> Written:
     """Replace the keyring backup on the medium with the keyring of this moment."""
     database = stores.keyring.database
-    revision = migrate.current(database, "keyring") or ""
+    revision = schema.current(database, "keyring") or ""
     header = _header(stores, to, KEYRING, to.backup, (revision,))
     with database.reading() as connection:
         content = keyring_backup.dump(connection, revision)

@@ -22,6 +22,7 @@ from casevault.errors import Refused, Tampered
 from casevault.store import keyring_tables, principals, tables
 from casevault.store.caller import Caller
 from casevault.store.keyring import KeyringTransaction
+from casevault.store.quick import Among, Quick
 from casevault.store.stores import Stores
 from casevault.store.trust import Trust
 
@@ -29,12 +30,16 @@ PAGES = 256
 _KEYS = keyring_tables.card_keys
 _CARD = tables.search_card
 _ORPHAN_SECONDS = 24 * 3600
-_ADD = insert(_CARD)
-_REMOVE = delete(_CARD).where(
-    _CARD.c.team_id == bindparam("team"), _CARD.c.id.in_(bindparam("ids", expanding=True))
+_ADD = Quick(insert(_CARD))
+_REMOVE = Among(
+    lambda ids: delete(_CARD).where(_CARD.c.team_id == bindparam("team"), _CARD.c.id.in_(ids)),
+    "ids",
+    _CARD.c.id.type,
 )
-_FIND = select(_CARD.c.sealed).where(
-    _CARD.c.team_id == bindparam("team"), _CARD.c.id == bindparam("card")
+_FIND = Quick(
+    select(_CARD.c.sealed).where(
+        _CARD.c.team_id == bindparam("team"), _CARD.c.id == bindparam("card")
+    )
 )
 
 
@@ -102,13 +107,14 @@ def seal_card(organisation: UUID, fresh: Fresh, text: bytes) -> bytes:
 def put(connection: Connection, roots: RootProvider, fresh: Fresh, sealed: bytes) -> None:
     """Write a case's card in place of the one before."""
     remove(connection, roots, fresh.directory.team, [fresh.case])
-    connection.execute(_ADD, {"team_id": fresh.directory.team, "id": fresh.card, "sealed": sealed})
+    row = {"team_id": fresh.directory.team, "id": fresh.card, "sealed": sealed}
+    _ADD.run(connection, row)
 
 
 def remove(connection: Connection, roots: RootProvider, team: UUID, cases: Iterable[UUID]) -> int:
     """Delete the cards of these cases, without any key; return how many there were."""
     ids = [card for case in cases for card in cards_of(roots, team, case)]
-    return connection.execute(_REMOVE, {"team": team, "ids": ids}).rowcount if ids else 0
+    return _REMOVE.run(connection, {"team": team, "ids": ids})
 
 
 def has_card(connection: Connection, roots: RootProvider, team: UUID, case: UUID) -> bool:
@@ -192,7 +198,7 @@ def drop_orphans(stores: Stores, team: UUID, cases: Iterable[UUID]) -> set[bytes
 
 def remove_cards(connection: Connection, team: UUID, ids: Iterable[bytes]) -> int:
     """Delete cards by their names; return how many there were."""
-    return connection.execute(_REMOVE, {"team": team, "ids": sorted(ids)}).rowcount
+    return _REMOVE.run(connection, {"team": team, "ids": sorted(ids)})
 
 
 def pages(tx: KeyringTransaction, group: UUID, first: int, end: int) -> dict[int, list[bytes]]:
@@ -239,9 +245,9 @@ def cards_of(roots: RootProvider, team: UUID, case: UUID) -> set[bytes]:
 def _key_ids(connection: Connection, roots: RootProvider, team: UUID, case: UUID) -> set[bytes]:
     found: set[bytes] = set()
     for card in cards_of(roots, team, case):
-        sealed = connection.execute(_FIND, {"team": team, "card": card}).scalar_one_or_none()
-        if sealed is not None:
-            found.add(header(bytes(sealed)).key_id)
+        row = _FIND.one(connection, {"team": team, "card": card})
+        if row is not None:
+            found.add(header(bytes(row[0])).key_id)
     return found
 
 

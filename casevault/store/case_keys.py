@@ -131,6 +131,12 @@ def of_case(
     return {name: Versions(tx.organisation, rows) for name, rows in found.items()}
 
 
+def is_behind(key_version: int, versions: Mapping[str, Versions]) -> bool:
+    """Say whether data of this version lies under an older key than the newest of any of these."""
+    newest = max((v.newest.version for v in versions.values()), default=0)
+    return key_version < newest
+
+
 def compartments(tx: KeyringTransaction, case: UUID) -> set[str]:
     """Return the compartments of a case, without opening anything."""
     return {row["compartment"] for row in tx.lookups(tables.case_key, case_id=case)}

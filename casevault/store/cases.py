@@ -19,6 +19,7 @@ from casevault.domain.casefile import CaseMetadata, Status, is_closed
 from casevault.errors import Conflict, Tampered
 from casevault.store import stamps, tables
 from casevault.store.documents import SealedCompartment, insert_compartments
+from casevault.store.quick import Among, Quick
 
 _STAMP = "case-file"
 # How many ids one statement names.
@@ -26,9 +27,20 @@ _AT_ONCE = 500
 _COLUMN = {"team": "team_id"}
 _FIELD = {column: name for name, column in _COLUMN.items()}
 # Made once: building a statement costs as much as running it.
-_ADD_CASE = insert(tables.case_file)
-_FIND_CASE = select(tables.case_file).where(tables.case_file.c.id == bindparam("case"))
-_LOCK_CASE = _FIND_CASE.with_for_update()
+_CASE = tables.case_file.c
+_ADD_CASE = Quick(insert(tables.case_file))
+_ONE = select(tables.case_file).where(_CASE.id == bindparam("case"))
+_FIND_CASE = Quick(_ONE)
+_LOCK_CASE = Quick(_ONE.with_for_update())
+_FIND_CASES = Among(
+    lambda ids: select(tables.case_file).where(_CASE.id.in_(ids)), "ids", _CASE.id.type
+)
+_NAMES = tuple(column.name for column in tables.case_file.columns)
+_CHANGE_CASE = Quick(
+    update(tables.case_file)
+    .where(_CASE.id == bindparam("id_"), _CASE.version == bindparam("before"))
+    .values({name: bindparam(name) for name in _NAMES if name != "id"})
+)
 
 
 def insert_case(
@@ -38,18 +50,14 @@ def insert_case(
     compartments: Iterable[SealedCompartment],
 ) -> None:
     """Insert a new case: its plain row, documents and manifests."""
-    connection.execute(_ADD_CASE, _columns(roots, case))
+    _ADD_CASE.run(connection, _columns(roots, case))
     insert_compartments(connection, case.id, compartments)
 
 
 def change_case(connection: Connection, roots: RootProvider, case: CaseMetadata) -> None:
     """Write the next version of the plain row; a row that moved on meanwhile is a `Conflict`."""
-    done = connection.execute(
-        update(tables.case_file)
-        .where(tables.case_file.c.id == case.id, tables.case_file.c.version == case.version - 1)
-        .values(**_columns(roots, case))
-    )
-    if done.rowcount != 1:
+    at = {**_columns(roots, case), "id_": case.id, "before": case.version - 1}
+    if _CHANGE_CASE.run(connection, at) != 1:
         raise Conflict(code="case.version")
 
 
@@ -58,19 +66,17 @@ def find_case(
 ) -> CaseMetadata | None:
     """Return the plain row of a case, its stamp checked; None if there is none."""
     query = _LOCK_CASE if lock else _FIND_CASE
-    row = connection.execute(query, {"case": case_id}).mappings().one_or_none()
-    return None if row is None else _case(roots, dict(row))
+    row = query.one(connection, {"case": case_id})
+    return None if row is None else _case(roots, dict(zip(_NAMES, row, strict=True)))
 
 
 def find_cases(
     connection: Connection, roots: RootProvider, ids: Sequence[UUID]
 ) -> dict[UUID, CaseMetadata | None]:
     """Return those of these cases that exist; None stands for a row whose stamp does not hold."""
-    case = tables.case_file
-    if not ids:
-        return {}
-    rows = connection.execute(select(case).where(case.c.id.in_(ids))).mappings()
-    return {row["id"]: _case_if_stamped(roots, dict(row)) for row in rows}
+    found = _FIND_CASES.all(connection, {"ids": list(ids)})
+    rows = [dict(zip(_NAMES, row, strict=True)) for row in found]
+    return {row["id"]: _case_if_stamped(roots, row) for row in rows}
 
 
 def id_of_reference(connection: Connection, reference: str) -> UUID | None:

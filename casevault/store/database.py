@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    SQLAlchemyError,
+)
 
 from casevault.errors import Busy, CaseVaultError, Conflict, Misconfigured
 
@@ -199,7 +205,8 @@ def _flock(descriptor: int) -> None:
             if time.monotonic() > until:
                 raise Busy("The database is busy.", code="store.busy") from None
             time.sleep(pause)
-            pause = min(pause * 2, 0.01)
+            # One thread of each process waits here; a commit takes some milliseconds.
+            pause = min(pause * 2, 0.002)
         else:
             return
 
@@ -286,4 +293,10 @@ def _harden_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - 
 
 def _begin_sqlite(connection: Connection) -> None:
     write = connection.get_execution_options().get("casevault_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    held: Any = connection.connection.dbapi_connection
+    driver = connection.dialect.loaded_dbapi.Error
+    try:
+        # On the driver's connection, as `store.quick` does it: this is part of every act.
+        held.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    except driver as error:
+        raise DBAPIError.instance(None, None, error, driver, hide_parameters=True) from None

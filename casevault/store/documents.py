@@ -29,25 +29,38 @@ from casevault.store.manifests import (
     seal_manifest,
     write_manifest,
 )
+from casevault.store.quick import Among, Quick
 
 _SCHEMA = 1
 # Made once: building a statement costs as much as running it.
-_ADD_DOCUMENT = insert(tables.document)
-_ADD_MANIFEST = insert(tables.manifest)
-_FIND_ROWS = select(tables.document.c.id, tables.document.c.sealed).where(
-    tables.document.c.id.in_(bindparam("ids", expanding=True)),
-    tables.document.c.compartment == bindparam("compartment"),
+_DOCUMENT = tables.document.c
+_ADD_DOCUMENT = Quick(insert(tables.document))
+_ADD_MANIFEST = Quick(insert(tables.manifest))
+_FIND_ROWS = Among(
+    lambda ids: select(_DOCUMENT.id, _DOCUMENT.sealed).where(
+        _DOCUMENT.id.in_(ids), _DOCUMENT.compartment == bindparam("compartment")
+    ),
+    "ids",
+    _DOCUMENT.id.type,
 )
-_FIND_DOCUMENTS = select(tables.document.c.id, tables.document.c.sealed).where(
-    tables.document.c.id.in_(bindparam("ids", expanding=True)),
-    tables.document.c.case_id == bindparam("case"),
-    tables.document.c.compartment == bindparam("compartment"),
+_FIND_DOCUMENTS = Among(
+    lambda ids: select(_DOCUMENT.id, _DOCUMENT.sealed).where(
+        _DOCUMENT.id.in_(ids),
+        _DOCUMENT.case_id == bindparam("case", type_=_DOCUMENT.id.type),
+        _DOCUMENT.compartment == bindparam("compartment"),
+    ),
+    "ids",
+    _DOCUMENT.id.type,
 )
-
-_RESEAL_DOCUMENT = (
+_RESEAL_DOCUMENT = Quick(
     update(tables.document)
-    .where(tables.document.c.id == bindparam("row"), tables.document.c.case_id == bindparam("case"))
+    .where(_DOCUMENT.id == bindparam("row"), _DOCUMENT.case_id == bindparam("case"))
     .values(sealed=bindparam("sealed"))
+)
+_REMOVE_DOCUMENT = Quick(
+    delete(tables.document).where(
+        _DOCUMENT.id == bindparam("row"), _DOCUMENT.case_id == bindparam("case")
+    )
 )
 
 
@@ -80,8 +93,8 @@ def insert_compartments(
         at = {"case_id": case_id, "compartment": one.manifest.compartment}
         manifests.append({**at, "sealed": one.sealed_manifest})
         documents += [{**at, "id": row, "sealed": sealed} for row, sealed in one.documents]
-    connection.execute(_ADD_DOCUMENT, documents)
-    connection.execute(_ADD_MANIFEST, manifests)
+    _ADD_DOCUMENT.run(connection, documents)
+    _ADD_MANIFEST.run(connection, manifests)
 
 
 def seal_compartment(
@@ -122,8 +135,7 @@ def read_documents(
     in_rows = None if rows is None else set(rows)
     wanted = [d for d in manifest.of_kinds(kinds) if in_rows is None or d.row in in_rows]
     at = {"case": case.id, "compartment": manifest.compartment, "ids": [d.row for d in wanted]}
-    found = connection.execute(_FIND_DOCUMENTS, at).all()
-    sealed = {row.id: bytes(row.sealed) for row in found}
+    sealed = {row: bytes(found) for row, found in _FIND_DOCUMENTS.all(connection, at)}
     return open_documents(organisation, case, manifest, key, wanted, sealed)
 
 
@@ -131,8 +143,8 @@ def sealed_documents(
     connection: Connection, rows: Iterable[UUID], compartment: str
 ) -> dict[UUID, bytes]:
     """Return sealed documents of one compartment of several cases, for `open_documents`."""
-    found = connection.execute(_FIND_ROWS, {"ids": list(rows), "compartment": compartment}).all()
-    return {row.id: bytes(row.sealed) for row in found}
+    at = {"ids": list(rows), "compartment": compartment}
+    return {row: bytes(sealed) for row, sealed in _FIND_ROWS.all(connection, at)}
 
 
 def open_documents(
@@ -163,7 +175,7 @@ def add_document(
     row = new_id()
     sealed = _seal_document(organisation, case.id, manifest.compartment, key, row, kind, content, 1)
     at = {"id": row, "case_id": case.id, "compartment": manifest.compartment, "sealed": sealed}
-    connection.execute(_ADD_DOCUMENT, at)
+    _ADD_DOCUMENT.run(connection, at)
     added = Listed(row, kind, 1, commitment_of(sealed), 1)
     grown = replace(manifest, documents=(*manifest.documents, added))
     return row, write_manifest(connection, organisation, case, grown, key)
@@ -178,11 +190,7 @@ def remove_document(
     row: UUID,
 ) -> Manifest:
     """Delete a document; return the manifest without it."""
-    connection.execute(
-        delete(tables.document).where(
-            tables.document.c.id == row, tables.document.c.case_id == case.id
-        )
-    )
+    _REMOVE_DOCUMENT.run(connection, {"row": row, "case": case.id})
     left = tuple(d for d in manifest.documents if d.row != row)
     return write_manifest(connection, organisation, case, replace(manifest, documents=left), key)
 
@@ -209,9 +217,7 @@ def amend_document(
     sealed = _seal_document(
         organisation, case.id, manifest.compartment, key, row, listed.kind, content, revision
     )
-    connection.execute(
-        update(tables.document).where(tables.document.c.id == listed.row).values(sealed=sealed)
-    )
+    _RESEAL_DOCUMENT.run(connection, {"row": row, "case": case.id, "sealed": sealed})
     changed = Listed(row, listed.kind, revision, commitment_of(sealed), listed.version + 1)
     others = tuple(changed if d.row == listed.row else d for d in manifest.documents)
     return write_manifest(connection, organisation, case, replace(manifest, documents=others), key)
@@ -248,7 +254,7 @@ def reseal_compartment(
         rows.append({"row": before.row, "case": case.id, "sealed": sealed})
         listed.append(replace(before, revision=revision, commitment=commitment_of(sealed)))
     if rows:
-        connection.execute(_RESEAL_DOCUMENT, rows)
+        _RESEAL_DOCUMENT.run(connection, rows)
     grown = replace(manifest, documents=tuple(listed), revision=max(manifest.revision, above))
     return write_manifest(connection, organisation, case, grown, new)
 

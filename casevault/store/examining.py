@@ -24,8 +24,8 @@ from casevault.store import (
     cases,
     exporting,
     files,
-    migrate,
     retention_marks,
+    schema,
     tables,
     tile_rows,
     tree,
@@ -56,8 +56,8 @@ def examine(database: Database, roots: RootProvider) -> Examined:
     :raises Tampered: something in it is not what this vault wrote.
     :raises Misconfigured: it is not a data store of this version.
     """
-    schema = migrate.current(database, "data")
-    if schema is None or schema != migrate.head("data"):
+    revision = schema.current(database, "data")
+    if revision is None or revision != schema.head("data"):
         raise Misconfigured(
             "This data store has the schema of another version. Use the version of CaseVault that"
             " made it, or bring it up with `casevault db upgrade`.",
@@ -78,7 +78,7 @@ def examine(database: Database, roots: RootProvider) -> Examined:
             identity.organisation_id,
             identity.keyring_id,
             int(identity.generation),
-            schema,
+            revision,
             head.size,
             head.root(),
             _counts(connection),

@@ -146,7 +146,8 @@ class Desk:
             with stores.keyring.reading() as tx:
                 keys = caller.keys.open(tx, Object(ObjectKind.CASE, case_id, team), compartment)
                 versions = case_keys.of_case(tx, case_id, compartment)
-                under_way = rekeying.is_under_way(tx, case_id)
+                behind = case is not None and case_keys.is_behind(case.key_version, versions)
+                under_way = behind and rekeying.is_under_way(tx, case_id)
         holds = bool(keys) if compartment is None else compartment in keys
         asked = team if of_team is None else TeamId(of_team)
         subject = Subject(kind="case", team=asked, holds_grant=holds and case is not None)

@@ -16,7 +16,7 @@ from casevault.crypto.sealing import Key
 from casevault.domain.casefile import CaseMetadata
 from casevault.domain.granting import ObjectKind
 from casevault.errors import KeyUnavailable, Tampered
-from casevault.store import documents, manifests
+from casevault.store import case_keys, documents, manifests
 from casevault.store.case_keys import Versions
 from casevault.store.documents import Document
 from casevault.store.grants import Object
@@ -41,8 +41,7 @@ class HeldCase:
     @property
     def is_behind(self) -> bool:
         """Whether the data still lies under an older key than the newest."""
-        newest = max((v.newest.version for v in self.versions.values()), default=0)
-        return self.case.key_version < newest
+        return case_keys.is_behind(self.case.key_version, self.versions)
 
     def newest_key(self, compartment: str) -> Key:
         """Return the newest key of a compartment: what is granted to others."""

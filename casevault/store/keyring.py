@@ -8,7 +8,7 @@ takes it exclusively) sees every row. Must never hand out content of a row that 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,13 +19,13 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    CursorResult,
     Executable,
     Integer,
     Table,
     and_,
     bindparam,
     delete,
+    false,
     func,
     insert,
     select,
@@ -39,11 +39,13 @@ from casevault.crypto.sealing import Place, seal, unseal
 from casevault.errors import Conflict, Misconfigured, Tampered
 from casevault.store import keyring_tables as tables
 from casevault.store.database import Database
+from casevault.store.quick import LONGEST, AnyLength, Quick, room_for, spread
 from casevault.store.shelf import Shelf
 
 Lookup = dict[str, Any]
-_IDENTITY = select(tables.keyring_identity)
-_TRUST_VERSION = select(tables.keyring_trust.c.version)
+_IDENTITY = Quick(select(tables.keyring_identity))
+_SHARED_IDENTITY = Quick(select(tables.keyring_identity).with_for_update(read=True))
+_TRUST_VERSION = Quick(select(tables.keyring_trust.c.version))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +107,12 @@ class Keyring:
 
     def _epoch(self, connection: Connection) -> int:
         # FOR SHARE is dropped on SQLite, where the write lock does the same.
-        row = connection.execute(
-            select(tables.keyring_identity).with_for_update(read=True)
-        ).one_or_none()
-        if row is None:
+        rows = _SHARED_IDENTITY.named(connection, {})
+        if not rows:
             raise Misconfigured(
                 "The keyring is empty. Run `casevault init` first.", code="keyring.empty"
             )
-        return int(row.epoch)
+        return int(rows[0]["epoch"])
 
 
 class KeyringTransaction:
@@ -135,17 +135,14 @@ class KeyringTransaction:
     def add_many(self, table: Table, rows: list[tuple[Lookup, bytes]]) -> None:
         """Insert several rows in one statement."""
         if rows:
-            self._connection.execute(
-                _statement(table, "add"),
-                [{**at, **self._seal(table, at, content)} for at, content in rows],
-            )
+            sealed = [{**at, **self._seal(table, at, content)} for at, content in rows]
+            _adding(table).run(self._connection, sealed)
 
     def replace(self, table: Table, content: bytes, **lookup: Any) -> None:  # noqa: ANN401
         """Change the content of exactly one row, named by all its lookup columns."""
         sealed = self._seal(table, lookup, content)
         statement = _statement(table, "replace", *_shape(lookup))
-        done = self._connection.execute(statement, _at(lookup) | sealed)
-        if done.rowcount != 1:
+        if statement.run(self._connection, _at(lookup) | sealed) != 1:
             raise Conflict(code="keyring.row")
 
     def find(self, table: Table, *, lock: bool = False, **where: Any) -> list[Row]:  # noqa: ANN401
@@ -157,8 +154,8 @@ class KeyringTransaction:
         if shelf is not None and shelf.covers(where):
             return shelf.find(where)
         statement = _statement(table, "lock" if lock else "find", *_shape(where))
-        found = self._connection.execute(statement, _at(where))
-        return [self._open(table, row) for row in _named(found)]
+        found = statement.named(self._connection, _at(where))
+        return [self._open(table, row) for row in found]
 
     def prefetch(self, table: Table, **where: list[Any]) -> list[Lookup]:
         """Read rows at once; what is later looked for among them is not asked for again.
@@ -168,8 +165,8 @@ class KeyringTransaction:
         """
         if self._epoch is not None:
             raise RuntimeError("what this transaction reads may change")
-        found = self._connection.execute(_statement(table, "find", *_shape(where)), _at(where))
-        shelf = Shelf(where, _named(found), partial(self._open, table))
+        rows = _statement(table, "find", *_shape(where)).named(self._connection, _at(where))
+        shelf = Shelf(where, rows, partial(self._open, table))
         self._shelves[table] = shelf
         return shelf.rows
 
@@ -185,7 +182,7 @@ class KeyringTransaction:
         if not where:
             raise ValueError("a deletion names its rows")
         statement = _statement(table, "remove", *_shape(where))
-        return self._connection.execute(statement, _at(where)).rowcount
+        return statement.run(self._connection, _at(where))
 
     def lookups(self, table: Table, **where: Any) -> list[Lookup]:  # noqa: ANN401
         """Return the plain columns of such rows without opening anything."""
@@ -193,18 +190,18 @@ class KeyringTransaction:
         if shelf is not None and shelf.covers(where):
             names = _lookup_names(table)
             return [{name: row[name] for name in names} for row in shelf.closed(where)]
-        found = self._connection.execute(_statement(table, "lookups", *_shape(where)), _at(where))
-        return _named(found)
+        statement = _statement(table, "lookups", *_shape(where))
+        return statement.named(self._connection, _at(where))
 
     def lock(self, table: Table, **where: Any) -> None:  # noqa: ANN401
         """Keep others from changing such rows until this transaction ends, without opening any."""
         statement = _statement(table, "lock", *_shape(where))
-        self._connection.execute(statement, _at(where)).all()
+        statement.all(self._connection, _at(where))
 
     def values(self, table: Table, column: str, **where: Any) -> set[Any]:  # noqa: ANN401
         """Return what a plain column holds in such rows; they may be many."""
         statement = _statement(table, "values/" + column, *_shape(where))
-        return set(self._connection.execute(statement, _at(where)).scalars())
+        return {value for (value,) in statement.all(self._connection, _at(where))}
 
     def first(
         self,
@@ -217,17 +214,18 @@ class KeyringTransaction:
         """Return the first values of a plain column behind `after`, of such rows, in order."""
         statement = _statement(table, "first/" + column, *_shape(where))
         at = {**_at(where), "behind": after, "most": limit}
-        return list(self._connection.execute(statement, at).scalars())
+        return [value for (value,) in statement.all(self._connection, at)]
 
     def identity(self) -> Identity:
         """Return which keyring this is, how new it is, and the epoch of its writers."""
-        row = self._connection.execute(_IDENTITY).one()
-        return Identity(row.keyring_id, int(row.generation), int(row.epoch))
+        (row,) = _IDENTITY.named(self._connection, {})
+        return Identity(row["keyring_id"], int(row["generation"]), int(row["epoch"]))
 
     def trust_version(self) -> int:
         """Return the number that rises whenever somebody's keys or vouches change."""
         if self._trust_version is None:
-            self._trust_version = int(self._connection.execute(_TRUST_VERSION).scalar_one())
+            ((version,),) = _TRUST_VERSION.all(self._connection, {})
+            self._trust_version = int(version)
         return self._trust_version
 
     def raise_trust_version(self) -> None:
@@ -262,12 +260,6 @@ class KeyringTransaction:
         if set(_lookup_names(table)) != set(lookup):
             raise ValueError("a row is named by all its lookup columns")
         return place_of(self.organisation, table, lookup)
-
-
-def _named(found: CursorResult[Any]) -> list[Lookup]:
-    """Return rows by the names of their columns: a third of what SQLAlchemy's mappings cost."""
-    names = tuple(found.keys())
-    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def place_of(organisation: UUID, table: Table, row: Mapping[str, Any]) -> Place:
@@ -309,7 +301,7 @@ def _shape(where: Lookup) -> tuple[tuple[str, str], ...]:
 
 def _comparison(value: object) -> str:
     if isinstance(value, list):
-        return "in"
+        return f"in/{room_for(value)}" if len(value) <= LONGEST else "among"
     if isinstance(value, Between):
         return "between"
     return "is" if value is None else "="
@@ -321,6 +313,8 @@ def _at(where: Lookup) -> Lookup:
     for name, value in where.items():
         if isinstance(value, Between):
             found |= {"above_" + name: value.low, "to_" + name: value.high}
+        elif isinstance(value, list) and len(value) <= LONGEST:
+            found |= spread("at_" + name, value)
         else:
             found["at_" + name] = value
     return found
@@ -328,11 +322,26 @@ def _at(where: Lookup) -> Lookup:
 
 # Building a statement costs as much as running it; there are as many as callers' shapes.
 @functools.cache
-def _statement(table: Table, act: str, *shape: tuple[str, str]) -> Executable:
+def _statement(table: Table, act: str, *shape: tuple[str, str]) -> Quick | AnyLength:
+    statement = _built(table, act, shape)
+    any_length = any(comparison == "among" for _, comparison in shape)
+    return AnyLength(statement) if any_length else Quick(statement)
+
+
+@functools.cache
+def _adding(table: Table) -> Quick:
+    return Quick(insert(table))
+
+
+def _built(table: Table, act: str, shape: Iterable[tuple[str, str]]) -> Executable:
     conditions: list[ColumnElement[bool]] = [true()]
     for name, comparison in shape:
         column = table.c[name]
-        if comparison == "in":
+        if comparison.startswith("in/"):
+            places = range(int(comparison.removeprefix("in/")))
+            names = [bindparam(f"at_{name}_{n}", type_=column.type) for n in places]
+            conditions.append(column.in_(names) if names else false())
+        elif comparison == "among":
             conditions.append(column.in_(bindparam("at_" + name, expanding=True)))
         elif comparison == "between":
             conditions.append(column > bindparam("above_" + name))
@@ -350,8 +359,6 @@ def _statement(table: Table, act: str, *shape: tuple[str, str]) -> Executable:
         ordered = select(sought).where(matches, behind).order_by(sought)
         return ordered.limit(bindparam("most", type_=Integer()))
     match act:
-        case "add":
-            return insert(table)
         case "find":
             return select(table).where(matches)
         case "lock":

@@ -18,7 +18,7 @@ from casevault.crypto import canonical
 from casevault.crypto.canonical import Part, Reader
 from casevault.errors import Misconfigured, Tampered
 from casevault.store import keyring_tables as tables
-from casevault.store import migrate
+from casevault.store import schema
 from casevault.store.database import Database
 
 _CONTEXT = "casevault/1/keyring-backup"
@@ -49,7 +49,7 @@ class Contents:
 def dump(connection: Connection, revision: str) -> Iterator[bytes]:
     """Give every row of the keyring as this connection's moment sees it, then the number of rows.
 
-    `revision` is the schema's (`migrate.current`).
+    `revision` is the schema's (`schema.current`).
     """
     yield _record(canonical.encode(_CONTEXT, revision))
     count = 0
@@ -80,7 +80,7 @@ def load(database: Database, stream: Iterable[bytes]) -> int:
     :raises Misconfigured: the keyring is not empty, or the copy has another schema.
     :raises Tampered: the copy is not whole.
     """
-    records, here = _records(stream), migrate.current(database, "keyring")
+    records, here = _records(stream), schema.current(database, "keyring")
     if _revision(records) != here:
         raise Misconfigured(
             "The keyring backup was made by another version of CaseVault. Restore it with that"

@@ -29,15 +29,17 @@ from casevault.ledger.entry import Body, Entity, encode_body, encode_leaf, make_
 from casevault.store import stamps, tables, tree
 from casevault.store.database import Database
 from casevault.store.months import MonthKey, Months
+from casevault.store.quick import Quick
 
 _GROUP = 250
 # How many rolled-back numbers one entry names; the rest wait for the next.
 _NAMED = 500
 _OUTAGE = frozenset({"store.unavailable", "store.busy", "unrecorded.month"})
 # Made once: building a statement costs as much as running it.
-_ADD_ENTRY = insert(tables.ledger_entry)
-_ADD_BODY = insert(tables.ledger_body)
-_ADD_SUBJECT = insert(tables.ledger_subject)
+_ADD_ENTRY = Quick(insert(tables.ledger_entry))
+_ADD_BODY = Quick(insert(tables.ledger_body))
+_ADD_SUBJECT = Quick(insert(tables.ledger_subject))
+_ADD_PENDING = Quick(insert(tables.ledger_pending))
 # Categories and codes after which a checkpoint is signed at once.
 _URGENT = frozenset({"breakglass", "export", "case.erase", "system.tamper", "ledger.retire"})
 FAILED = 8
@@ -181,19 +183,8 @@ class Ledger:
         The caller gives them back with `rolled_back` if it does not commit.
         """
         taken: list[int] = []
-        made: list[_Made] = []
         try:
-            for act in acts:
-                counter, skipped = self._take()
-                # Whoever gives this number back gives back what its entry would have named.
-                taken += [*skipped, counter]
-                made.append(self._make(month, act, counter, skipped))
-            self._write(connection, made)
-            entries = [(one.entry["id"], one.entry["leaf"]) for one in made]
-            if self._database.is_sqlite:
-                tree.append(connection, entries)
-            else:
-                self._stage(connection, entries)
+            self._write(connection, self._drafted(month, acts, taken))
         except BaseException:
             self.rolled_back(taken)
             raise
@@ -261,9 +252,11 @@ class Ledger:
         taken: list[int] = []
         try:
             month = self.prepare()
+            acts = [act for waiting in batch for act in waiting.acts]
+            # Sealed before the write lock is taken: the lock is everybody's.
+            made = self._drafted(month, acts, taken)
             with self._database.opened_for_writing() as connection:
-                acts = [act for waiting in batch for act in waiting.acts]
-                taken = self.append(connection, month, acts)
+                self._write(connection, made)
                 connection.commit()
             self.announce(acts)
         except CaseVaultError as error:
@@ -307,15 +300,26 @@ class Ledger:
         ]
         return _Made(entry, {"entry_id": act.id, "sealed": sealed}, marks)
 
+    def _drafted(self, month: MonthKey, acts: Iterable[Act], taken: list[int]) -> list[_Made]:
+        """Return the rows of these acts; the numbers they take are added to `taken` at once."""
+        made: list[_Made] = []
+        for act in acts:
+            counter, skipped = self._take()
+            # Whoever gives this number back gives back what its entry would have named.
+            taken += [*skipped, counter]
+            made.append(self._make(month, act, counter, skipped))
+        return made
+
     def _write(self, connection: Connection, made: Sequence[_Made]) -> None:
-        """Insert all rows of all entries: three statements, however many there are."""
-        if not made:
-            return
-        connection.execute(_ADD_ENTRY, [one.entry for one in made])
-        connection.execute(_ADD_BODY, [one.body for one in made])
-        marks = [mark for one in made for mark in one.marks]
-        if marks:
-            connection.execute(_ADD_SUBJECT, marks)
+        """Insert all rows of all entries: as many statements however many there are."""
+        _ADD_ENTRY.run(connection, [one.entry for one in made])
+        _ADD_BODY.run(connection, [one.body for one in made])
+        _ADD_SUBJECT.run(connection, [mark for one in made for mark in one.marks])
+        entries = [(one.entry["id"], one.entry["leaf"]) for one in made]
+        if self._database.is_sqlite:
+            tree.append(connection, entries)
+        else:
+            self._stage(connection, entries)
 
     def _body(self, month: MonthKey, act: Act, skipped: tuple[int, ...]) -> Body:
         actor = act.actor
@@ -342,13 +346,9 @@ class Ledger:
         )
 
     def _stage(self, connection: Connection, entries: list[tuple[UUID, bytes]]) -> None:
-        if not entries:
-            return
         staged_at = int(self._clock.now().timestamp() * 1_000_000)
-        connection.execute(
-            insert(tables.ledger_pending),
-            [{"entry_id": entry_id, "staged_at": staged_at} for entry_id, _ in entries],
-        )
+        rows = [{"entry_id": entry_id, "staged_at": staged_at} for entry_id, _ in entries]
+        _ADD_PENDING.run(connection, rows)
 
     def _register(self) -> None:
         if self._registered:

@@ -19,16 +19,27 @@ from casevault.crypto.sealing import Key, Place, header, seal, unseal
 from casevault.domain.casefile import CaseMetadata
 from casevault.errors import Tampered
 from casevault.store import tables
+from casevault.store.quick import Among, Quick
 
 _SCHEMA = 1
 # Made once: building a statement costs as much as running it.
-_FIND_MANIFEST = select(tables.manifest.c.sealed).where(
-    tables.manifest.c.case_id == bindparam("case"),
-    tables.manifest.c.compartment == bindparam("compartment"),
+_MANIFEST = tables.manifest.c
+_FIND_MANIFEST = Quick(
+    select(_MANIFEST.sealed).where(
+        _MANIFEST.case_id == bindparam("case"), _MANIFEST.compartment == bindparam("compartment")
+    )
 )
-_FIND_MANIFESTS = select(tables.manifest.c.case_id, tables.manifest.c.sealed).where(
-    tables.manifest.c.case_id.in_(bindparam("cases", expanding=True)),
-    tables.manifest.c.compartment == bindparam("compartment"),
+_FIND_MANIFESTS = Among(
+    lambda cases: select(_MANIFEST.case_id, _MANIFEST.sealed).where(
+        _MANIFEST.case_id.in_(cases), _MANIFEST.compartment == bindparam("compartment")
+    ),
+    "cases",
+    _MANIFEST.case_id.type,
+)
+_REPLACE_MANIFEST = Quick(
+    update(tables.manifest)
+    .where(_MANIFEST.case_id == bindparam("case"), _MANIFEST.compartment == bindparam("at"))
+    .values(sealed=bindparam("sealed"))
 )
 
 
@@ -85,9 +96,8 @@ def load_manifest(
     anchor: Anchor | None = None,
 ) -> Manifest:
     """Return a compartment's manifest; one older than its anchor is `Tampered`."""
-    sealed = connection.execute(
-        _FIND_MANIFEST, {"case": case.id, "compartment": compartment}
-    ).scalar_one_or_none()
+    found = _FIND_MANIFEST.one(connection, {"case": case.id, "compartment": compartment})
+    sealed = None if found is None else found[0]
     return open_manifest(organisation, case, compartment, key, sealed, anchor)
 
 
@@ -95,10 +105,8 @@ def sealed_manifests(
     connection: Connection, cases: Iterable[UUID], compartment: str
 ) -> dict[UUID, bytes]:
     """Return one compartment's sealed manifests of several cases, for `open_manifest`."""
-    found = connection.execute(
-        _FIND_MANIFESTS, {"cases": list(cases), "compartment": compartment}
-    ).all()
-    return {row.case_id: bytes(row.sealed) for row in found}
+    at = {"cases": list(cases), "compartment": compartment}
+    return {case: bytes(sealed) for case, sealed in _FIND_MANIFESTS.all(connection, at)}
 
 
 def open_manifest(
@@ -133,12 +141,8 @@ def write_manifest(
     """Replace a manifest by its next revision; return that."""
     grown = replace(manifest, revision=manifest.revision + 1)
     sealed = seal_manifest(organisation, case.id, key, grown)
-    table = tables.manifest
-    connection.execute(
-        update(table)
-        .where(table.c.case_id == case.id, table.c.compartment == manifest.compartment)
-        .values(sealed=sealed)
-    )
+    at = {"case": case.id, "at": manifest.compartment, "sealed": sealed}
+    _REPLACE_MANIFEST.run(connection, at)
     return replace(grown, commitment=commitment_of(sealed))
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import update
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.roots import RootProvider
 from casevault.errors import Misconfigured
-from casevault.store import data_backups, dumps, keyring_tables, migrate, milestones
+from casevault.store import data_backups, dumps, keyring_tables, milestones, schema
 from casevault.store.data_backups import Manifest
 from casevault.store.keyring import Keyring
 
@@ -43,7 +43,7 @@ def require_own(manifest: Manifest, keyring: Keyring) -> None:
 
 def require_known(manifest: Manifest) -> None:
     """Refuse a backup that a newer version of the program made."""
-    if not migrate.is_known("data", manifest.schema):
+    if not schema.is_known("data", manifest.schema):
         raise Misconfigured(
             f"This backup was made by CaseVault {manifest.program}, which is newer than this one."
             " Install that version and restore with it.",

@@ -20,13 +20,15 @@ from casevault.ledger.tiles import TILE_WIDTH
 from casevault.ledger.tree import Frontier
 from casevault.store import stamps, tables, tile_rows
 from casevault.store.database import Database
+from casevault.store.quick import Quick
 
 TAG_PURPOSE = "ledger-tag"
 _BATCH = 500
-_HEAD = select(tables.ledger_head)
-_ADD_LEAF = insert(tables.ledger_leaf)
-_ADD_TILE = insert(tables.ledger_tile)
-_GROW = update(tables.ledger_head)
+_HEAD = Quick(select(tables.ledger_head))
+_ADD_LEAF = Quick(insert(tables.ledger_leaf))
+_ADD_TILE = Quick(insert(tables.ledger_tile))
+_GROW = Quick(update(tables.ledger_head), ("size", "frontier"))
+_BEGIN_NEXT = Quick(update(tables.ledger_head), ("log", "size", "frontier"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,15 @@ def begin_next(connection: Connection) -> Head:
     """Close the log that is being written and begin the next; the caller holds the write lock."""
     found = current(connection)
     grown = Head(found.log + 1, Frontier())
-    connection.execute(_GROW, {"log": grown.log, "size": 0, "frontier": grown.frontier.encode()})
+    row = {"log": grown.log, "size": 0, "frontier": grown.frontier.encode()}
+    _BEGIN_NEXT.run(connection, row)
     return grown
 
 
 def current(connection: Connection) -> Head:
     """Return the log that is being written and its present right edge."""
-    row = connection.execute(_HEAD).one()
-    return Head(row.log, _frontier(row.size, row.frontier))
+    (row,) = _HEAD.named(connection, {})
+    return Head(row["log"], _frontier(row["size"], row["frontier"]))
 
 
 def head(connection: Connection) -> Frontier:
@@ -149,15 +152,15 @@ def _append(connection: Connection, at: Head, entries: Sequence[tuple[UUID, byte
     hashes = [tree.leaf_hash(leaf) for _, leaf in entries]
     size = at.frontier.size
     start = tile_rows.start_of(at.log) + size
-    connection.execute(
-        _ADD_LEAF,
+    _ADD_LEAF.run(
+        connection,
         [
             {"position": start + n, "entry_id": entry_id, "hash": hashes[n]}
             for n, (entry_id, _) in enumerate(entries)
         ],
     )
     grown = at.frontier.extend(hashes)
-    connection.execute(_GROW, {"size": grown.size, "frontier": grown.encode()})
+    _GROW.run(connection, {"size": grown.size, "frontier": grown.encode()})
     first = tile_rows.first_tile(at.log, 0)
     for number in range(first + size // TILE_WIDTH, first + grown.size // TILE_WIDTH):
         begin = number * TILE_WIDTH
@@ -168,7 +171,7 @@ def _append(connection: Connection, at: Head, entries: Sequence[tuple[UUID, byte
 def _write_tile(connection: Connection, level: int, number: int, hashes: list[bytes]) -> None:
     root = tree.complete_root(hashes)
     tile = {"level": level, "number": number, "hashes": b"".join(hashes), "root": root}
-    connection.execute(_ADD_TILE, tile)
+    _ADD_TILE.run(connection, tile)
     if (number + 1) % TILE_WIDTH:
         return
     # This was the last of 256 tiles: their roots are a full tile one level up.

@@ -159,9 +159,20 @@ class Service:
 
     def workers(self) -> set[int]:
         """Return the processes that serve."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        found = {int(child) for child in children.read_text().split()}
-        return {pid for pid in found if b"spawn_main" in _command(pid)}
+        return set(workers_of(self.process.pid))
+
+
+def workers_of(service: int) -> list[int]:
+    """Return the workers of a service: they are forked from a child of its process."""
+    forks = [pid for pid in _children(service) if b"forkserver" in _command(pid)]
+    return sorted(pid for fork in forks for pid in _children(fork))
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def _command(pid: int) -> bytes:

@@ -24,6 +24,7 @@ import httpx2
 
 from casevault.host import BOOT_SECRET
 from tests.api.world import World
+from tests.cli.processes import workers_of
 
 _KEPT = (
     "organisation_id",
@@ -35,7 +36,7 @@ _KEPT = (
     "keyring_url",
     "keys_dir",
 )
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 
 
 @dataclass
@@ -55,9 +56,7 @@ class Served(World):
     @property
     def workers(self) -> list[int]:
         """Return the processes that answer, where there are several."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        commands = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children}
-        return sorted(pid for pid, command in commands.items() if b"spawn_main" in command)
+        return workers_of(self.pid)
 
     @contextmanager
     def only(self, worker: int) -> Iterator[None]:

@@ -22,6 +22,7 @@ from casevault.store import (
     migrate,
     people,
     principals,
+    schema,
 )
 from casevault.store.database import Database
 from casevault.store.keyring import Keyring, sealed_tables
@@ -142,7 +143,7 @@ def test_a_capsule_holds_only_the_epochs_it_is_told_to(one, tmp_path):
 def test_a_dump_that_is_not_whole_is_refused(one, tmp_path):
     """Cut off, lengthened, renamed or of another schema: nothing of it is kept."""
     with one.stores.keyring.database.reading() as connection:
-        revision = migrate.current(one.stores.keyring.database, "keyring")
+        revision = schema.current(one.stores.keyring.database, "keyring")
         whole = b"".join(keyring_backup.dump(connection, revision))
     found = keyring_backup.examine([whole[:7], whole[7:]])
     assert (found.revision, found.epochs) == (revision, {1})

@@ -9,7 +9,7 @@ from casevault.domain.access import Actor, Role
 from casevault.domain.granting import ObjectKind
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.services.casework import Casework
-from casevault.store import case_keys, keyring_tables
+from casevault.store import case_keys, keyring_tables, quick
 from casevault.store.caller import Caller, Gate
 from casevault.store.grants import Object
 from casevault.store.keyholder import KeyHolder
@@ -34,7 +34,8 @@ def opened(vault, supervisor, count):
 
 def statements(vault, work):
     """Return what `work` returns, and how many statements both databases ran."""
-    ran = []
+    ran: list[int] = []
+    cursor = quick._cursor
     engines = [vault.stores.data.engine, vault.stores.keyring.database.engine]
 
     def count(*_args):
@@ -42,9 +43,12 @@ def statements(vault, work):
 
     for engine in engines:
         event.listen(engine, "before_cursor_execute", count)
+    # What is run on the driver's cursor is no event of SQLAlchemy's.
+    quick._cursor = lambda connection: (count(), cursor(connection))[1]
     try:
         return work(), len(ran)
     finally:
+        quick._cursor = cursor
         for engine in engines:
             event.remove(engine, "before_cursor_execute", count)
 
@@ -60,7 +64,7 @@ def test_statements_do_not_grow_with_the_page(vault, supervisor):
     assert {v.display_name for v in small.items} < {v.display_name for v in large.items}
     assert (len(small.items), len(large.items)) == (3, 12)
     assert None not in {view.display_name for view in large.items}
-    assert many <= few < 30
+    assert 10 < many <= few < 30
 
 
 def test_prefetched_keys_are_the_same_keys(vault, supervisor):
