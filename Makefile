@@ -32,7 +32,7 @@ demo: venv ## walk through made-up cases; STEP=n starts there, SERVE=1 leaves th
 	@$(BIN)/python -m casevault demo $(if $(STEP),--step $(STEP)) $(if $(SERVE),--serve)
 
 test: venv ## the gate: everything but fault injection and slow tests, on SQLite and PostgreSQL
-	$(PYTEST) $(GATE) -n $(JOBS)
+	$(PYTEST) $(GATE) -n $(JOBS) --dist worksteal
 
 test-all: venv oracle ## every test, with branch coverage; FUZZ=1: the properties, ever so often
 	$(PYTEST) -n $(JOBS) $(if $(FUZZ),tests/property --hypothesis-profile=fuzz \

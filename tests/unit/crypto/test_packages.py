@@ -15,10 +15,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from casevault.crypto import age_packages, canonical, key_files, packages, streams
-from casevault.crypto.credentials import SMALL
+from casevault.crypto.credentials import SMALL, Envelope
 from casevault.crypto.packages import Statement, open_package, seal_package
 from casevault.crypto.principals import PrincipalSecret
-from casevault.crypto.sealing import Place
+from casevault.crypto.sealing import Place, seal
 from casevault.domain import packing
 from casevault.domain.packing import Listed, PackageKind, PackedFile
 from casevault.errors import Invalid, Refused, Tampered
@@ -300,3 +300,62 @@ def test_the_verifier_reads_the_vectors_and_finds_a_changed_one(tmp_path):
     path = tmp_path / "changed.json"
     path.write_text(json.dumps(changed))
     assert verified(path, tmp_path) == 1
+
+
+def test_a_statement_of_something_else_is_no_statement():
+    """What is signed says first that it is a package's."""
+    said = canonical.decode(a_statement().encode())
+    with pytest.raises(Tampered):
+        Statement.decode(canonical.encode("another/1/package", *said[1:]))
+
+
+def test_a_head_longer_than_any_of_ours_is_not_read():
+    """Its length is the first thing inside; whoever sealed it may have written anything."""
+    package = uuid4()
+    parts = [(1 << 31).to_bytes(4, "big"), bytes(100)]
+    stream = streams.seal_stream_to(RECIPIENT.public, Place(UUID(int=0), "package", package), parts)
+    with pytest.raises(Tampered):
+        opened(packages.MAGIC + package.bytes + b"".join(stream))
+
+
+def test_no_more_is_read_than_a_package_may_have(monkeypatch):
+    """However much comes."""
+    data = sealed()
+    monkeypatch.setattr(packages, "_MAX_SEALED", len(data) - 1)
+    with pytest.raises(Tampered):
+        opened(data)
+
+
+def test_a_key_file_with_somebody_elses_public_half_is_refused():
+    """Whoever knows the passphrase could give out another's keys as their own."""
+    salt = bytes(range(16))
+    kek = key_files._kek(SMALL, "made up words", salt)
+    closed = seal(kek, key_files._place(OTHER.public, SMALL), SENDER.seed)
+    envelope = Envelope(SMALL, salt, 0, closed).encode()
+    lying = canonical.encode("casevault/1/key-file", *OTHER.public.parts, envelope)
+    with pytest.raises(Tampered):
+        key_files.opened(lying, "made up words")
+
+
+def test_an_age_file_opens_with_its_passphrase_and_is_checked(monkeypatch):
+    """The same statement, signature and files; another passphrase, a lie and a flood do not."""
+    statement = a_statement(recipient=b"")
+    data = age_packages.seal_package(statement, SENDER, "made up words", FILES)
+    assert age_packages.is_age(data)
+    assert not age_packages.is_age(sealed())
+    found = age_packages.open_package(data, "made up words")
+    assert (found.statement, found.files) == (statement, FILES)
+    with pytest.raises(Refused) as caught:
+        age_packages.open_package(data[:-1] + bytes([data[-1] ^ 1]), "made up words")
+    assert caught.value.code == "package.passphrase"
+    with pytest.raises(ValueError, match="something else"):
+        age_packages.seal_package(statement, SENDER, "made up words", FILES[:1])
+    monkeypatch.setattr(age_packages, "_MAX_SEALED", len(data) - 1)
+    with pytest.raises(Tampered):
+        age_packages.open_package(data, "made up words")
+
+
+def test_files_that_may_travel_are_named_in_normal_form():
+    """Composed letters, and one thing to be called by."""
+    (one,) = packing.checked([PackedFile("Cafe\u0301.txt", b"made up")])
+    assert one.name == "Caf\u00e9.txt"
