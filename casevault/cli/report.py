@@ -65,8 +65,8 @@ def pledge(
     given = Period.parse(period)
     files = [_text(path) for path in releases or ()]
     with signed_in(config, login, passphrase_fd) as person:
-        found = person.vault.register.indicators(person.caller, given)
-        report = assembled(found, files, person.vault.register.organisation_name)
+        found, published = person.vault.register.report(person.caller, given)
+        report = assembled(found, [*published, *files], person.vault.register.organisation_name)
     written = _write(out, _files(report, wanted))
     if as_json:
         emit({"out": str(out), "files": written})

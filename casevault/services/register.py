@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
+from casevault.disclosure.lifecycle import Held
 from casevault.domain import indicators, programme
 from casevault.domain.access import Permission, Subject
 from casevault.domain.indicators import Indicators, Period
@@ -17,7 +19,7 @@ from casevault.domain.programme import Entry, Kind
 from casevault.domain.sheets import Line
 from casevault.errors import FieldError, NotFound
 from casevault.ids import new_id
-from casevault.store import idempotency, register
+from casevault.store import idempotency, register, releases
 from casevault.store.caller import Caller, Gate
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
@@ -126,6 +128,24 @@ class Register:
         """Return what the register says about the pledge's indicators in a period."""
         return indicators.of_period(self._read(caller, "register.indicators", None), period)
 
+    def report(self, caller: Caller, period: Period) -> tuple[Indicators, tuple[str, ...]]:
+        """Return the indicators, and the files of people that are published for the period.
+
+        Of two releases with one table, the later is in force.
+        """
+        stores = self._stores
+        found = self.indicators(caller, period)
+        with stores.keyring.reading() as tx:
+            held = [
+                one for one in releases.published(tx) if _days(one) == (period.start, period.end)
+            ]
+        tables: dict[str, str] = {}
+        with stores.data.reading() as connection:
+            for one in held:
+                files = releases.files(connection, stores.organisation, one)
+                tables |= {n: f.decode() for n, f in files.items() if n.endswith(".csv")}
+        return found, tuple(tables.values())
+
     def _may_write(self, caller: Caller) -> None:
         self._gate.require(caller, Permission.REGISTER_WRITE, Subject("register"))
 
@@ -158,3 +178,7 @@ class Register:
         caller: Caller, code: str, touched: tuple[Touched, ...], count: int | None = None
     ) -> Act:
         return Act(code, caller.on_ledger, rule="permit:role", touched=touched, count=count)
+
+
+def _days(held: Held) -> tuple[date, date]:
+    return held.design.period.start, held.design.period.end

@@ -130,8 +130,8 @@ def read_indicators(
 
     Measures and staff come from the register, exactly; people only from published releases.
     """
-    found = vault.register.indicators(caller, Period.parse(period))
-    report = assembled(found, (), vault.register.organisation_name)
+    found, files = vault.register.report(caller, Period.parse(period))
+    report = assembled(found, files, vault.register.organisation_name)
     if form is Form.HTML:
         return page(html(report, Words(language), STYLE), language)
     if form is Form.CSV:
