@@ -159,11 +159,19 @@ def test_the_life_of_a_release(office):
     said = signing.check(signing.Signed.from_data(proof), office.settings.root_fingerprint)
     assert said["digest"] == done["digest"]
     assert json.loads(proof["ledger"]["body"])["code"] == "release.publish"
+    # The report is made from what was published, and from nothing before it was.
+    report = office.get(f"/v1/indicators/{wish['period']}", "dora").json()["people"]
+    assert [one["indicator"] for one in report] == YEARLY
+    assert {one["release_id"] for one in report} == {done["id"]}
+    shown = office.get(f"/v1/indicators/{wish['period']}?format=csv", REPORTER).text
+    assert shown.count(done["id"]) == len(rows) + 1
     # It costs what it costs.
     account = office.get("/v1/releases/account", REPORTER).json()["cohorts"]
     assert [(one["spent"], one["left"]) for one in account] == [(0.09, 0.0)]
+    assert office.get("/v1/indicators/2020", "dora").json()["people"] == []
     gone = office.post(at + "/withdrawal", "dora", {"reason": "error"})
     assert gone.json()["stage"] == "withdrawn"
+    assert office.get(f"/v1/indicators/{wish['period']}", "dora").json()["people"] == []
     assert office.get(file, REPORTER).json()["code"] == "release.withdrawn"
     assert office.post("/v1/releases", REPORTER, wish).json()["code"] == "release.budget"
     codes = [e["code"] for e in office.entries() if e["code"].startswith("release.")]
