@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from casevault.cli.demo import attacks, day, looks, night, story
+from casevault.cli.demo import attacks, counts, day, looks, night, story
 from casevault.cli.demo import people as made_up
 from casevault.cli.demo.narrator import Narrator
 from casevault.cli.demo.world import World
@@ -27,6 +27,7 @@ STEPS = (
     "audit",
     "attack",
     "answer",
+    "counts",
 )
 
 app = typer.Typer(invoke_without_command=True)
@@ -66,6 +67,7 @@ def demo(
             looks.tell(world, narrator, told)
             failed = attacks.run(world, told, narrator)
             story.answer(world, told, narrator)
+            counts.tell(world, narrator, told)
             if serve:
                 _leave_open(world, narrator)
         if failed:
