@@ -32,6 +32,7 @@ from casevault.errors import Busy, Misconfigured
 
 _REQUESTS_PER_WORKER = 100_000
 _WAIT_SECONDS = 1.0
+_PATIENCE_SECONDS = 120
 
 
 def serve(
@@ -148,6 +149,9 @@ def run(
         proxy_headers=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=10,
+        # A worker that is still importing answers no ping: on a busy machine five seconds, which
+        # is the default, would kill and begin it again for ever.
+        timeout_worker_healthcheck=_PATIENCE_SECONDS,
         limit_concurrency=512,
         h11_max_incomplete_event_size=16_384,
         **options,

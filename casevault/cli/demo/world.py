@@ -232,6 +232,8 @@ class World:
             except (URLError, ConnectionError):
                 pass
             time.sleep(0.02)
+        # Nobody else will: what failed to begin must not go on trying behind our back.
+        self._server.terminate()
         raise Busy("The demo's server did not start.", code="demo.server")
 
 
