@@ -69,7 +69,8 @@ def casevault(
         pass_fds=pass_fds,
         capture_output=True,
         text=True,
-        timeout=60,
+        # Much more than any of them takes: a busy machine is no failure.
+        timeout=180,
         env=environment(**more),
         cwd=cwd,
         check=False,

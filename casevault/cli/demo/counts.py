@@ -13,12 +13,13 @@ _BRANCHES = (
     ("Made-Up North", "Made-Up Harbour", 64, 41),
     ("Made-Up South", "Made-Up Hill", 130, 52),
 )
+_COUNTED = ("mainstreaming", "response", "cooperation")
 _MEASURES = (("mainstreaming", "migration", "screening"), ("response", "health", "legal_aid"))
 
 
 def tell(world: World, say: Narrator, told: Told) -> None:
     """Keep the register, publish a year, make the report."""
-    who = {login: world.sign_in(login) for login in ("rita", "sam", "dora")}
+    who = told.tokens
     year = datetime.now(UTC).year
     _register(world, who["rita"], year)
     say.line("10. Reporter Rita records trainings and measures, and asks for counts of people.")
@@ -38,11 +39,16 @@ def tell(world: World, say: Narrator, told: Told) -> None:
     say.line(f"   Rita looks before the reviews: {early}. Sam and Dora approve ({votes[-1]} of 2):")
     say.line(f"   {done['stage']}, signed; noise was drawn once, and that budget is spent.")
     report = world.call("GET", f"/v1/indicators/{year}", token=who["rita"]).body
-    trained, response = report["trained"], sum(one["count"] for one in report["response"])
-    told_of = f"{trained['people_trained']} of {trained['staff_total']} trained"
-    say.line(f"   Pledge report {year}: {told_of} ({trained['percent']} %), measures")
-    say.line(f"   {len(report['mainstreaming'])} and {response}. To print: casevault report pledge")
-    for name in ("trained_by_region", "mainstreaming", "response", "cooperation"):
+    trained = report["trained"]
+    counts = [sum(one["count"] for one in report[name]) for name in _COUNTED]
+    part = f"{trained['people_trained']} of {trained['staff_total']}"
+    say.line(
+        f"   Pledge report {year}: (1) {part} trained, {trained['percent']} %; (2) {counts[0]} and"
+    )
+    say.line(
+        f"   (3) {counts[1]} measures, (4) {counts[2]} acts of cooperation. casevault report pledge"
+    )
+    for name in ("trained_by_region", *_COUNTED):
         say.detail("counts", f"{name}: {report[name]}")
     (last,) = world.call("GET", f"/v1/indicators/{year - 1}", token=who["rita"]).body["people"]
     say.detail("counts", f"{last['indicator']} {year - 1}: {last['rows']} {last['method']}")

@@ -190,6 +190,7 @@ class World:
             'organisation_name = "Example Red Cross (made up)"',
             'ledger_origin = "example.org/casevault/demo"',
             'kdf_profile = "small"',
+            "declared_people = 80",
             f"port = {_free_port()}",
         ]
         self._write(lines)
