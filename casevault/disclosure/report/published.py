@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from casevault.disclosure import catalogue
 from casevault.disclosure.catalogue import REGION, IndicatorTable
-from casevault.disclosure.classifications import TOTAL
+from casevault.disclosure.classifications import TOTAL, Tier
 from casevault.disclosure.columns import AFTER, BEFORE, PUBLISHED, UNRELIABLE, WITHHELD, plain
 from casevault.domain.indicators import Period
 from casevault.errors import Invalid
@@ -104,6 +105,13 @@ def read_all(text: str) -> tuple[Published, ...]:
         ) from None
 
 
+@cache
+def _codes(axis: str) -> frozenset[str]:
+    """Return every category of an axis, coarse or fine."""
+    shipped = catalogue.shipped()
+    return frozenset({TOTAL, *(c for t in Tier for c in shipped.dimension(axis, t).categories)})
+
+
 def _days(line: _Line, table: IndicatorTable) -> tuple[str, str]:
     if line["indicator"] != table.id or None in line.values():
         raise ValueError
@@ -128,6 +136,8 @@ def _table(table: IndicatorTable, days: tuple[str, str], lines: Sequence[_Line])
 
 def _row(table: IndicatorTable, line: _Line) -> Row:
     place = {name: plain(line["geo" if name == REGION else name]) for name in table.axes}
+    if any(name != REGION and code not in _codes(name) for name, code in place.items()):
+        raise ValueError
     status = line["status"]
     numbers = [int(line[name]) if line[name] else None for name in ("value", "lower95", "upper95")]
     hidden = all(number is None for number in numbers)

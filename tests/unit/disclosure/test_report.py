@@ -198,6 +198,8 @@ def test_only_files_of_releases_are_taken():
         with pytest.raises(Invalid) as caught:
             assembled(register(), bad, "")
         assert caught.value.code == code
+    with pytest.raises(Invalid):
+        assembled(register(), [FILES["people-means"].replace("meansThreats", "meansMagic")], "")
     found = published.read("\ufeff" + text, PERIOD)
     assert found.simulation
     assert found.epsilon == "2.02"
