@@ -18,6 +18,7 @@ def test_the_demo_tells_its_story_and_every_attack_fails():
     assert not any("FAIL" in line for line in lines)
     assert any("Ada: id-probing" in line for line in lines)
     assert not any("NOT FOUND" in line for line in lines)
+    assert any("referral-stops, read-referral-stays; the link: 404" in line for line in lines)
     assert any("Who could read this survivor's phone number?" in line for line in lines)
     assert any("root on the live server: yes" in line for line in lines)
     assert any("published, signed" in line for line in lines)

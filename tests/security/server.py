@@ -30,6 +30,7 @@ _KEPT = (
     "organisation_id",
     "organisation_name",
     "root_fingerprint",
+    "country",
     "kdf_profile",
     "ledger_origin",
     "data_url",

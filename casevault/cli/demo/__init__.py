@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from casevault.cli.demo import attacks, counts, day, looks, night, story
+from casevault.cli.demo import attacks, counts, day, looks, night, shelter, story
 from casevault.cli.demo import people as made_up
 from casevault.cli.demo.narrator import Narrator
 from casevault.cli.demo.world import World
@@ -62,6 +62,7 @@ def demo(
         with World(Path(folder)) as world:
             told = story.tell(world, narrator)
             day.tell(world, narrator, told)
+            shelter.tell(world, narrator, told)
             night.tell(world, narrator, told)
             story.audit(world, narrator, told)
             looks.tell(world, narrator, told)

@@ -191,6 +191,7 @@ class World:
             'ledger_origin = "example.org/casevault/demo"',
             'kdf_profile = "small"',
             "declared_people = 80",
+            'country = "ZZ"',
             f"port = {_free_port()}",
         ]
         self._write(lines)
@@ -240,6 +241,9 @@ class World:
 
 def _answer(status: int, headers: dict[str, str], raw: bytes) -> Answer:
     lowered = {name.lower(): value for name, value in headers.items()}
+    # Pages are for people; everything else is JSON.
+    if "html" in lowered.get("content-type", ""):
+        return Answer(status, lowered, raw.decode())
     return Answer(status, lowered, json.loads(raw) if raw else None)
 
 
