@@ -41,8 +41,10 @@ from casevault.services.emergencies import Emergencies
 from casevault.services.feeds import Feeds
 from casevault.services.field_use import FieldUse
 from casevault.services.files import Files
+from casevault.services.holds import Holds
 from casevault.services.importing import Importing
 from casevault.services.inbox import Inbox
+from casevault.services.keeping import Keeping
 from casevault.services.ledger_exports import LedgerExports
 from casevault.services.links import Links
 from casevault.services.lockdowns import Lockdowns
@@ -74,7 +76,7 @@ from casevault.services.transfers import Transfers
 from casevault.services.transitions import Transitions
 from casevault.services.watching import Watch, limits_of
 from casevault.services.worklist import Worklists
-from casevault.store import identity, intents, lockdowns, schema, spool, tree
+from casevault.store import erasures, identity, intents, lockdowns, schema, spool, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints, signed_size
 from casevault.store.counting_options import CountingOptions
@@ -125,6 +127,8 @@ class Vault:
     collecting: Collecting
     inbox: Inbox
     deadlines: Deadlines
+    holds: Holds
+    keeping: Keeping
     partners: Partners
     register: Register
     releases: Releases
@@ -256,6 +260,8 @@ def open_vault(
         collecting=Collecting(stores, kdf),
         inbox=Inbox(stores, gate),
         deadlines=Deadlines(stores, gate),
+        holds=Holds(stores, gate),
+        keeping=Keeping(stores, gate),
         partners=Partners(stores, gate),
         register=Register(stores, gate, settings.organisation_name),
         releases=Releases(stores, gate, signer.sign),
@@ -342,6 +348,7 @@ def begin_service(settings: Settings, key: RootsKey = NO_KEY) -> None:
                 uow.record(Act("system.crash", SERVICE, count=count, links=links))
                 uow.commit()
         intents.finish_all(stores)
+        erasures.finish_left(stores)
         stores.ledger.record(Act("system.start", SERVICE))
         settle(stores)
     finally:

@@ -41,6 +41,8 @@ _NOUNS = {
     "release": ("release",),
     "package": ("package",),
     "report": ("report",),
+    "retention": ("retention",),
+    "certificate": ("certificate",),
     "partners": ("partners",),
     "register": ("register",),
     "search": ("search",),

@@ -93,6 +93,14 @@ class Permission(StrEnum):
     BREAK_GLASS_LIST = "break-glass:list"
     BREAK_GLASS_REVIEW = "break-glass:review"
     DUTY_SET = "duty:set"
+    CASE_ERASE = "case:erase"
+    CASE_EXTEND = "case:extend"
+    HOLD_LIST = "hold:list"
+    HOLD_SET = "hold:set"
+    HOLD_RELEASE = "hold:release"
+    RETENTION_READ = "retention:read"
+    RETENTION_CHANGE = "retention:change"
+    CERTIFICATE_READ = "certificate:read"
     PARTNER_READ = "partner:read"
     PARTNER_WRITE = "partner:write"
     PARTNER_KEY = "partner:key"
@@ -142,6 +150,8 @@ class Rule:
 
 _TEAM = frozenset({Role.CASEWORKER, Role.SUPERVISOR})
 _ALL = frozenset(Role)
+_SUPERVISOR = frozenset({Role.SUPERVISOR})
+_DPO, _AUDITOR = frozenset({Role.DPO}), frozenset({Role.AUDITOR})
 # Whose word counts for which act: `domain.approvals`.
 _APPROVERS = frozenset({Role.SUPERVISOR, Role.DPO, Role.AUDITOR})
 
@@ -192,37 +202,23 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.CASE_READ: Rule(_TEAM, own_team=True, needs_grant=True),
         Permission.CASE_AMEND: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),
         Permission.CASE_ACCESS: Rule(_TEAM, own_team=True, needs_grant=True),
-        Permission.CASE_ASSIGN: Rule(
-            frozenset({Role.SUPERVISOR}), writes=True, own_team=True, needs_grant=True
-        ),
-        Permission.COVER_GIVE: Rule(frozenset({Role.SUPERVISOR}), writes=True, own_team=True),
-        Permission.CASE_REVOKE: Rule(
-            frozenset({Role.SUPERVISOR}), writes=True, own_team=True, needs_grant=True
-        ),
+        Permission.CASE_ASSIGN: Rule(_SUPERVISOR, writes=True, own_team=True, needs_grant=True),
+        Permission.COVER_GIVE: Rule(_SUPERVISOR, writes=True, own_team=True),
+        Permission.CASE_REVOKE: Rule(_SUPERVISOR, writes=True, own_team=True, needs_grant=True),
         Permission.CASE_TRANSFER: Rule(
-            frozenset({Role.SUPERVISOR}),
-            writes=True,
-            own_team=True,
-            needs_grant=True,
-            step_up=True,
+            _SUPERVISOR, writes=True, own_team=True, needs_grant=True, step_up=True
         ),
         # Of the team to which it was given, whose supervisors hold it already.
-        Permission.CASE_TAKE: Rule(
-            frozenset({Role.SUPERVISOR}), writes=True, own_team=True, needs_grant=True
-        ),
+        Permission.CASE_TAKE: Rule(_SUPERVISOR, writes=True, own_team=True, needs_grant=True),
         Permission.CASE_TRANSITION: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),
         Permission.CASE_DECIDE: Rule(
-            frozenset({Role.SUPERVISOR}),
-            writes=True,
-            own_team=True,
-            needs_grant=True,
-            not_self=True,
+            _SUPERVISOR, writes=True, own_team=True, needs_grant=True, not_self=True
         ),
         Permission.CASE_REFER: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),
         # All that a referrer does. What they sent they cannot read back, for want of a key.
         Permission.INTAKE_SUBMIT: Rule(frozenset({Role.REFERRER}), writes=True),
-        Permission.INBOX_LIST: Rule(frozenset({Role.SUPERVISOR}), own_team=True),
-        Permission.INBOX_DECIDE: Rule(frozenset({Role.SUPERVISOR}), writes=True, own_team=True),
+        Permission.INBOX_LIST: Rule(_SUPERVISOR, own_team=True),
+        Permission.INBOX_DECIDE: Rule(_SUPERVISOR, writes=True, own_team=True),
         # Whoever has the link and is told the code: one referral, as often as was said.
         Permission.COLLECT_SHOW: Rule(public=True),
         Permission.COLLECT_OPEN: Rule(public=True, writes=True),
@@ -230,14 +226,25 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         # Without a grant: that is what it is for. It gives nothing by itself.
         Permission.BREAK_GLASS_ASK: Rule(_TEAM, writes=True, own_team=True, step_up=True),
         Permission.BREAK_GLASS_LIST: Rule(frozenset({Role.SUPERVISOR, Role.DPO})),
-        Permission.BREAK_GLASS_REVIEW: Rule(
-            frozenset({Role.DPO}), writes=True, not_self=True, step_up=True
+        Permission.BREAK_GLASS_REVIEW: Rule(_DPO, writes=True, not_self=True, step_up=True),
+        # Asking only: the DPO's word carries it out.
+        Permission.CASE_ERASE: Rule(
+            _SUPERVISOR, writes=True, own_team=True, needs_grant=True, step_up=True
         ),
+        Permission.CASE_EXTEND: Rule(_SUPERVISOR, writes=True, own_team=True, needs_grant=True),
+        Permission.HOLD_LIST: Rule(frozenset({Role.DPO, Role.SUPERVISOR})),
+        Permission.HOLD_SET: Rule(_DPO, writes=True, step_up=True),
+        # Asking only: a second person's word ends it.
+        Permission.HOLD_RELEASE: Rule(_DPO, writes=True, step_up=True),
+        Permission.RETENTION_READ: Rule(_TEAM | {Role.DPO, Role.AUDITOR}),
+        # Asking only: a second person's word lets it hold.
+        Permission.RETENTION_CHANGE: Rule(_DPO, writes=True, step_up=True),
+        Permission.CERTIFICATE_READ: Rule(frozenset({Role.DPO, Role.AUDITOR})),
         # Who helps is no secret among colleagues; reporters map the gaps.
         Permission.PARTNER_READ: Rule(_TEAM | {Role.DPO, Role.REPORTER}),
-        Permission.PARTNER_WRITE: Rule(frozenset({Role.SUPERVISOR}), writes=True),
+        Permission.PARTNER_WRITE: Rule(_SUPERVISOR, writes=True),
         # Whoever names a partner's keys says who can open what is sent to them.
-        Permission.PARTNER_KEY: Rule(frozenset({Role.SUPERVISOR}), writes=True, step_up=True),
+        Permission.PARTNER_KEY: Rule(_SUPERVISOR, writes=True, step_up=True),
         # What was done is for everybody who is asked about it; reporters answer for the numbers.
         Permission.REGISTER_READ: Rule(
             frozenset({Role.REPORTER, Role.SUPERVISOR, Role.DPO, Role.ADMINISTRATOR})
@@ -247,7 +254,7 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
             frozenset({Role.REPORTER, Role.SUPERVISOR, Role.DPO, Role.AUDITOR})
         ),
         # It ends what releases can promise about a year, for good.
-        Permission.RELEASE_DISCLOSE: Rule(frozenset({Role.DPO}), writes=True, step_up=True),
+        Permission.RELEASE_DISCLOSE: Rule(_DPO, writes=True, step_up=True),
         # Protected counts are for everybody who answers for them; making one pays, for good.
         Permission.RELEASE_READ: Rule(
             frozenset({Role.REPORTER, Role.SUPERVISOR, Role.DPO, Role.AUDITOR})
@@ -261,18 +268,14 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
             step_up=True,
         ),
         Permission.RELEASE_PUBLISH: Rule(frozenset({Role.REPORTER}), writes=True, step_up=True),
-        Permission.RELEASE_WITHDRAW: Rule(frozenset({Role.DPO}), writes=True, step_up=True),
-        Permission.DEADLINE_LIST: Rule(frozenset({Role.DPO})),
-        Permission.DEADLINE_REVIEW: Rule(
-            frozenset({Role.DPO}), writes=True, not_self=True, step_up=True
-        ),
-        Permission.DUTY_SET: Rule(
-            frozenset({Role.SUPERVISOR}), writes=True, own_team=True, step_up=True
-        ),
+        Permission.RELEASE_WITHDRAW: Rule(_DPO, writes=True, step_up=True),
+        Permission.DEADLINE_LIST: Rule(_DPO),
+        Permission.DEADLINE_REVIEW: Rule(_DPO, writes=True, not_self=True, step_up=True),
+        Permission.DUTY_SET: Rule(_SUPERVISOR, writes=True, own_team=True, step_up=True),
         Permission.DRAFT_READ: Rule(_TEAM),
         Permission.DRAFT_WRITE: Rule(_TEAM, writes=True),
         Permission.WORKLIST_READ: Rule(_TEAM),
-        Permission.WORKLOAD_READ: Rule(frozenset({Role.SUPERVISOR})),
+        Permission.WORKLOAD_READ: Rule(_SUPERVISOR),
         # Whoever has the token of a feed has nothing but that feed.
         Permission.FEED_READ: Rule(public=True),
         Permission.FEED_WRITE: Rule(_TEAM, writes=True),
@@ -284,18 +287,16 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         ),
         # What it opens are the cards of directories whose keys the caller holds; it is counted.
         Permission.SEARCH_RUN: Rule(_TEAM, writes=True),
-        Permission.DIRECTORY_SHARE: Rule(
-            frozenset({Role.SUPERVISOR}), writes=True, own_team=True, step_up=True
-        ),
-        Permission.LEDGER_QUERY: Rule(frozenset({Role.AUDITOR})),
+        Permission.DIRECTORY_SHARE: Rule(_SUPERVISOR, writes=True, own_team=True, step_up=True),
+        Permission.LEDGER_QUERY: Rule(_AUDITOR),
         # The DPO answers for what the auditors found; a sign-off holds numbers only.
         Permission.SIGN_OFF_READ: Rule(frozenset({Role.AUDITOR, Role.DPO})),
-        Permission.LEDGER_EXPORT: Rule(frozenset({Role.AUDITOR}), writes=True, step_up=True),
+        Permission.LEDGER_EXPORT: Rule(_AUDITOR, writes=True, step_up=True),
         # Nobody reviews their own access: whose it is stands in what is reviewed.
-        Permission.LEDGER_REVIEW: Rule(frozenset({Role.AUDITOR}), writes=True, not_self=True),
-        Permission.LEDGER_RELEASE: Rule(frozenset({Role.AUDITOR}), writes=True, step_up=True),
+        Permission.LEDGER_REVIEW: Rule(_AUDITOR, writes=True, not_self=True),
+        Permission.LEDGER_RELEASE: Rule(_AUDITOR, writes=True, step_up=True),
         # How much a colleague saw before leaving, as an auditor counted it.
-        Permission.LEAVER_COUNT: Rule(frozenset({Role.SUPERVISOR}), own_team=True),
+        Permission.LEAVER_COUNT: Rule(_SUPERVISOR, own_team=True),
     }
 )
 

@@ -32,6 +32,9 @@ class ApprovedAct(StrEnum):
     LEDGER_VIOLATION = "ledger.violation"
     LOCKDOWN_END = "lockdown.end"
     RELEASE_PUBLISH = "release.publish"
+    HOLD_RELEASE = "case.hold_release"
+    CASE_ERASE = "case.erase"
+    SCHEDULE = "retention.schedule"
 
 
 class Decision(StrEnum):
@@ -101,6 +104,10 @@ POLICIES: Mapping[ApprovedAct, Policy] = MappingProxyType(
         ApprovedAct.LOCKDOWN_END: Policy(
             frozenset({Role.SUPERVISOR, Role.DPO, Role.ADMINISTRATOR}), _HOUR
         ),
+        ApprovedAct.HOLD_RELEASE: Policy(frozenset({Role.DPO, Role.SUPERVISOR}), 14 * _DAY),
+        # Asked for by a supervisor who knows the case, decided by the DPO who knows the law.
+        ApprovedAct.CASE_ERASE: Policy(frozenset({Role.DPO}), 14 * _DAY),
+        ApprovedAct.SCHEDULE: Policy(frozenset({Role.SUPERVISOR, Role.AUDITOR}), 30 * _DAY),
         # An emergency that can wait for longer is not one.
         ApprovedAct.BREAK_GLASS: Policy(frozenset({Role.SUPERVISOR}), _HOUR, own_team=True),
         # First who knows the programme, then who answers for the people in it.

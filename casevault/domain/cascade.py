@@ -14,13 +14,14 @@ from enum import StrEnum
 from typing import TypeAlias
 from uuid import UUID
 
-from casevault.domain.consent import Ground, Purpose, State, counted_until
+from casevault.domain.consent import Ground, Purpose, State, counted_until, may_be_kept
 
 
 class Consequence(StrEnum):
     """What follows. Those that say *stays* cannot be called back."""
 
     LEAVES_COUNTS = "leaves-counts"
+    ERASED_SOON = "erased-soon"
     PUBLISHED_COUNTS_STAY = "published-counts-stay"
     REFERRAL_STOPS = "referral-stops"
     READ_REFERRAL_STAYS = "read-referral-stays"
@@ -88,7 +89,16 @@ def referrals(withdrawal: Withdrawal) -> Iterable[Effect]:
                 yield Effect(Consequence.READ_REFERRAL_STAYS, one.id)
 
 
-OBSERVERS: tuple[Observer, ...] = (counts, referrals)
+def keeping(withdrawal: Withdrawal) -> Iterable[Effect]:
+    """Let the case go where nothing else allows to keep it; people are warned of the day."""
+    gone = withdrawal.gone
+    if gone.purpose is not Purpose.CASE_MANAGEMENT or gone.state is not State.WITHDRAWN:
+        return
+    if not may_be_kept(withdrawal.left, withdrawal.today):
+        yield Effect(Consequence.ERASED_SOON)
+
+
+OBSERVERS: tuple[Observer, ...] = (counts, referrals, keeping)
 
 
 def effects(withdrawal: Withdrawal) -> tuple[Effect, ...]:

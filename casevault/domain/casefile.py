@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from casevault.domain import retention
+from casevault.domain.retention import Schedule
 from casevault.errors import Conflict, FieldError, Invalid
 from casevault.ids import CaseId, CaseReference, TeamId
 
@@ -102,6 +103,13 @@ class CaseMetadata:
     rekey_due: bool = False
     version: int = 1
     key_version: int = 1
+    # From when it is counted, by when a minor has come of age (rounded up), before when nothing
+    # goes, after when nothing stays, and by which version of the schedule: see `domain.keeping`.
+    counted_from: str | None = None
+    of_age: str | None = None
+    not_before: str | None = None
+    not_after: str | None = None
+    schedule: int | None = None
 
 
 def compartment_of(kind: DocumentKind) -> Compartment:
@@ -116,16 +124,11 @@ def new_case(
     retention_class: str,
     opened: date,
     *,
-    minor: bool = False,
+    of_age: date | None = None,
+    schedule: Schedule = retention.SHIPPED,
 ) -> CaseMetadata:
-    """Return the metadata of a case opened on `opened`."""
-    if retention_class not in retention.SCHEDULE:
-        raise Invalid(
-            "There is no such retention class.",
-            code="retention.class",
-            errors=(FieldError("/retention_class", "retention.class"),),
-        )
-    due = retention.due_dates(retention_class, opened, minor=minor)
+    """Return the metadata of a case opened on `opened`; `of_age` says when a minor comes of age."""
+    due = retention.due_dates(schedule, retention_class, opened, of_age=of_age)
     return CaseMetadata(
         id=case_id,
         reference=reference,
@@ -137,6 +140,9 @@ def new_case(
         due_identity=due.identity.isoformat(),
         due_narrative=due.narrative.isoformat(),
         due_facts=due.facts.isoformat(),
+        counted_from=retention.month_end(opened).isoformat(),
+        of_age=None if of_age is None else of_age.isoformat(),
+        schedule=schedule.version,
     )
 
 

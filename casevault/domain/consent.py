@@ -176,6 +176,16 @@ def may_be_counted(facts: Mapping[str, Any], today: date) -> bool:
     return decide(Disclosure(Purpose.STATISTICS, _COUNTS), [agreed], today).allowed == _COUNTS
 
 
+def may_be_kept(grounds: Iterable[Ground], today: date) -> bool:
+    """Say whether a consent or another basis to look after the case holds."""
+    return any(
+        ground.purpose is Purpose.CASE_MANAGEMENT
+        and ground.state is State.HOLDS
+        and ground.first <= today <= ground.last
+        for ground in grounds
+    )
+
+
 def ground_of(row: UUID, record: Record, now: int) -> Ground:
     """Return a recorded consent or other basis as it stands at `now` (Unix seconds)."""
     content = record.current.content

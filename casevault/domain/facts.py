@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from casevault.domain import retention
+
 _BANDS = ((18, "under_18"), (25, "18_to_24"), (35, "25_to_34"), (50, "35_to_49"))
 
 # How long after a period what happened in it may still be written down for it.
@@ -38,10 +40,7 @@ def first_facts(
 
 def age_band(identity: Mapping[str, Any], at: date) -> str | None:
     """Return the band of an age that is exact, by year of birth, or estimated, in this order."""
-    age = identity.get("age")
-    if age is None and "birth_year" in identity:
-        # The birthday may still come: the younger of the two ages, so that a minor stays one.
-        age = at.year - int(identity["birth_year"]) - 1
+    age = _age(identity, at)
     if age is None:
         band = identity.get("age_band")
         return None if band is None else str(band)
@@ -61,6 +60,22 @@ def counted_on(happened: date, written: date) -> date:
     month = 3 * ((happened.month - 1) // 3) + 3
     ended = date(happened.year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
     return happened if written <= ended + timedelta(days=DELAY_DAYS) else written
+
+
+def of_age(identity: Mapping[str, Any], at: date) -> date | None:
+    """Return by when a minor has come of age, in steps of years that tell no birthday."""
+    if not is_minor(identity, at):
+        return None
+    return retention.of_age(_age(identity, at) or 0, at)
+
+
+def _age(identity: Mapping[str, Any], at: date) -> int | None:
+    if "age" in identity:
+        return int(identity["age"])
+    if "birth_year" in identity:
+        # The birthday may still come: the younger of the two ages, so that a minor stays one.
+        return at.year - int(identity["birth_year"]) - 1
+    return None
 
 
 def _distinct(codes: Iterable[str]) -> list[str]:

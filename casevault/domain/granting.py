@@ -24,6 +24,8 @@ class ObjectKind(StrEnum):
     DUTY = "duty"
     # Why somebody broke the glass, and what the DPO said about it.
     BREAK_GLASS = "break-glass"
+    # Why a case must be kept, what somebody asked for of their rights, a complaint.
+    MATTER = "matter"
     # Why somebody asks for a case, and why it was granted or declined.
     ACCESS_REQUEST = "access-request"
     # What the watch found and auditors noted about it: sealed to their group.
@@ -61,7 +63,14 @@ _WIDE_GROUP_ROLES = {PrincipalKind.AUDITORS: "auditor", PrincipalKind.DPO: "dpo"
 
 # What is granted to recovery everywhere, and so may be granted by it.
 _HELD_BY_RECOVERY = frozenset(
-    {ObjectKind.CASE, ObjectKind.GROUP, ObjectKind.MONTH, ObjectKind.DUTY, ObjectKind.BREAK_GLASS}
+    {
+        ObjectKind.CASE,
+        ObjectKind.GROUP,
+        ObjectKind.MONTH,
+        ObjectKind.DUTY,
+        ObjectKind.BREAK_GLASS,
+        ObjectKind.MATTER,
+    }
 )
 
 # Which roles a member of a team group must be vouched for.
@@ -118,8 +127,8 @@ def _covers(
     if object_kind is ObjectKind.ACCESS_REQUEST:
         # Both texts are a colleague's of the case's team.
         return scope.team == team and bool({"caseworker", "supervisor"} & set(scope.roles))
-    if object_kind is ObjectKind.BREAK_GLASS:
-        # A colleague of the team gives a reason, the DPO a note.
+    if object_kind in (ObjectKind.BREAK_GLASS, ObjectKind.MATTER):
+        # A colleague of the team gives a reason or passes on a request, the DPO a note or a hold.
         in_team = scope.team == team and bool({"caseworker", "supervisor"} & set(scope.roles))
         return in_team or "dpo" in scope.roles
     if (object_kind is ObjectKind.DUTY) != (group is PrincipalKind.DUTY):

@@ -12,8 +12,7 @@ from uuid import UUID
 from casevault.domain import approvals as rules
 from casevault.domain.access import Permission, Subject
 from casevault.domain.approvals import ApprovedAct, Decision, Wish
-from casevault.errors import CaseVaultError
-from casevault.store import approvals, breaking, dossiers
+from casevault.store import approvals, breaking, carrying, dossiers
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Desk
 from casevault.store.ledger import Act, Touched
@@ -58,17 +57,13 @@ class Approvals:
         stores, touched = self._stores, (Touched("approval", approval_id),)
         self._gate.require(caller, Permission.APPROVAL_DECIDE, Subject("approval"), touched)
         decision = Decision.APPROVED if approve else Decision.DECLINED
-        try:
+        with self._gate.denying(caller, Permission.APPROVAL_DECIDE, touched):
             with stores.keyring.reading() as tx:
                 found = approvals.find(tx, approval_id)
                 approvals.decided(tx, stores.trust, caller, found, decision, stores.now())
             breaks = found.wish.act is ApprovedAct.BREAK_GLASS
             if breaks and approve and self._break_glass_closed:
                 raise breaking.closed()
-        except CaseVaultError as error:
-            rule = "refused:" + error.code
-            self._gate.deny(caller, Permission.APPROVAL_DECIDE, rule, touched)
-            raise
         if breaks and approve:
             breaking.approve(stores, self._desk, caller, found.wish)
             return found.wish
@@ -79,6 +74,9 @@ class Approvals:
             touched=(*touched, Touched("object", found.wish.object_id)),
             filters=(found.wish.act.value, decision.value),
         )
+        if approve and carrying.is_carried_out(found.wish):
+            carrying.carry_out(stores, caller, found.wish, act)
+            return found.wish
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
             found = approvals.find(tx, approval_id, lock=True)
             decided = approvals.decided(tx, stores.trust, caller, found, decision, stores.now())

@@ -23,7 +23,9 @@ from casevault.store import (
     collect_pages,
     deadlines,
     dossiers,
+    erasures,
     failures,
+    holding,
     intents,
     milestones,
     private,
@@ -91,6 +93,8 @@ class Caretaker:
                 self._guarded(self._checkpoints.sign)
                 self.watch_disk()
                 self._guarded(partial(intents.finish_all, self._stores))
+                self._guarded(partial(erasures.finish_left, self._stores))
+                self._guarded(partial(holding.show_left, self._stores))
                 self._guarded(partial(rekeying.mark_owed, self._stores))
                 self._guarded(partial(failures.record_past, self._stores))
                 self._guarded(self.keep_dates)

@@ -12,14 +12,15 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from casevault.domain import casefile, dictionary, facts
+from casevault.domain import casefile, dictionary, facts, keeping
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.dictionary import Dictionary
 from casevault.domain.records import Record
+from casevault.domain.retention import Schedule
 from casevault.errors import Conflict, FieldError, Invalid, NotFound
 from casevault.ids import CaseId, TeamId, new_id, new_reference
-from casevault.store import cards, caseload, idempotency, listing, stamps
+from casevault.store import cards, caseload, idempotency, listing, schedules, stamps
 from casevault.store.births import Birth, bear
 from casevault.store.caller import Caller, Gate
 from casevault.store.cards import Fresh
@@ -111,11 +112,12 @@ class Casework:
             _checked(self._stores.dictionary, one, place, len(new) > 1)
             for place, one in enumerate(new)
         ]
+        schedule = schedules.current(self._stores)
         if (earlier := self._repeated(caller)) is not None:
             return [earlier]
         opened = self._stores.clock.now().date()
         region = self._stores.counting.region_of(self._stores.keyring, owner)
-        births = [_birth(one, owner, opened, region) for one in checked]
+        births = [_birth(one, owner, opened, region, schedule) for one in checked]
         births = _linked(caller, births, self._stores.now())
         try:
             bear(self._stores, caller, births)
@@ -254,10 +256,12 @@ class Casework:
 
     def review(self, caller: Caller, case_id: UUID) -> CaseMetadata:
         """Note that the caller has looked through the case: the next review is set anew."""
+        schedule = schedules.current(self._stores)
 
         def work(change: Change) -> tuple[CaseMetadata, Done]:
             today = self._stores.clock.now().date()
-            change.case = casefile.reviewed(change.case, today)
+            looked_at = casefile.reviewed(change.case, today)
+            change.case = keeping.contacted(schedule, looked_at, today)
             return casefile.next_version(change.case), Done("case.review", ("case.next_review",))
 
         return self._desk.change(caller, case_id, Permission.CASE_AMEND, [_NARRATIVE], work)
@@ -298,14 +302,17 @@ def _checked(words: Dictionary, new: NewCase, place: int, of_many: bool) -> NewC
     )
 
 
-def _birth(new: NewCase, team: TeamId, opened: date, region: Mapping[str, str]) -> Birth:
+def _birth(
+    new: NewCase, team: TeamId, opened: date, region: Mapping[str, str], schedule: Schedule
+) -> Birth:
     case = casefile.new_case(
         case_id=CaseId(new_id()),
         reference=new_reference(),
         team=team,
         retention_class=new.retention_class,
         opened=opened,
-        minor=facts.is_minor(new.identity, opened),
+        of_age=facts.of_age(new.identity, opened),
+        schedule=schedule,
     )
     coded = facts.first_facts(new.identity, new.profile, opened)
     contents = (

@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from casevault.domain import cascade, consent
+from casevault.domain import cascade, consent, keeping
 from casevault.domain.access import Permission
 from casevault.domain.approvals import ApprovedAct
 from casevault.domain.cascade import Consequence, Effect, Withdrawal
@@ -24,7 +24,7 @@ from casevault.domain.consent import Basis, Ground
 from casevault.domain.records import DECLINED, WITHDRAWN, Record
 from casevault.errors import CaseVaultError, Conflict
 from casevault.ids import new_id
-from casevault.store import case_approvals, deadlines, referral_ends
+from casevault.store import case_approvals, deadlines, referral_ends, schedules
 from casevault.store.caller import Caller, Gate
 from casevault.store.deadlines import Deadline, DeadlineKind
 from casevault.store.held import Change, Desk, Done
@@ -71,6 +71,7 @@ class Consents:
             consent.check_consent(checked, self._today(), minor=minor)
             row = change.add(_NARRATIVE, _CONSENT.value, record.encode())
             self._recount(change)
+            self._keep(change)
             return row, _done(_CONSENT, "add", row, checked)
 
         permission, again = Permission.CASE_AMEND, f"{_CONSENT.value}.repeat"
@@ -149,6 +150,7 @@ class Consents:
                 reason=reason,
             )
             change.amend(_NARRATIVE, row, decided.encode(), found.version)
+            self._keep(change)
             act = "approve" if approve else "decline"
             done = _done(_BASIS, act, row, {}, "permit:approval")
             return Kept(row, _BASIS, found.version + 1, decided), done
@@ -176,6 +178,9 @@ class Consents:
                 referral_ends.stop(self._stores, change, effect.about)
         if shared:
             referral_ends.recount(change)
+        if any(one.what is Consequence.ERASED_SOON for one in effects):
+            schedule = schedules.current(self._stores)
+            change.case = keeping.withdrawn(schedule, change.case, self._today())
         self._recount(change)
         return Withdrawn(
             tuple(one for one in effects if not one.stays),
@@ -196,6 +201,11 @@ class Consents:
             content["statistics_until"] = until.isoformat()
         if content != facts.content:
             change.amend(_FACTS, facts.row, content, facts.version)
+
+    def _keep(self, change: Change) -> None:
+        """Let a case stay that was to go, once there is a consent or basis to look after it."""
+        if consent.may_be_kept(self._grounds(change), self._today()):
+            change.case = keeping.agreed(schedules.current(self._stores), change.case)
 
     def _watch(self, caller: Caller, change: Change, watched: UUID) -> None:
         due = self._stores.now() + consent.CONFIRM_SECONDS

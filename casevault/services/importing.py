@@ -19,10 +19,10 @@ from casevault.domain.casefile import DocumentKind
 from casevault.domain.importing import historic
 from casevault.domain.importing.historic import Historic
 from casevault.domain.importing.mapping import Candidate
-from casevault.domain.retention import SCHEDULE
+from casevault.domain.retention import Schedule
 from casevault.errors import Conflict, FieldError, Invalid
 from casevault.ids import TeamId, new_id
-from casevault.store import import_lines, private
+from casevault.store import import_lines, private, schedules
 from casevault.store.births import Birth, bear
 from casevault.store.caller import Caller, Gate
 from casevault.store.import_lines import Line
@@ -89,8 +89,7 @@ class Importing:
 
     def begin(self, caller: Caller, source: Source) -> Source:
         """Return the source with its team, if this person may take its cases there."""
-        if source.retention_class not in SCHEDULE:
-            raise Invalid("There is no such retention class.", code="retention.class")
+        schedules.current(self._stores).periods(source.retention_class)
         name = " ".join(source.name.split())
         if not 0 < len(name) <= 100 or not name.isprintable():
             raise Invalid("Name the source in up to 100 characters.", code="import.source")
@@ -179,13 +178,13 @@ class Importing:
         self, source: Source, candidates: Sequence[Candidate]
     ) -> tuple[dict[int, Historic], list[Outcome]]:
         today = self._stores.clock.now().date()
-        words = self._stores.dictionary
+        words, schedule = self._stores.dictionary, schedules.current(self._stores)
         checked: dict[int, Historic] = {}
         refused: list[Outcome] = []
         for one in candidates:
             try:
                 checked[one.line] = historic.check(
-                    words, one, source.name, source.retention_class, today
+                    words, one, source.name, source.retention_class, today, schedule
                 )
             except Invalid as error:
                 refused.append(Outcome(one.line, Fate.REFUSED, error.errors))
@@ -198,14 +197,15 @@ class Importing:
             return {line.number for line in import_lines.taken(connection, stores.roots, lines)}
 
     def _bear(self, caller: Caller, source: Source, fresh: Sequence[Historic]) -> None:
-        births = [self._birth(source, one) for one in fresh]
+        schedule = schedules.current(self._stores)
+        births = [self._birth(source, one, schedule) for one in fresh]
         imported = [self._line(source, one) for one in fresh]
         bear(self._stores, caller, births, imported=imported)
 
-    def _birth(self, source: Source, one: Historic) -> Birth:
+    def _birth(self, source: Source, one: Historic, schedule: Schedule) -> Birth:
         today = self._stores.clock.now().date()
         region = self._stores.counting.region_of(self._stores.keyring, _team(source))
-        case = one.metadata(TeamId(_team(source)), source.retention_class, today)
+        case = one.metadata(TeamId(_team(source)), source.retention_class, today, schedule)
         coded = {"case": case.id.hex, "pid": new_id().hex, **region, **one.facts}
         contents = (
             (DocumentKind.IDENTITY, one.identity),

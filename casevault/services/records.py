@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from casevault.domain import casefile, dictionary
+from casevault.domain import casefile, dictionary, keeping
 from casevault.domain.access import Permission
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record, coded_services
@@ -123,6 +123,10 @@ class Records:
         """Take a passage out of every version for good; a trace says who did it and why."""
         texts = dictionary.texts_of(kind)
         self._check_reason(reason)
+        with self._stores.data.reading() as connection:
+            held = self._desk.hold(caller, connection, case_id, Permission.CASE_AMEND, NARRATIVE)
+        with self._desk.recording_failure(caller, case_id):
+            keeping.check_free(held.case)
         return self._amend(
             caller,
             case_id,

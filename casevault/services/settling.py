@@ -112,7 +112,8 @@ class Settling:
         for case, names in sorted(gone.items()):
             act = Act("case.erase_again", SERVICE, rule="permit:tombstone")
             with unit_of_work(stores.data, stores.ledger) as uow:
-                if erasing.remove_compartments(uow.connection, stores.roots, case, names):
+                there = erasing.remove_compartments(uow.connection, stores.roots, case, names)
+                if erasing.mark(uow.connection, stores.roots, case, names) or there:
                     uow.record(replace(act, touched=(Touched("case", case),)))
                     uow.commit()
                     yield case

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from casevault.domain import casefile
+from casevault.domain import casefile, keeping
 from casevault.domain.access import Permission
 from casevault.domain.approvals import ApprovedAct
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind, Status
 from casevault.domain.records import DONE, Record
 from casevault.errors import Conflict
-from casevault.store import case_approvals
+from casevault.store import case_approvals, schedules
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Touched
@@ -48,6 +49,7 @@ class Transitions:
     def ask(self, caller: Caller, case_id: UUID, content: Mapping[str, Any]) -> Moved:
         """Change the status, or, where closing needs an approval, ask for it."""
         checked = self._stores.dictionary.validate(_KIND, content)
+        schedule = schedules.current(self._stores)
         target, reason = Status(checked["to"]), checked.get("reason")
 
         def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
@@ -64,7 +66,7 @@ class Transitions:
             record = Record.new(checked, caller.staff, self._stores.now()).marked(**marks)
             row = change.add(_NARRATIVE, _KIND.value, record.encode())
             if not waits:
-                change.case = moved
+                change.case = keeping.moved(schedule, change.case, moved, self._today())
             code = "case.transition_asked" if waits else "case.transition"
             done = Done(code, _fields(checked), (Touched(_KIND.value, row),))
             return row, done
@@ -90,6 +92,7 @@ class Transitions:
     ) -> Moved:
         """Approve or decline a closing that somebody else asked for."""
         self._desk.require_not_own(caller, case_id, Permission.CASE_DECIDE, _NARRATIVE, row)
+        schedule = schedules.current(self._stores)
 
         def work(change: Change) -> tuple[Moved, Done]:
             found = kept(change.document(_NARRATIVE, _KIND.value, row))
@@ -105,15 +108,19 @@ class Transitions:
                 reason=reason,
             )
             if approve:
-                change.case = casefile.transition(
+                moved = casefile.transition(
                     change.case, Status(content["to"]), content.get("reason")
                 )
+                change.case = keeping.moved(schedule, change.case, moved, self._today())
             change.amend(_NARRATIVE, row, decided.encode(), found.version)
             code = "case.transition" if approve else "case.transition_declined"
             done = Done(code, _fields(content), (Touched(_KIND.value, row),), "permit:approval")
             return Moved(row, decided.marks["state"], change.case), done
 
         return self._desk.change(caller, case_id, Permission.CASE_DECIDE, [_NARRATIVE], work)
+
+    def _today(self) -> date:
+        return self._stores.clock.now().date()
 
 
 def _parameters(content: Mapping[str, Any]) -> dict[str, str]:

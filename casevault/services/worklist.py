@@ -6,16 +6,17 @@ The workload of a team is numbers only, and only of cases that the asking superv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from casevault.domain import casefile
+from casevault.domain import casefile, keeping
 from casevault.domain.access import Permission, Role, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.records import WAITING
+from casevault.domain.retention import WARNING_DAYS, Schedule
 from casevault.store import (
     access_requests,
     arrivals,
@@ -23,9 +24,11 @@ from casevault.store import (
     cases,
     collect_pages,
     dossiers,
+    matters,
     partners,
     people,
     referral_waits,
+    schedules,
     stamps,
     transferring,
 )
@@ -33,6 +36,7 @@ from casevault.store.caller import Caller, Gate
 from casevault.store.caseload import Glance, Seen
 from casevault.store.collect_pages import CollectPage
 from casevault.store.ledger import Act, Touched
+from casevault.store.matters import Kind, Matter
 from casevault.store.records import POSSIBLE, Kept, kept
 from casevault.store.referral_waits import Wait
 from casevault.store.stores import Stores
@@ -73,6 +77,9 @@ class Waiting(StrEnum):
     # A case that the own team is to take, or that another team has not taken yet.
     TRANSFER_IN = "transfer_in"
     TRANSFER_OUT = "transfer_out"
+    # A legal hold that is to be looked at; parts of a case that go soon.
+    HOLD_REVIEW = "hold_review"
+    ERASURE = "erasure"
     UNREADABLE = "unreadable"
 
 
@@ -156,6 +163,8 @@ class Worklists:
             glass = dossiers.waiting(tx, stores.now())
             asked = access_requests.all_(tx, stores.now())
             pages = collect_pages.of_cases(tx, ids)
+            holds = matters.all_(tx, Kind.HOLD)
+            schedule = schedules.newest(tx)
         today = self._today()
 
         def look(glance: Glance) -> list[Item]:
@@ -171,7 +180,9 @@ class Worklists:
                 and one.asker != caller.staff
                 and one.waits(stores.now())
             )
-            return [*broken, *requests, *self._items(caller, glance, own, pages, today)]
+            kept = _kept(schedule, holds, glance.case, today)
+            items = self._items(caller, glance, own, pages, today)
+            return [*broken, *requests, *kept, *items]
 
         page = caseload.page(
             stores,
@@ -326,6 +337,22 @@ def _of(seen: Seen[list[Item]]) -> list[Item]:
     # Of a row whose stamp does not hold, nothing but its id is believed.
     reference = None if seen.case is None else seen.case.reference
     return [Item(Waiting.UNREADABLE, seen.id, reference)]
+
+
+def _kept(
+    schedule: Schedule, holds: Iterable[Matter], case: CaseMetadata, today: date
+) -> Iterator[Item]:
+    """Give what is about the keeping of a case: parts that go soon, holds to be looked at."""
+    near = (today + timedelta(days=max(WARNING_DAYS))).isoformat()
+    for one in holds:
+        if one.case == case.id and one.due <= near:
+            yield _dated(Waiting.HOLD_REVIEW, case, one.due, today, one.id)
+    warned = keeping.warning(schedule, case, today)
+    if warned is not None:
+        # Twice: in the month before, and as something that cannot wait in the last week.
+        due, days = warned
+        last = days == min(WARNING_DAYS)
+        yield Item(Waiting.ERASURE, case.id, case.reference, due, overdue=last)
 
 
 def _dated(

@@ -6,13 +6,15 @@ are); it gives the answer a name, and puts the refusal on the ledger.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from casevault.domain import access
 from casevault.domain.access import Decision, Permission, Subject
 from casevault.domain.room import has_room
-from casevault.errors import NotFound, Refused
+from casevault.errors import CaseVaultError, NotFound, Refused
 from casevault.ids import StaffId
 from casevault.store import ledger
 from casevault.store.idempotency import Repeat
@@ -105,6 +107,17 @@ class Gate:
         return access.decide(
             caller.actor, permission, subject, minimum_assurance=self._minimum
         ).allowed
+
+    @contextmanager
+    def denying(
+        self, caller: Caller, permission: Permission, touched: tuple[Touched, ...] = ()
+    ) -> Iterator[None]:
+        """Record as a denial what somebody who has the permission is told instead of an answer."""
+        try:
+            yield
+        except CaseVaultError as error:
+            self.deny(caller, permission, "refused:" + error.code, touched)
+            raise
 
     def deny(
         self,

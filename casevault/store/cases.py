@@ -165,5 +165,8 @@ def _stamped(columns: dict[str, Any]) -> bytes:
     parts: list[canonical.Part] = []
     for name in sorted(columns):
         value = columns[name]
+        # A column that came later and was never filled: the row bears the stamp of before.
+        if value is None:
+            continue
         parts += [name, int(value) if isinstance(value, bool) else value]
     return canonical.encode(*parts)

@@ -28,6 +28,8 @@ class DeadlineKind(StrEnum):
     """What is due. The words go to people by `notify_command`, and nothing else does."""
 
     CONFIRM_VITAL_INTERESTS = "vital-interests-unconfirmed"
+    HOLD_REVIEW = "hold-review-due"
+    RIGHT = "rights-request-due"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ which reminds people without any key. Must never give power by itself: that is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
@@ -167,6 +167,15 @@ def drop(tx: KeyringTransaction, dossier: Dossier) -> None:
     grants.take_object(tx, ObjectKind.BREAK_GLASS, [dossier.id])
     tx.remove(_TABLE, id=dossier.id)
     tx.remove(tables.approval, id=dossier.id)
+
+
+def forget(tx: KeyringTransaction, cases: Sequence[UUID]) -> None:
+    """Delete the dossiers of cases that are erased, with the keys of their texts."""
+    ids = [row["id"] for row in tx.lookups(_TABLE, object_id=list(cases))]
+    if ids:
+        grants.take_object(tx, ObjectKind.BREAK_GLASS, ids)
+        tx.remove(_TABLE, id=ids)
+        tx.remove(tables.approval, id=ids)
 
 
 def sweep(stores: Stores) -> int:

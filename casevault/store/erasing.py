@@ -13,8 +13,9 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, delete, select
 
 from casevault.crypto.roots import RootProvider
+from casevault.domain import casefile, keeping
 from casevault.domain.casefile import Compartment
-from casevault.store import cards, import_lines, tables
+from casevault.store import cards, cases, import_lines, tables
 
 # Names of the columns by which a row belongs to a case, and to one compartment of it.
 CASE, COMPARTMENT = "case_id", "compartment"
@@ -41,8 +42,7 @@ def remove_cases(connection: Connection, roots: RootProvider, ids: Sequence[UUID
     _remove_cards(connection, roots, ids)
     for table in tables_of_cases():
         connection.execute(delete(table).where(table.c[CASE].in_(ids)))
-    for case_id in ids:
-        import_lines.forget(connection, roots, case_id)
+    import_lines.forget(connection, roots, ids)
     connection.execute(delete(tables.case_file).where(tables.case_file.c.id.in_(ids)))
 
 
@@ -62,6 +62,16 @@ def remove_compartments(
         for table in tables_of_cases()
         if COMPARTMENT in table.c
     )
+
+
+def mark(connection: Connection, roots: RootProvider, case_id: UUID, names: Iterable[str]) -> bool:
+    """Say in the plain row of a case which compartments are gone; return whether that was news."""
+    case = cases.find_case(connection, roots, case_id, lock=True)
+    new = () if case is None else sorted(set(names) & keeping.due_of(case).keys())
+    if case is None or not new:
+        return False
+    cases.change_case(connection, roots, casefile.next_version(keeping.erased(case, new)))
+    return True
 
 
 def _remove_cards(connection: Connection, roots: RootProvider, ids: Sequence[UUID]) -> int:

@@ -59,7 +59,7 @@ def keep(connection: Connection, roots: RootProvider, became: Iterable[tuple[Lin
     connection.execute(_ADD, rows)
 
 
-def forget(connection: Connection, roots: RootProvider, case: UUID) -> None:
-    """Forget the line that a case was, when the case is erased."""
-    marks = stamps.stamps(roots, _BECAME, case.bytes)
+def forget(connection: Connection, roots: RootProvider, cases: Iterable[UUID]) -> None:
+    """Forget the lines that these cases were, when they are erased."""
+    marks = [mark for case in cases for mark in stamps.stamps(roots, _BECAME, case.bytes)]
     connection.execute(delete(_TABLE).where(_TABLE.c.became.in_(marks)))

@@ -317,6 +317,27 @@ arrival = Table(
     **_NO_ROWIDS,
 )
 
+# What is said about a case outside of it: why it must be kept (`hold`), what somebody asked for of
+# their rights (`right`), a complaint (`complaint`). Its text lies under a key of its own.
+matter = Table(
+    "matter",
+    keyring,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("object_id", Uuid, nullable=False, index=True),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
+# Versions of the retention schedule after the shipped one, with the statements of the two people.
+retention_schedule = Table(
+    "retention_schedule",
+    keyring,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    *_content(),
+    **_NO_ROWIDS,
+)
+
 # What releases have spent of people's privacy: cohort and number of the line in plain.
 privacy_charge = Table(
     "privacy_charge",

@@ -22,6 +22,9 @@ LOG_LOST = "log-lost"
 # Capsule, keyring backup and a data backup were opened with the shares, and nothing kept.
 REHEARSED = "rehearsed"
 
+# What was due was erased.
+RETENTION = "retention"
+
 # A daily entry was written, so that a quiet log gets a checkpoint.
 DAY = "day"
 

@@ -52,16 +52,23 @@ case_file = Table(
     Column("retention_class", String(32), nullable=False),
     Column("opened_month", String(7), nullable=False),
     Column("next_review", String(10), nullable=False),
-    Column("due_identity", String(10), nullable=False),
-    Column("due_narrative", String(10), nullable=False),
-    Column("due_facts", String(10), nullable=False),
+    # Indexed, so that the work of a retention run is that of what is due.
+    Column("due_identity", String(10), nullable=False, index=True),
+    Column("due_narrative", String(10), nullable=False, index=True),
+    Column("due_facts", String(10), nullable=False, index=True),
     Column("hold", Boolean(create_constraint=False), nullable=False),
     Column("restriction", Boolean(create_constraint=False), nullable=False),
     Column("rekey_due", Boolean(create_constraint=False), nullable=False),
     Column("version", Integer, nullable=False),
     Column("key_version", Integer, nullable=False),
-    # HMAC of the service key over all the columns above, for jobs that hold no key of the case.
+    # HMAC of the service key over all the other columns, for jobs that hold no key of the case.
     Column("mac", LargeBinary(36), nullable=False),
+    # From what the due dates follow: `domain.keeping`. Rows from before have none of it.
+    Column("counted_from", String(10), nullable=True),
+    Column("of_age", String(10), nullable=True),
+    Column("not_before", String(10), nullable=True),
+    Column("not_after", String(10), nullable=True),
+    Column("schedule", Integer, nullable=True, index=True),
     sqlite_with_rowid=False,
 )
 
@@ -146,6 +153,15 @@ quarantine = Table(
     data,
     Column("case_id", Uuid, ForeignKey("case_file.id"), primary_key=True),
     Column("since", String(7), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# That something was erased, so that no copy of it opens any more: written to be shown to anybody.
+certificate = Table(
+    "certificate",
+    data,
+    Column("id", Uuid, primary_key=True),
+    Column("body", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

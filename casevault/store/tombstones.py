@@ -24,7 +24,9 @@ from casevault.store import (
     cards,
     collect_pages,
     counting_keys,
+    dossiers,
     grants,
+    matters,
     milestones,
     rekeying,
     transferring,
@@ -35,7 +37,7 @@ from casevault.store.keyring import KeyringTransaction, Row
 ALL = frozenset(compartment.value for compartment in Compartment)
 # What lies in the keyring for a whole case and goes with its last compartment: table, and the
 # column with the case. A table of keys that belong to a case is added here.
-_OF_CASE = ((tables.case_key, "case_id"),)
+_OF_CASE = ((tables.case_key, "case_id"), (tables.deadline, "object_id"))
 # How many cases one call takes: a statement names each of them.
 MOST = 500
 
@@ -93,8 +95,7 @@ def erase(tx: KeyringTransaction, erasures: Sequence[Erasure], now: int) -> None
     if len(wanted) != len(erasures) or len(erasures) > MOST:
         raise ValueError("each case once, and not too many at a time")
     ids = sorted(wanted)
-    # Who gives a case new keys holds this row: they finish first, or find nothing to give.
-    tx.lock(tables.case_key, case_id=ids, compartment=Compartment.FACTS.value, version=1)
+    lock(tx, ids)
     _bury(tx, wanted, now)
     for compartments, some in _by_compartments(erasures).items():
         if compartments < ALL:
@@ -107,6 +108,14 @@ def erase(tx: KeyringTransaction, erasures: Sequence[Erasure], now: int) -> None
     collect_pages.forget(tx, ids)
     arrivals.forget(tx, ids)
     _take_whole(tx, [case for case, stone in find(tx, ids).items() if stone.is_whole])
+
+
+def lock(tx: KeyringTransaction, ids: Sequence[UUID]) -> None:
+    """Keep others from giving these cases keys, or setting a hold, until this transaction ends.
+
+    Who does one of them holds this row: they finish first, or find nothing to give.
+    """
+    tx.lock(tables.case_key, case_id=list(ids), compartment=Compartment.FACTS.value, version=1)
 
 
 def find(tx: KeyringTransaction, ids: Sequence[UUID]) -> dict[UUID, Tombstone]:
@@ -131,12 +140,17 @@ def partial(tx: KeyringTransaction) -> dict[UUID, frozenset[str]]:
 
 
 def is_final(tx: KeyringTransaction, stone: Tombstone) -> bool:
-    """Say whether nothing opens the erased keys any more, wherever a copy of their rows lies.
+    """Say whether nothing opens the erased keys any more, wherever a copy of their rows lies."""
+    return is_past(tx, stone.epoch)
+
+
+def is_past(tx: KeyringTransaction, epoch: int) -> bool:
+    """Say whether nothing opens any more what was deleted under an epoch.
 
     Epochs destroyed, capsule replaced by one without them, keyring backup by one without the rows.
     """
     floor = milestones.last(tx, milestones.CAPSULE_FLOOR)
-    return floor is not None and min(floor, *tx.roots.epochs()) > stone.epoch
+    return floor is not None and min(floor, *tx.roots.epochs()) > epoch
 
 
 def _bury(tx: KeyringTransaction, wanted: Mapping[UUID, Erasure], now: int) -> None:
@@ -183,6 +197,8 @@ def _take_whole(tx: KeyringTransaction, ids: list[UUID]) -> None:
         return
     grants.take_object(tx, ObjectKind.CASE, ids)
     access_requests.forget(tx, ids)
+    dossiers.forget(tx, ids)
+    matters.forget(tx, ids)
     for table, column in _OF_CASE:
         tx.remove(table, **{column: ids})
     kinds = [rekeying.INTENT, transferring.INTENT]

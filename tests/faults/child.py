@@ -30,11 +30,13 @@ from casevault.services.assignments import Assignments
 from casevault.services.casework import Casework
 from casevault.services.departures import Departures
 from casevault.services.reissues import Reissues
+from casevault.services.retention import Retention
 from casevault.services.rolls import Rolls
 from casevault.services.rotations import Rotations
 from casevault.services.transfers import Transfers
 from casevault.store import pairs, sweeping
 from casevault.store.caller import Caller, Gate
+from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
 from casevault.store.keyholder import KeyHolder
 from casevault.store.keyring import Keyring
@@ -44,6 +46,8 @@ from casevault.store.months import Months
 from casevault.store.stores import Stores
 from casevault.store.transferring import Returned
 from casevault.store.trust import Trust
+
+ORIGIN = "example.org/casevault/faults"
 
 
 def stores_of(plan) -> Stores:
@@ -90,6 +94,9 @@ def perform(plan, stores, act) -> None:
         casework.amend_document(caller, case, DocumentKind.IDENTITY, changed, found.version)
     elif act == "sweep":
         sweeping.sweep(stores)
+    elif act == "erase":
+        signer = Checkpoints(stores.data, stores.roots, ORIGIN, Path(plan["keys_dir"]))
+        Retention(stores, ORIGIN, signer.sign).run()
     elif act == "leave":
         try:
             Departures(stores, gate).depart(caller, UUID(plan["colleague"]["id"]))

@@ -367,6 +367,8 @@ def test_every_table_of_the_data_store_has_its_place_in_an_erasure():
         "import_line": "by HMAC of the case: `import_lines.forget`",
         "store_identity": "the store itself",
         "audit_record": "an auditor's; of which case stands inside, erased by its own date",
+        "certificate": "that something was erased: written to be shown, of no case",
+        "release_payload": "of a release: counts, never of a case",
         "register_entry": "of the programme, never of a case",
     }
     log = {t.name for t in tables.data.sorted_tables if t.name.startswith("ledger_")}

@@ -1038,6 +1038,63 @@ def _review_deadline(_stage):
     return Ask(ids={"deadline_id": unknown_id()}, body={"outcome": "justified"})
 
 
+# --- how long cases are kept ---------------------------------------------------------------------
+
+CLASS = {
+    "counted_from": "closed",
+    "identity": 60,
+    "narrative": 84,
+    "facts": 120,
+    "basis": "Made up",
+}
+SCHEDULE = {"classes": [{"name": n, **CLASS} for n in ("standard", "short", "proceedings")]}
+REVIEW = {"review": "2027-02-28"}
+
+
+@valid("list_schedules", "list_holds", "list_certificates")
+def _kept(_stage):
+    return Ask()
+
+
+@valid("propose_schedule")
+def _propose_schedule(_stage):
+    return Ask(body=SCHEDULE)
+
+
+@valid("set_hold")
+def _set_hold(stage):
+    # A case of its own: others here are to be changed and redacted.
+    body = {"case": stage.world.open("cara"), "reason": "Made up", **REVIEW}
+    return Ask(body={**body, "owner": stage.world.staff["dora"]})
+
+
+@valid("review_hold")
+def _hold(stage):
+    held = stage.world.post("/v1/holds", "dora", _set_hold(stage).body).json()
+    return Ask(ids={"hold_id": held["id"]}, body=REVIEW)
+
+
+@valid("ask_hold_release")
+def _release(stage):
+    return replace(_hold(stage), body=None)
+
+
+@valid("ask_erasure")
+def _ask_erasure(_stage):
+    return Ask(body={"reason": "request"})
+
+
+@valid("extend_case")
+def _extend_case(_stage):
+    return Ask(body={"months": 3, "reason": "A made-up appeal"})
+
+
+@valid("read_certificate")
+def _read_certificate(_stage):
+    # None was issued here: tests/integration/test_retention.py has some.
+    return Ask(ids={"certificate_id": unknown_id()})
+
+
 # --- drafts and the desk -----------------------------------------------------------------------
 
 

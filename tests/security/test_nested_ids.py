@@ -35,6 +35,8 @@ ELSEWHERE = {
     "page_id": "opens with the code of its letter: tests/api/test_referrals.py",
     "arrival_id": "of the caller's team: tests/api/test_inbox.py",
     "deadline_id": "the DPO reviews any: tests/api/test_consents.py",
+    "hold_id": "the DPO reviews and releases any: tests/api/test_retention.py",
+    "certificate_id": "written to be shown to anybody: tests/api/test_retention.py",
     "access_request_id": "who holds the case of it: tests/api/test_access_requests.py",
     "reference": "a case of the own team: tests/api/test_access_requests.py",
     "transfer_id": "whoever supervises the team it is to: tests/api/test_transfers.py",

@@ -15,6 +15,7 @@ PAGE = Path(__file__).parents[2] / "SECURITY.md"
 SAID: dict[str, str | None] = {
     "data.audit_record": "alerts, sign-offs, tallies and released lists",
     "data.case_file": "month of opening, next review and due",
+    "data.certificate": "certificates of erasure, whole",
     "data.document": "which documents belong to which case",
     "data.idempotency": "`Idempotency-Key`",
     "data.file_piece": "which case has attached files, how many and of which size",
@@ -57,6 +58,7 @@ SAID: dict[str, str | None] = {
     "keyring.keyring_identity": "how often the service was started",
     "keyring.keyring_trust": None,
     "keyring.lockdown": "locked down",
+    "keyring.matter": "there is a legal hold, a request or a complaint",
     "keyring.milestone": None,
     "keyring.month_key": None,
     "keyring.partner": "partners",
@@ -64,6 +66,7 @@ SAID: dict[str, str | None] = {
     "keyring.privacy_charge": "privacy was spent",
     "keyring.recovery_envelope": "a recovery code",
     "keyring.release": "releases there are",
+    "keyring.retention_schedule": "versions the retention schedule has",
     "keyring.revocation": None,
     "keyring.search_count": "who has searched lately",
     "keyring.second_factor": "kinds of second factors",

@@ -15,6 +15,7 @@ from casevault.domain import casefile, facts, retention
 from casevault.domain.casefile import CaseMetadata, DocumentKind, Status
 from casevault.domain.dictionary import Dictionary
 from casevault.domain.importing.mapping import Candidate
+from casevault.domain.retention import SHIPPED, Schedule
 from casevault.errors import FieldError, Invalid
 from casevault.ids import CaseId, TeamId, new_id, new_reference
 
@@ -32,9 +33,11 @@ class Historic:
     opened: date
     kept_from: date
     status: Status
-    minor: bool
+    of_age: date | None
 
-    def metadata(self, team: TeamId, retention_class: str, today: date) -> CaseMetadata:
+    def metadata(
+        self, team: TeamId, retention_class: str, today: date, schedule: Schedule
+    ) -> CaseMetadata:
         """Return the plain row: opened when the source says, to be looked at from today on."""
         case = casefile.new_case(
             CaseId(new_id()),
@@ -42,7 +45,8 @@ class Historic:
             team,
             retention_class,
             self.kept_from,
-            minor=self.minor,
+            of_age=self.of_age,
+            schedule=schedule,
         )
         return replace(
             case,
@@ -53,7 +57,12 @@ class Historic:
 
 
 def check(
-    words: Dictionary, candidate: Candidate, source: str, retention_class: str, today: date
+    words: Dictionary,
+    candidate: Candidate,
+    source: str,
+    retention_class: str,
+    today: date,
+    schedule: Schedule = SHIPPED,
 ) -> Historic:
     """Return the case that a line tells of; `Invalid` names every fault of it."""
     faults: list[FieldError] = []
@@ -65,10 +74,11 @@ def check(
         raise _refused(*faults)
     opened = days["opened"] or today
     kept_from = days["last_contact"] or opened
-    minor = facts.is_minor(identity, opened)
+    of_age = facts.of_age(identity, opened)
     if kept_from < opened:
         raise _refused(FieldError("/case/last_contact", "import.before-opening"))
-    if retention.due_dates(retention_class, kept_from, minor=minor).identity < today:
+    due = retention.due_dates(schedule, retention_class, kept_from, of_age=of_age)
+    if due.identity < today:
         raise _refused(FieldError("/case/opened", "import.keeping-over"))
     mark = {
         "source": source,
@@ -81,7 +91,7 @@ def check(
     # Accepted now, whenever it happened: what is published of an earlier period stays as it is.
     coded |= {"accepted_on": today.isoformat(), "historic": True}
     marked = profile | {"imported": mark}
-    return Historic(candidate.source_id, identity, marked, coded, opened, kept_from, status, minor)
+    return Historic(candidate.source_id, identity, marked, coded, opened, kept_from, status, of_age)
 
 
 def _checked(

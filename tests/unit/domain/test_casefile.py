@@ -35,7 +35,7 @@ def a_case(retention_class: str = "standard", *, minor: bool = False) -> CaseMet
         TeamId(UUID(int=2)),
         retention_class,
         date(2026, 11, 24),
-        minor=minor,
+        of_age=date(2044, 12, 31) if minor else None,
     )
 
 
@@ -57,7 +57,7 @@ def test_a_new_case_tells_no_day():
 def test_the_class_of_a_minor_is_the_class_of_anyone():
     """Only the due dates move for a minor; nothing else in the row differs."""
     adult, minor = a_case(), a_case(minor=True)
-    same = {"due_identity", "due_narrative", "due_facts"}
+    same = {"due_identity", "due_narrative", "due_facts", "of_age"}
     for name in {f.name for f in fields(CaseMetadata)} - same:
         assert getattr(adult, name) == getattr(minor, name)
     assert minor.due_identity == "2049-12-31"
@@ -81,6 +81,11 @@ def test_the_plain_columns_are_these():
         "rekey_due",
         "version",
         "key_version",
+        "counted_from",
+        "of_age",
+        "not_before",
+        "not_after",
+        "schedule",
     ]
 
 

@@ -105,4 +105,5 @@ def test_recovery_grants_what_it_holds_and_nothing_else():
         ObjectKind.MONTH,
         ObjectKind.DUTY,
         ObjectKind.BREAK_GLASS,
+        ObjectKind.MATTER,
     }

@@ -1,0 +1,147 @@
+"""Certificates of erasure as they are issued: only once an erasure is final, and only once.
+
+Final means: every epoch that could open the deleted keys is destroyed, and keyring backup and
+capsule are replaced. The log's entry is opened with a month key that the service still holds, and
+leaves with its proof. Must never say that something is gone which a copy of ours could open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select
+
+from casevault.errors import Invalid, NotFound
+from casevault.ledger import certificate
+from casevault.ledger.certificate import Statement
+from casevault.ledger.note import VerifierKey
+from casevault.store import erasures, proofs, tables, tombstones, tree
+from casevault.store.erasures import Batch, Planned
+from casevault.store.ledger import SERVICE, Act
+from casevault.store.months import MonthKey
+from casevault.store.proofs import Shown
+from casevault.store.stores import Stores
+from casevault.store.unit_of_work import unit_of_work
+
+_TABLE = tables.certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A certificate as it is kept: its id is that of the entry on the log."""
+
+    id: UUID
+    text: str
+
+
+def organisation_key(stores: Stores, origin: str) -> VerifierKey:
+    """Return the key with which outsiders check what the organisation signs."""
+    return VerifierKey(f"{origin}/organisation", stores.roots.principal("organisation").public.sign)
+
+
+def issue(stores: Stores, origin: str, sign: Callable[[], bytes]) -> int:
+    """Issue what is owed of erasures that are final now; return how many certificates."""
+    final = _final(stores)
+    if not final:
+        return 0
+    tree.integrate_all(stores.data, stores.roots)
+    note, issued = sign(), 0
+    for batch in final:
+        issued += _issue(stores, origin, batch, note)
+        with stores.keyring.writing() as tx:
+            erasures.certified(tx, batch)
+    return issued
+
+
+def waiting(stores: Stores) -> int:
+    """Return how many erasures are done and not final yet."""
+    with stores.keyring.reading() as tx:
+        return sum(len(batch.items) for batch in erasures.owed(tx))
+
+
+def ids(connection: Connection) -> list[UUID]:
+    """Return the ids of all certificates, which are random."""
+    return sorted(connection.execute(select(_TABLE.c.id)).scalars())
+
+
+def find(connection: Connection, certificate_id: UUID) -> Kept:
+    """Return one certificate, else `NotFound`."""
+    query = select(_TABLE.c.body).where(_TABLE.c.id == certificate_id)
+    text = connection.execute(query).scalar_one_or_none()
+    if text is None:
+        raise NotFound(
+            "There is no such certificate (yet): it is issued once an erasure is final.",
+            code="certificate",
+        )
+    return Kept(certificate_id, str(text))
+
+
+def _final(stores: Stores) -> list[Batch]:
+    with stores.keyring.reading() as tx:
+        return [one for one in erasures.owed(tx) if tombstones.is_past(tx, one.epoch)]
+
+
+def _issue(stores: Stores, origin: str, batch: Batch, note: bytes) -> int:
+    months = {month.month: month for month in stores.months.kept()}
+    with stores.data.reading() as connection:
+        there = set(ids(connection))
+        made = {
+            one.entry: _certificate(stores, connection, origin, batch, one, note, months)
+            for one in batch.items
+            if one.entry not in there
+        }
+    rows = [{"id": entry, "body": text} for entry, text in made.items() if text is not None]
+    if rows:
+        with unit_of_work(stores.data, stores.ledger) as uow:
+            uow.connection.execute(insert(_TABLE), rows)
+            uow.record(Act("certificate.issue", SERVICE, rule="permit:final", count=len(rows)))
+            uow.commit()
+    return len(rows)
+
+
+def _certificate(
+    stores: Stores,
+    connection: Connection,
+    origin: str,
+    batch: Batch,
+    one: Planned,
+    note: bytes,
+    months: Mapping[str, MonthKey],
+) -> str | None:
+    shown = _shown(stores, connection, one.entry, months)
+    if shown is None:
+        # Final only after the service's key of that month was destroyed: an auditor has it.
+        return None
+    proof = proofs.prove(
+        connection, shown.position, proofs.note_for(connection, shown.position, note)
+    )
+    said = Statement(
+        id=str(one.entry),
+        organisation=str(stores.organisation),
+        erased_at=_day(batch.at),
+        final_on=f"{stores.clock.now():%Y-%m-%d}",
+        retention_class=one.retention_class,
+        reason=one.reason.value,
+        compartments=one.compartments,
+        destruction=stores.roots.shredding,
+    )
+    secret = stores.roots.principal("organisation")
+    key = organisation_key(stores, origin)
+    return certificate.make(said, shown.salt, shown.body, proof, key, secret.sign_raw)
+
+
+def _shown(
+    stores: Stores, connection: Connection, entry: UUID, months: Mapping[str, MonthKey]
+) -> Shown | None:
+    for month in months.values():
+        with suppress(NotFound, Invalid):
+            return proofs.shown(connection, stores.organisation, month, entry)
+    return None
+
+
+def _day(at: int) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"

@@ -1,0 +1,96 @@
+"""Legal holds: the row in the keyring that counts, and the flag in the case's row that is shown.
+
+Every erasure asks the keyring, under the lock that setting a hold takes too, so that no erasure
+passes between the two. The flag follows; what was cut off is put right by whoever comes next. Must
+never lower the flag while a hold is there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from uuid import UUID
+
+from casevault.crypto import canonical
+from casevault.domain import casefile
+from casevault.domain.casefile import CaseMetadata
+from casevault.errors import NotFound
+from casevault.ids import parse_reference
+from casevault.store import cases, deadlines, matters, tombstones
+from casevault.store import keyring_tables as tables
+from casevault.store.deadlines import Deadline, DeadlineKind
+from casevault.store.keyring import KeyringTransaction
+from casevault.store.matters import Matter
+from casevault.store.stores import Stores
+
+INTENT = "hold"
+
+
+def find_case(stores: Stores, case: UUID | str) -> CaseMetadata:
+    """Return the plain row of a case by its id or its reference, else `NotFound`."""
+    with stores.data.reading() as connection:
+        if isinstance(case, UUID):
+            wanted: UUID | None = case
+        else:
+            reference = parse_reference(case)
+            wanted = None if reference is None else cases.id_of_reference(connection, reference)
+        found = None if wanted is None else cases.find_case(connection, stores.roots, wanted)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def add(stores: Stores, tx: KeyringTransaction, hold: Matter) -> None:
+    """Let a hold count from now on, and watch its review; of an erased case: `NotFound`."""
+    tombstones.lock(tx, [hold.case])
+    stone = tombstones.find(tx, [hold.case]).get(hold.case)
+    if stone is not None and stone.is_whole:
+        raise NotFound()
+    matters.add(tx, hold)
+    watch(tx, hold)
+    _begin(stores, tx, hold)
+
+
+def drop(stores: Stores, tx: KeyringTransaction, hold: Matter) -> None:
+    """Let a hold count no longer."""
+    tombstones.lock(tx, [hold.case])
+    matters.drop(tx, [hold.id])
+    deadlines.settle(tx, hold.id)
+    _begin(stores, tx, hold)
+
+
+def watch(tx: KeyringTransaction, hold: Matter) -> None:
+    """Watch that somebody looks at a hold by the day on which it is to be reviewed."""
+    deadlines.settle(tx, hold.id)
+    due = int(datetime.combine(datetime.fromisoformat(hold.due), time(), UTC).timestamp())
+    kind = DeadlineKind.HOLD_REVIEW
+    deadlines.add(tx, Deadline(hold.id, kind, hold.case, hold.team, hold.owner, due))
+
+
+def show(stores: Stores, case_id: UUID) -> None:
+    """Let the case's row say whether there is a hold."""
+    with stores.keyring.reading() as tx:
+        held = bool(matters.held(tx, [case_id]))
+    with stores.data.writing() as connection:
+        case = cases.find_case(connection, stores.roots, case_id, lock=True)
+        if case is not None and case.hold != held:
+            shown = casefile.next_version(replace(case, hold=held))
+            cases.change_case(connection, stores.roots, shown)
+    with stores.keyring.writing() as tx:
+        if bool(matters.held(tx, [case_id])) == held:
+            tx.remove(tables.intent, kind=INTENT, object_id=case_id)
+
+
+def show_left(stores: Stores) -> int:
+    """Put right what somebody who was cut off left; return of how many cases."""
+    with stores.keyring.reading() as tx:
+        left = {row.lookup["object_id"] for row in tx.find(tables.intent, kind=INTENT)}
+    for case_id in sorted(left):
+        show(stores, case_id)
+    return len(left)
+
+
+def _begin(stores: Stores, tx: KeyringTransaction, hold: Matter) -> None:
+    tx.remove(tables.intent, kind=INTENT, object_id=hold.case)
+    content = canonical.encode(stores.now())
+    tx.add(tables.intent, content, id=hold.id, kind=INTENT, object_id=hold.case)
