@@ -50,7 +50,7 @@ def test_a_line_becomes_a_case_with_the_dates_of_its_source():
         "last_contact": "2026-01-02",
     }
     assert found.facts["historic"] is True
-    assert found.facts["accepted_on"] == "2026-11"
+    assert found.facts["accepted_on"] == "2026-11-26"
     case = found.metadata(TeamId(UUID(int=2)), "standard", TODAY)
     assert (case.opened_month, case.status) == ("2025-03", Status.CLOSED)
     assert case.next_review > TODAY.isoformat()
