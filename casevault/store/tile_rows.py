@@ -15,13 +15,16 @@ from casevault.ledger import tree
 from casevault.ledger.tiles import TILE_HEIGHT, TILE_WIDTH, tile_reader
 from casevault.ledger.tree import HashReader
 from casevault.store import tables
+from casevault.store.quick import Quick
 
 LOG_SPAN = 1 << 40
-_HASHES = select(tables.ledger_tile.c.hashes).where(
-    tables.ledger_tile.c.level == bindparam("level"),
-    tables.ledger_tile.c.number == bindparam("number"),
+_HASHES = Quick(
+    select(tables.ledger_tile.c.hashes).where(
+        tables.ledger_tile.c.level == bindparam("level"),
+        tables.ledger_tile.c.number == bindparam("number"),
+    )
 )
-_ROOTS = (
+_ROOTS = Quick(
     select(tables.ledger_tile.c.root)
     .where(
         tables.ledger_tile.c.level == bindparam("level"),
@@ -29,7 +32,7 @@ _ROOTS = (
     )
     .order_by(tables.ledger_tile.c.number)
 )
-_LEAVES = (
+_LEAVES = Quick(
     select(tables.ledger_leaf.c.hash)
     .where(tables.ledger_leaf.c.position.between(bindparam("first"), bindparam("last")))
     .order_by(tables.ledger_leaf.c.position)
@@ -53,20 +56,20 @@ def first_tile(log: int, level: int) -> int:
 
 def full_tile(connection: Connection, level: int, number: int) -> bytes | None:
     """Return the 8,192 bytes of a full tile; None where there is none."""
-    found = connection.execute(_HASHES, {"level": level, "number": number}).scalar_one_or_none()
-    return None if found is None else bytes(found)
+    found = _HASHES.one(connection, {"level": level, "number": number})
+    return None if found is None else bytes(found[0])
 
 
 def tile_roots(connection: Connection, level: int, first: int, last: int) -> list[bytes]:
     """Return the roots of the full tiles `first` to `last` of a level, as far as there are any."""
-    found = connection.execute(_ROOTS, {"level": level, "first": first, "last": last}).scalars()
-    return [bytes(root) for root in found]
+    found = _ROOTS.all(connection, {"level": level, "first": first, "last": last})
+    return [bytes(root) for (root,) in found]
 
 
 def leaf_hashes(connection: Connection, first: int, last: int) -> list[bytes]:
     """Return the leaf hashes at positions `first` to `last`, as far as there are any."""
-    found = connection.execute(_LEAVES, {"first": first, "last": last}).scalars()
-    return [bytes(row) for row in found]
+    found = _LEAVES.all(connection, {"first": first, "last": last})
+    return [bytes(one) for (one,) in found]
 
 
 def reader(connection: Connection, log: int, size: int) -> HashReader:
