@@ -35,6 +35,7 @@ def test_what_is_written_is_read():
     """Both ways, byte for byte."""
     approval, organisation, secret = an_approval()
     assert Approval.decode(approval.encode()) == approval
+    assert approval.approved == 1
     approvals.check_signature(organisation, approval.wish, approval.asked, secret.public)
 
 

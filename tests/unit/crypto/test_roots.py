@@ -472,5 +472,7 @@ def test_exported_material_is_looked_at_in_memory(tmp_path):
     with pytest.raises(RuntimeError):
         found.new_epoch()
     assert found.reload().epochs.keys() == {1}
+    found._vessel.abandon(KEYRING)
+    assert found.reload().epochs.keys() == {1}
     with pytest.raises(Tampered):
         loaded_roots(b"{}")

@@ -305,3 +305,11 @@ def test_a_withdrawal_stops_what_leaves_by_it_only():
     ]
     assert {e.what for e in effects if e.stays} == {stays}
     assert cascade.effects(Withdrawal(a_ground(7), (), TODAY, shared)) == ()
+
+
+def test_who_agreed_to_be_counted_is_counted_until_that_day():
+    """Of coded facts: without a day, nobody is."""
+    assert not consent.may_be_counted({}, TODAY)
+    assert consent.may_be_counted({"statistics_until": TODAY.isoformat()}, TODAY)
+    yesterday = (TODAY - timedelta(days=1)).isoformat()
+    assert not consent.may_be_counted({"statistics_until": yesterday}, TODAY)

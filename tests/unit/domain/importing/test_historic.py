@@ -11,6 +11,7 @@ from casevault.domain.casefile import Status
 from casevault.domain.dictionary import Dictionary
 from casevault.domain.importing.historic import check
 from casevault.domain.importing.mapping import Candidate
+from casevault.domain.retention import SHIPPED
 from casevault.errors import Invalid
 from casevault.ids import TeamId
 
@@ -51,7 +52,7 @@ def test_a_line_becomes_a_case_with_the_dates_of_its_source():
     }
     assert found.facts["historic"] is True
     assert found.facts["accepted_on"] == "2026-11-26"
-    case = found.metadata(TeamId(UUID(int=2)), "standard", TODAY)
+    case = found.metadata(TeamId(UUID(int=2)), "standard", TODAY, SHIPPED)
     assert (case.opened_month, case.status) == ("2025-03", Status.CLOSED)
     assert case.next_review > TODAY.isoformat()
     assert "Ondine" not in repr(found)
