@@ -62,7 +62,7 @@ bench: venv ## compare with the plaintext twin; results go to stdout
 	PYTHONPATH=. $(BIN)/python benchmarks/ledger.py
 	PYTHONPATH=. $(BIN)/python benchmarks/backups.py 20000
 	PYTHONPATH=. $(BIN)/python benchmarks/retention.py 2000 100000
-	$(BIN)/python benchmarks/releases.py
+	PYTHONPATH=. $(BIN)/python benchmarks/releases.py
 
 faults: venv ## kill processes and cut connections at the worst moments; KILLS=n of the longest
 	CASEVAULT_TEST_KILLS=$(KILLS) $(PYTEST) -m faults -v -n $(JOBS) --durations=10

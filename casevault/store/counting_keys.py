@@ -35,12 +35,11 @@ class Wrapping:
         self._pair = secret.public.key_id
         self._key = cards.wrapping_key(secret.own_key("facts-keys"))
 
-    def page(self, tx: KeyringTransaction, page: int) -> dict[UUID, bytes]:
-        """Return the entries of a page by case; those of an older pair are none."""
-        row = tx.one(_TABLE, page=page)
-        if row is None or row.content[:_KEY_ID] != self._pair:
-            return {}
-        return _entries(row.content)
+    def entries(self, tx: KeyringTransaction, cases: Iterable[UUID]) -> dict[UUID, bytes]:
+        """Return what is kept on the pages of these cases; what an older pair kept is not."""
+        rows = tx.find(_TABLE, page=sorted({page_of(case) for case in cases}))
+        mine = [_entries(row.content) for row in rows if row.content[:_KEY_ID] == self._pair]
+        return {case: entry for page in mine for case, entry in page.items()}
 
     def open(self, entry: bytes) -> Key:
         """Return the key of an entry; one that was changed or moved is `Tampered`."""
@@ -48,19 +47,21 @@ class Wrapping:
         key = cards.unwrap(self._key, self._counting, entry)
         return Key(key.material, cards.made_at(entry))
 
-    def keep(self, tx: KeyringTransaction, page: int, keys: Mapping[UUID, Key]) -> None:
-        """Put keys of facts on their page, beside those that are there."""
-        row = tx.one(_TABLE, lock=True, page=page)
-        kept = self.page(tx, page)
-        kept |= {
-            case: cards.wrap(self._key, self._counting, case.bytes, key, key.version)
-            for case, key in keys.items()
-        }
-        content = self._pair + b"".join(kept[case] for case in sorted(kept))
-        if row is None:
-            tx.add(_TABLE, content, page=page)
-        else:
-            tx.replace(_TABLE, content, page=page)
+    def keep(self, tx: KeyringTransaction, keys: Mapping[UUID, Key]) -> None:
+        """Put keys of facts on their pages, beside those that are there."""
+        for page in sorted({page_of(case) for case in keys}):
+            row = tx.one(_TABLE, lock=True, page=page)
+            kept = self.entries(tx, [case for case in keys if page_of(case) == page])
+            kept |= {
+                case: cards.wrap(self._key, self._counting, case.bytes, key, key.version)
+                for case, key in keys.items()
+                if page_of(case) == page
+            }
+            content = self._pair + b"".join(kept[case] for case in sorted(kept))
+            if row is None:
+                tx.add(_TABLE, content, page=page)
+            else:
+                tx.replace(_TABLE, content, page=page)
 
 
 def is_of(entry: bytes, key_id: bytes, version: int) -> bool:

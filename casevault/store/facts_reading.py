@@ -1,8 +1,8 @@
 """The coded facts of all cases, read in bulk with the keys of the counting principal.
 
-One moment of the data store, page by page in the order of random ids, in bounded memory; each case
-is opened with every check that a caseworker's read makes. A case that does not open is named and
-left out. Must only be called by `services.reporting`, which alone opens the counting principal.
+One moment of the data store, in the order of random ids, some at a time, in bounded memory; each
+case is opened with every check that a caseworker's read makes. A case that does not open is named
+and left out. Must only be called by `services.reporting`, which alone opens the counting principal.
 """
 
 from __future__ import annotations
@@ -52,28 +52,23 @@ class FactsReader:
     def read(self, watch: Callable[[float], None] = lambda _share: None) -> Iterator[Read]:
         """Yield the facts of every case, all of one moment; tell `watch` which share is done."""
         with self._stores.data.reading() as connection:
-            for page in range(counting_keys.PAGES):
-                ids = _ids(connection, page)
-                fresh: dict[UUID, OpenedKey] = {}
-                for at in range(0, len(ids), _AT_ONCE):
-                    yield from self._portion(connection, page, ids[at : at + _AT_ONCE], fresh)
-                self._keep(page, fresh)
-                watch((page + 1) / counting_keys.PAGES)
+            after = UUID(int=0)
+            while ids := _ids(connection, after):
+                yield from self._portion(connection, ids)
+                after = ids[-1]
+                # How far the random ids are: it tells nothing about how many there are.
+                watch(counting_keys.page_of(after) / counting_keys.PAGES)
+        watch(1.0)
 
-    def _portion(
-        self,
-        connection: Connection,
-        page: int,
-        ids: Sequence[UUID],
-        fresh: dict[UUID, OpenedKey],
-    ) -> Iterator[Read]:
-        stores = self._stores
+    def _portion(self, connection: Connection, ids: Sequence[UUID]) -> Iterator[Read]:
+        stores, fresh = self._stores, dict[UUID, OpenedKey]()
         rows = cases.find_cases(connection, stores.roots, ids)
         with stores.keyring.reading() as tx:
             case_keys.prefetch(tx, list(ids))
-            known = self._wrapping.page(tx, page)
+            known = self._wrapping.entries(tx, ids)
             self._holder.prefetch(tx, ObjectKind.CASE, [one for one in ids if one not in known])
             held = {one: self._held(tx, one, rows[one], known, fresh) for one in ids if one in rows}
+        self._keep(fresh)
         sealed = manifests.sealed_manifests(connection, ids, _FACTS)
         listed = {one: _manifest(case, sealed.get(one)) for one, case in held.items()}
         wanted = [d.row for m in listed.values() if m for d in m.of_kinds([DocumentKind.FACTS])]
@@ -111,7 +106,7 @@ class FactsReader:
         key = self._wrapping.open(entry)
         return OpenedKey(key, PrincipalKind.COUNTING, UUID(int=0), None, "counting")
 
-    def _keep(self, page: int, fresh: Mapping[UUID, OpenedKey]) -> None:
+    def _keep(self, fresh: Mapping[UUID, OpenedKey]) -> None:
         if not fresh:
             return
         with self._stores.keyring.writing() as tx:
@@ -119,12 +114,11 @@ class FactsReader:
             case_keys.lock(tx, list(fresh))
             present = case_keys.present(tx, list(fresh), _FACTS)
             keys = {case: one.key for case, one in fresh.items() if case in present}
-            self._wrapping.keep(tx, page, keys)
+            self._wrapping.keep(tx, keys)
 
 
-def _ids(connection: Connection, page: int) -> list[UUID]:
-    first, last = UUID(int=page << 120), UUID(int=((page + 1) << 120) - 1)
-    query = select(_CASE.c.id).where(_CASE.c.id.between(first, last)).order_by(_CASE.c.id)
+def _ids(connection: Connection, after: UUID) -> list[UUID]:
+    query = select(_CASE.c.id).where(_CASE.c.id > after).order_by(_CASE.c.id).limit(_AT_ONCE)
     return list(connection.execute(query).scalars())
 
 
