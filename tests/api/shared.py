@@ -60,7 +60,7 @@ def made_when_asked_for(
     def get(kind: str) -> World:
         if kind not in made:
             folder = Path(folders.mktemp("vault"))
-            made[kind] = build(make_databases(kind), folder, declared_people=20_000)
+            made[kind] = build(make_databases(kind), folder)
             mine.append(kind)
         return made[kind]
 

@@ -366,7 +366,8 @@ def build(
         keyring_url=databases.keyring_url,
         keys_dir=folder / "keys",
         runtime_dir=folder / "run",
-        **changes,
+        # What the organisation says in public: without it no release can be made.
+        **{"declared_people": 20_000, **changes},
     )
     organisation = uuid4()
     first = tuple(

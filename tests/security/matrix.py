@@ -167,7 +167,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         urls = [f"sqlite:///{at / name / (name + '.db')}" for name in ("var", "keyring")]
-        world = build(Databases("sqlite", *urls), at, declared_people=20_000)
+        world = build(Databases("sqlite", *urls), at)
         try:
             matrix, differing = walk(Cast(world), operations(world.client))
         finally:

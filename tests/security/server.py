@@ -120,6 +120,7 @@ def _configured(served: Served) -> Path:
         f'runtime_dir = "{served.runtime}"',
         f"port = {served.port}",
         'log_level = "debug"',
+        "declared_people = 20_000",
     ]
     path.write_text("\n".join(lines) + "\n")
     path.chmod(0o600)

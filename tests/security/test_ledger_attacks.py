@@ -63,14 +63,14 @@ def log(request, tmp_path_factory):
         return
     import psycopg
 
-    from tests.conftest import _for_database, libpq_url
+    from tests.postgres import for_database, libpq_url
 
     url = request.getfixturevalue("pg_url")
     names = [f"attack_{new_id().hex}" for _ in range(2)]
     with psycopg.connect(libpq_url(url), autocommit=True) as connection:
         for name in names:
             connection.execute(f"CREATE DATABASE {name}")
-        found = Databases("postgresql", *(_for_database(url, name) for name in names))
+        found = Databases("postgresql", *(for_database(url, name) for name in names))
         yield from filled(found, folder)
         for name in names:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
