@@ -20,6 +20,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from casevault.crypto import macs
+from casevault.crypto.roots import RootProvider
 from casevault.crypto.sealing import Key, Place, seal, unseal
 from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.errors import KeyUnavailable, NotFound, Stale, Tampered
@@ -78,7 +79,13 @@ def id_for(stores: Stores, *parts: str) -> UUID:
 
     So it is kept once, and found again without any column that tells what it is about.
     """
-    return UUID(bytes=macs.mac(stores.roots.service(), "audit-record", *parts)[:16], version=4)
+    return id_of(stores.roots, *parts)
+
+
+def id_of(roots: RootProvider, *parts: str, version: int | None = None) -> UUID:
+    """As `id_for`, by the roots alone, under a version of the service key (the newest)."""
+    key = roots.service(version)
+    return UUID(bytes=macs.mac(key, "audit-record", *parts)[:16], version=4)
 
 
 def service(tx: KeyringTransaction) -> Granter:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, delete, select
 from casevault.crypto.roots import RootProvider
 from casevault.domain import casefile, keeping
 from casevault.domain.casefile import Compartment
-from casevault.store import cards, cases, import_lines, tables
+from casevault.store import cards, cases, import_lines, released_looks, tables
 
 # Names of the columns by which a row belongs to a case, and to one compartment of it.
 CASE, COMPARTMENT = "case_id", "compartment"
@@ -40,6 +40,7 @@ def present(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
 def remove_cases(connection: Connection, roots: RootProvider, ids: Sequence[UUID]) -> None:
     """Delete everything of these cases."""
     _remove_cards(connection, roots, ids)
+    released_looks.remove(connection, roots, ids)
     for table in tables_of_cases():
         connection.execute(delete(table).where(table.c[CASE].in_(ids)))
     import_lines.forget(connection, roots, ids)

@@ -29,6 +29,7 @@ from casevault.store import (
     matters,
     milestones,
     rekeying,
+    released_looks,
     transferring,
 )
 from casevault.store import keyring_tables as tables
@@ -196,6 +197,7 @@ def _take_whole(tx: KeyringTransaction, ids: list[UUID]) -> None:
     if not ids:
         return
     grants.take_object(tx, ObjectKind.CASE, ids)
+    released_looks.forget(tx, ids)
     access_requests.forget(tx, ids)
     dossiers.forget(tx, ids)
     matters.forget(tx, ids)

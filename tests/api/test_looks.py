@@ -8,8 +8,16 @@ import pytest
 from sqlalchemy import select
 
 from casevault.errors import NotFound
-from casevault.store import audit_records, tables
+from casevault.store import (
+    audit_records,
+    erasing,
+    keyring_tables,
+    released_looks,
+    tables,
+    tombstones,
+)
 from casevault.store.audit_records import LOOKS
+from casevault.store.tombstones import Erasure
 from tests.api.world import bearer, unknown_id
 
 WHO = "/v1/ledger/looks"
@@ -102,6 +110,33 @@ def test_a_new_release_takes_the_place_of_the_old(world, case):
     assert released(world, case).status_code == 201
     assert released(world, case, names=False).status_code == 201
     assert "Sofia" not in world.get(f"/v1/cases/{case}/looks", "cara").text
+
+
+def test_a_released_list_is_erased_with_its_case(world):
+    """Its keys with the case's, its row with the case's rows; another case's list stays."""
+    stores = world.vault.stores
+    gone, other = world.open("cara"), world.open("cara")
+    for case in (gone, other):
+        assert released(world, case).status_code == 201
+    lists = {one: released_looks.ids_of(stores.roots, [UUID(one)]) for one in (gone, other)}
+    assert left(stores, lists[gone]) == left(stores, lists[other]) == (True, True)
+    erasure = Erasure(UUID(gone), UUID(world.team()), "schedule")
+    with stores.keyring.writing() as tx:
+        tombstones.erase(tx, [erasure], stores.now())
+    assert left(stores, lists[gone]) == (False, True)
+    with stores.data.writing() as connection:
+        erasing.remove_cases(connection, stores.roots, [UUID(gone)])
+    assert left(stores, lists[gone]) == (False, False)
+    assert left(stores, lists[other]) == (True, True)
+
+
+def left(stores, ids):
+    """Say whether a list has keys, and whether it is there."""
+    with stores.keyring.reading() as tx:
+        given = tx.lookups(keyring_tables.grant, object_id=ids)
+    with stores.data.reading() as connection:
+        found = [audit_records.exists(connection, one) for one in ids]
+    return bool(given), any(found)
 
 
 def test_a_release_is_over_after_thirty_days(world, case):
