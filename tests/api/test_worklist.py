@@ -81,7 +81,8 @@ def test_own_open_tasks_are_listed_overdue_first(world):
     assert {one["type"] for one in found} == {"task"}
     assert found[1]["case_id"] == case
     assert found[1]["reference"] == world.get(f"/v1/cases/{case}", me).json()["reference"]
-    assert set(found[0]) == {"type", "case_id", "reference", "due", "overdue", "record_id"}
+    keys = {"type", "case_id", "reference", "due", "overdue", "record_id", "returned"}
+    assert set(found[0]) == keys
     text = world.get("/v1/worklist", me).text
     assert "Blue Street" not in text
     assert "hearing" not in text

@@ -1,0 +1,81 @@
+"""Nothing outside consent ∩ need ∩ tick leaves the vault, whatever is recorded, asked and ticked.
+
+The rule alone is tried in tests/unit/domain/test_referral.py; here it is tried as it is served:
+preview, agreement, link, code, page.
+"""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from casevault.domain import dictionary, vocabulary
+from casevault.domain.referral import NEEDS, SOURCES
+from tests.api.test_referrals import a_shelter, agreed_to, opened, written
+
+CATEGORIES = vocabulary.code_list("data_category")
+# One value per category that stands nowhere else.
+MARKS = {category: f"marked-{place}-madeup" for place, category in enumerate(CATEGORIES)}
+IDENTITY = {
+    "name_to_use": MARKS["name"],
+    "pronoun": MARKS["name"],
+    "languages": ["fr"],
+    "address": MARKS["contact"],
+    "papers": [{"kind": MARKS["papers"]}],
+}
+PROFILE = {
+    "presenting_situation": MARKS["situation_and_needs"],
+    "risk_reasons": MARKS["risk"],
+    "history": [{"type": "Transit", "account": MARKS["history"]}],
+    "plan": [{"goal": MARKS["plan_and_services"], "state": "open"}],
+}
+SHOWN = {"name", "contact", "papers", "situation_and_needs", "risk", "history", "plan_and_services"}
+some = st.frozensets(st.sampled_from(sorted(SHOWN)), min_size=1)
+
+
+def test_every_mark_is_in_a_field_of_its_category():
+    """Or the test would look for something that is nowhere."""
+    of = {
+        (document, one.name): one.category
+        for document in SOURCES
+        for one in dictionary.fields_of(document)
+    }
+    for document, content in zip(SOURCES, (IDENTITY, PROFILE), strict=True):
+        for name, value in content.items():
+            found = {category for category, mark in MARKS.items() if mark in str(value)}
+            assert found <= {of[document, name]}
+
+
+def test_what_is_served_is_in_the_intersection(sqlite_world):
+    """Consents of two recipients, one of them the asked one; any service; any ticks."""
+    world = sqlite_world
+    body = {"identity": IDENTITY, "profile": PROFILE}
+    partner, name = a_shelter(world, name="Made-Up House of Properties")
+
+    @given(st.sampled_from(sorted(NEEDS)), some, some, some)
+    @settings(
+        max_examples=6,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    def served(service, ticked, ours, others):
+        case = world.post("/v1/cases", "cara", body).json()["id"]
+        agreed_to(world, case, name, sorted(ours))
+        agreed_to(world, case, "Another Made-Up House", sorted(others))
+        at = written(world, case, partner, sorted(ticked), service=service)
+        may = ticked & ours & NEEDS[service]
+        shown = world.get(at + "/preview", "cara").json()
+        assert set(shown["leaves"]) == may
+        left = {one for one in SHOWN if MARKS[one] in shown["bytes"] + shown["page"]}
+        assert left == may
+        agreed = world.post(at + "/agreement", "cara", {"digest": shown["digest"]})
+        if not may or (ticked & NEEDS[service]) - ours:
+            assert agreed.status_code in (403, 422)
+            assert world.post(at + "/sending", "cara", {}).status_code == 409
+            return
+        sent = world.post(at + "/sending", "cara", {}).json()
+        page = opened(world, sent["path"], sent["code"]).text
+        assert {one for one in SHOWN if MARKS[one] in page} == may
+
+    served()
