@@ -6,15 +6,16 @@ Pure. Who may take it in is decided by `access`, who can open it by keys.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from casevault.domain import dictionary, vocabulary
+from casevault.domain import dictionary, strict_json, vocabulary
 from casevault.domain.fields import Field, Type
-from casevault.domain.referral import SOURCES
-from casevault.errors import Tampered
+from casevault.domain.packing import PackageKind, PackedFile
+from casevault.domain.referral import FORMAT, SOURCES
+from casevault.errors import Invalid, Tampered
 
 # Of one referrer, and what may lie in one inbox: a flood must not bury the one who needs help.
 A_DAY = 20
@@ -62,6 +63,34 @@ class Intake:
             raise Tampered(code="arrival") from None
 
     @classmethod
+    def of_package(cls, kind: PackageKind, files: Iterable[PackedFile]) -> Intake:
+        """Return what a package from outside says; its fields are still to be checked.
+
+        :raises Invalid: it holds something else than one intake or one referral.
+        """
+        held = {one.name: one.content for one in files}
+        wanted = f"{kind.value}.json"
+        if kind is PackageKind.FILES or not {wanted} <= held.keys() <= {wanted, "referral.html"}:
+            raise _other_package()
+        raw = strict_json.parse(held[wanted])
+        if not isinstance(raw, dict):
+            raise _other_package()
+        if kind is PackageKind.INTAKE:
+            found = {"identity": {}, "profile": {}, "words": "", "letter": {}, **raw}
+            known = {"identity", "profile", "words", "letter"}
+        else:
+            parts = [raw.get(name, {}) for name in SOURCES]
+            if raw.get("format") != FORMAT or not all(isinstance(one, dict) for one in parts):
+                raise _other_package()
+            return cls.of_referral(held[wanted])
+        if found.keys() != known or found["letter"]:
+            raise _other_package()
+        shapes = [found["identity"], found["profile"]]
+        if not all(isinstance(one, dict) for one in shapes) or not isinstance(found["words"], str):
+            raise _other_package()
+        return cls(found["identity"], found["profile"], found["words"])
+
+    @classmethod
     def of_referral(cls, packed: bytes) -> Intake:
         """Return what the bytes of a referral say (`referral.referral_json`)."""
         content = json.loads(packed)
@@ -74,6 +103,12 @@ class Intake:
         if "safe_contact" in content:
             parts["identity"]["safe_contact"] = content["safe_contact"]
         return cls(parts["identity"], parts["profile"], "", letter)
+
+
+def _other_package() -> Invalid:
+    return Invalid(
+        "This package holds no intake and no referral, or more than that.", code="package.content"
+    )
 
 
 def words_of(intake: Intake, language: str) -> str:

@@ -28,6 +28,18 @@ class PackageKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PackageOffer:
+    """How a referral is packed: its page's language, when it is too late, and what opens it.
+
+    `to_key`: the key of the recipient; else words that are said by phone.
+    """
+
+    language: str
+    days: int
+    to_key: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PackedFile:
     """A file in a package; silent when printed."""
 

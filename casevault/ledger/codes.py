@@ -123,6 +123,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "referral.answer": "rest",
         "referral.answer_failed": "rest",
         "referral.sweep": "system",
+        "intake.unpack": "rest",
+        "intake.unpack_failed": "rest",
         "intake.submit": "rest",
         "intake.submit_failed": "rest",
         "intake.limited": "authz",

@@ -12,12 +12,21 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from casevault.domain import dictionary
 from casevault.domain.access import Permission, Subject
 from casevault.domain.arriving import A_DAY, MOST_WAITING, Declined, Intake
 from casevault.domain.casefile import DocumentKind
-from casevault.errors import Busy, Conflict, FieldError, Invalid, KeyUnavailable, NotFound
+from casevault.errors import (
+    Busy,
+    Conflict,
+    FieldError,
+    Invalid,
+    KeyUnavailable,
+    NotFound,
+    Refused,
+)
 from casevault.ids import TeamId, new_id
-from casevault.store import arrivals, people
+from casevault.store import arrivals, people, unpacking
 from casevault.store.arrivals import Arrival, ArrivalKind, ArrivalState
 from casevault.store.caller import Caller, Gate
 from casevault.store.keyring import KeyringTransaction
@@ -73,6 +82,51 @@ class Inbox:
         touched = (Touched("arrival", arrival.id), Touched("team", to))
         act = Act("intake.submit", caller.on_ledger, rule="permit:role", touched=touched)
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            arrivals.receive(stores, tx, arrival, intake.encode())
+        return arrival.id
+
+    def unpack(self, caller: Caller, sealed: bytes) -> UUID:
+        """Take a package that came by hand into the inbox of the caller's team; return its id.
+
+        It is opened with the key of the intake group and sealed anew like everything that comes
+        in; who sent it is known only if their key was compared.
+
+        :raises Invalid: it is damaged, too old, or holds something else.
+        :raises Conflict: it came before.
+        """
+        stores, now = self._stores, self._stores.now()
+        teams = sorted(caller.actor.teams) or [TeamId(UUID(int=0))]
+        self._gate.require(caller, Permission.INBOX_DECIDE, Subject("inbox", teams[0]))
+        try:
+            with stores.keyring.reading() as tx:
+                team, package = unpacking.opened(tx, caller, sealed)
+                unpacking.require_new(tx, package.statement, now)
+                sender, signed = unpacking.signer_of(tx, package.statement)
+                waiting = sum(one.is_waiting(now) for one in arrivals.about(tx, [team]))
+            found = Intake.of_package(package.statement.kind, package.files)
+            identity, profile = self._checked(found.identity, found.profile)
+            letter = _letter(found.letter) | {"from": sender, "signed": signed}
+            _check_words({**letter, "words": found.words})
+        except (Invalid, Conflict, Refused) as error:
+            act = self._act(caller, "intake.unpack", ())
+            stores.ledger.record(replace(act, rule="refused:" + error.code, outcome=REFUSED))
+            raise
+        if waiting >= MOST_WAITING:
+            raise Busy("Too much was sent today. Call the team instead.", code="intake.limited")
+        intake = Intake(identity, profile, found.words, letter)
+        arrival = Arrival(
+            id=package.statement.id,
+            kind=ArrivalKind.INTAKE,
+            about=team,
+            team=team,
+            at=now,
+            referral=None,
+            sender=None,
+            sealed=None,
+        )
+        act = self._act(caller, "intake.unpack", (Touched("arrival", arrival.id),))
+        with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            unpacking.require_new(tx, package.statement, now)
             arrivals.receive(stores, tx, arrival, intake.encode())
         return arrival.id
 
@@ -172,6 +226,20 @@ class Inbox:
     @staticmethod
     def _act(caller: Caller, code: str, touched: tuple[Touched, ...]) -> Act:
         return Act(code, caller.on_ledger, rule="permit:team", purpose="treatment", touched=touched)
+
+
+def _letter(given: Mapping[str, str]) -> dict[str, str]:
+    return {name: str(value) for name, value in given.items()}
+
+
+def _check_words(texts: Mapping[str, str]) -> None:
+    faults = tuple(
+        FieldError(f"/{name}", f"field.{fault}")
+        for name, text in texts.items()
+        if text and (fault := dictionary.words_fault(text, long=name == "words")) is not None
+    )
+    if faults:
+        raise Invalid("Some fields cannot be taken as they are.", errors=faults)
 
 
 def _found(tx: KeyringTransaction, arrival_id: UUID) -> Arrival | None:

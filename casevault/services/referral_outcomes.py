@@ -24,6 +24,7 @@ from casevault.store.collect_pages import CollectPage
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Touched
 from casevault.store.records import Kept, kept
+from casevault.store.referral_ends import PACKAGE
 from casevault.store.stores import Stores
 
 _KIND = DocumentKind.REFERRAL
@@ -84,8 +85,37 @@ class ReferralOutcomes:
                 marks[referral.BY_SURVIVOR] = "yes"
             before = referral_ends.give_up(self._stores, change, found, **marks)
             referral_ends.recount(change)
-            was_read = before is not None and before.opened > 0
+            was_read = PACKAGE in found.record.marks or (before is not None and before.opened > 0)
             return Recalled(_S.RECALLED, was_read), _done("recall", row)
+
+        return self._desk.change(caller, case_id, Permission.CASE_REFER, _BOTH, work)
+
+    def note(
+        self, caller: Caller, case_id: UUID, row: UUID, answer: ReferralState, words: str
+    ) -> Live:
+        """Note what the recipient of a package said by phone or letter.
+
+        :raises Conflict: it was sent as a page, on which its recipient answers; or was not sent.
+        """
+
+        def work(change: Change) -> tuple[Live, Done]:
+            found = kept(change.document(_NARRATIVE, _KIND.value, row))
+            if PACKAGE not in found.record.marks:
+                raise Conflict("This was not sent as a package.", code="referral.no-package")
+            stage = referral.moved(stage_of(found.record), answer)
+            said = [text for text in (found.record.marks.get("answer", ""), words) if text]
+            marked = found.record.marked(
+                **{
+                    referral.STAGE: stage.value,
+                    referral.OUTCOME_ON: self._today(),
+                    "answer": "\n".join(said),
+                }
+            )
+            change.amend(_NARRATIVE, row, marked.encode(), found.version)
+            referral_ends.recount(change)
+            return self.live(case_id, [Kept(row, _KIND, found.version + 1, marked)])[0], _done(
+                "outcome", row
+            )
 
         return self._desk.change(caller, case_id, Permission.CASE_REFER, _BOTH, work)
 

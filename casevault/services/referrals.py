@@ -21,18 +21,26 @@ from casevault.domain.access import Permission
 from casevault.domain.approvals import ApprovedAct
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.collecting import Offer
+from casevault.domain.packing import PackageOffer
 from casevault.domain.records import DONE, Record
 from casevault.domain.referral import ReferralState, stage_of
 from casevault.errors import Conflict, FieldError, Invalid, NotFound, Refused
 from casevault.ids import new_id, new_reference
-from casevault.store import case_approvals, collect_pages, leaving, partners
+from casevault.store import case_approvals, collect_pages, leaving, parcels, partners
 from casevault.store.caller import Caller, Gate
 from casevault.store.collect_pages import PAGE, CollectPage
 from casevault.store.held import Change, Desk, Done
 from casevault.store.leaving import COMPARTMENTS, Leaving, Sender
 from casevault.store.ledger import Act, Touched
+from casevault.store.parcels import Parcel
 from casevault.store.records import Kept, kept
-from casevault.store.referral_ends import DIGEST, GROUNDS, LANGUAGE, without_agreement
+from casevault.store.referral_ends import (
+    DIGEST,
+    GROUNDS,
+    LANGUAGE,
+    PACKAGE,
+    without_agreement,
+)
 from casevault.store.stores import Stores
 
 _KIND = DocumentKind.REFERRAL
@@ -242,6 +250,34 @@ class Referrals:
             change.amend(_NARRATIVE, row, found.record.marked(**marks).encode(), found.version)
             done = _done("send", row, shown.found.names, shown.found.answer.rule)
             return Sent(page_id, code, expires_at), done
+
+        return self._desk.change(caller, case_id, Permission.CASE_REFER, COMPARTMENTS, work)
+
+    def pack(self, caller: Caller, case_id: UUID, row: UUID, offer: PackageOffer) -> Parcel:
+        """Seal what was agreed to into a package, which is kept nowhere: hand it over now.
+
+        :raises Conflict: as `send`; or nobody has compared a key with the recipient.
+        """
+        shown, ready = self.preview(caller, case_id, row), None
+        if not offer.to_key:
+            # Slow on purpose, so before anything is locked.
+            with self._kdf.queued(reserved=True):
+                ready = parcels.under_words(self._stores, self._sender.name, shown.packed, offer)
+
+        def work(change: Change) -> tuple[Parcel, Done]:
+            found = self._sendable(change, row, shown)
+            partner = leaving.named(found.record, leaving.PARTNER)
+            parcel = ready or parcels.to_partner(
+                self._stores, self._sender.name, partner, shown.packed, offer
+            )
+            marks = {
+                referral.STAGE: _S.SENT.value,
+                referral.SENT_ON: self._today(),
+                PACKAGE: str(parcel.id),
+            }
+            change.amend(_NARRATIVE, row, found.record.marked(**marks).encode(), found.version)
+            done = _done("send", row, shown.found.names, shown.found.answer.rule)
+            return parcel, done
 
         return self._desk.change(caller, case_id, Permission.CASE_REFER, COMPARTMENTS, work)
 

@@ -25,6 +25,8 @@ _NARRATIVE, _FACTS = Compartment.NARRATIVE.value, Compartment.FACTS.value
 # The marks of what the survivor agreed to: the digest of the bytes, in which language, by which
 # grounds.
 DIGEST, LANGUAGE, GROUNDS = "digest", "language", "grounds"
+# The package that was made of them: once it is out of the house nobody knows who has opened it.
+PACKAGE = "package"
 _AGREED = frozenset(
     {DIGEST, LANGUAGE, GROUNDS, "state", "approval", "decision", "decided_by", "decided_at"}
 )
@@ -94,7 +96,8 @@ def _shared(one: Kept, page: CollectPage | None) -> Shared:
         raise Tampered(code="referral") from None
     stage = stage_of(one.record)
     # A page that is gone since may have been read.
-    was_read = PAGE in one.record.marks and (page is None or page.opened > 0)
+    by_page = PAGE in one.record.marks and (page is None or page.opened > 0)
+    was_read = by_page or PACKAGE in one.record.marks
     return Shared(one.id, stage in referral.OPEN, was_read, grounds)
 
 

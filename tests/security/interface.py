@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 from casevault.clock import unix_seconds
+from casevault.crypto.packages import Statement, seal_package
 from casevault.crypto.principals import PrincipalSecret
 from casevault.domain import vocabulary
 from casevault.domain.access import RULES, Permission, Role
+from casevault.domain.granting import PrincipalKind
+from casevault.domain.packing import PackageKind, PackedFile
+from casevault.store import principals
 from tests.api.world import (
     NORTH,
     REFERRER,
@@ -929,6 +935,27 @@ def _sendable(stage, **more):
     return Ask(ids={"record_id": made}, body={"openings": 10, "days": 30})
 
 
+@valid("pack_referral")
+def _pack_referral(stage):
+    ask = _sendable(stage)
+    if stage.holder is not None:
+        at = f"{stage.at}/referrals/{ask.ids['record_id']}"
+        partner = stage.world.get(at, stage.holder).json()["partner_id"]
+        key = _set_partner_key(stage).body
+        answer = stage.world.put(f"/v1/partners/{partner}/key", "sue", key, '"v1"')
+        assert answer.status_code == 200, answer.text
+    return Ask(ids=ask.ids, body={"to": "key"})
+
+
+@valid("note_referral_answer")
+def _note_referral_answer(stage):
+    ask = _pack_referral(stage)
+    if stage.holder is not None:
+        path = f"{stage.at}/referrals/{ask.ids['record_id']}/package"
+        assert stage.world.post(path, stage.holder, ask.body).status_code == 201
+    return Ask(ids=ask.ids, body={"answer": "accepted"})
+
+
 @valid("recall_referral")
 def _recall_referral(stage):
     return Ask(ids={"record_id": _referral(stage)}, body={"reason": "made up"})
@@ -1003,6 +1030,31 @@ def _entry(stage):
 @valid("submit_intake")
 def _submit_intake(stage):
     return Ask(body=_intake(stage))
+
+
+@valid("unpack_package")
+def _unpack_package(stage):
+    return Ask(body={"package": base64.b64encode(a_package(stage.world)).decode()})
+
+
+def a_package(world, team=NORTH, kind=PackageKind.INTAKE, signer=None, files=None, **changes):
+    """Return an intake for a team, sealed by somebody who has only its public keys."""
+    with world.vault.stores.keyring.reading() as tx:
+        (group,) = principals.groups(tx, PrincipalKind.INTAKE, UUID(world.team(team)))
+    content = {"identity": an_identity(), "words": "Made up: waits in Blue Street."}
+    held = files or (PackedFile("intake.json", json.dumps(content).encode()),)
+    statement = Statement(
+        id=uuid4(),
+        kind=kind,
+        sender="Made-Up Volunteers",
+        made_at=unix_seconds(world.clock.now()),
+        expires_at=None,
+        recipient=group.public.key_id,
+        signer=None if signer is None else signer.public,
+        files=tuple(one.listed for one in held),
+    )
+    sealed = seal_package(replace(statement, **changes), signer, group.public, held)
+    return b"".join(sealed)
 
 
 @valid("list_inbox")

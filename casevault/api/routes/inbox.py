@@ -11,6 +11,7 @@ from fastapi import APIRouter, Response
 from casevault.api.deps import CallerDep, VaultDep, needs
 from casevault.api.pages import Language
 from casevault.api.schemas.inbox import (
+    ArrivedPackage,
     Decline,
     InboxEntry,
     InboxList,
@@ -43,6 +44,20 @@ def submit_intake(vault: VaultDep, caller: CallerDep, body: NewIntake) -> Receip
     """Send a person's words to a team, named as it is called. You cannot read them back."""
     made = vault.inbox.submit(caller, body.team, body.identity, body.profile, body.words)
     return Receipt(receipt=made)
+
+
+@router.post(
+    "/inbox/packages",
+    status_code=201,
+    operation_id="unpack_package",
+    openapi_extra=_DECIDE,
+)
+def unpack_package(vault: VaultDep, caller: CallerDep, body: ArrivedPackage) -> Receipt:
+    """Take a package that came by hand into your inbox: an intake, or a referral from elsewhere.
+
+    It opens with your group's key alone, once. `letter` then says whose signature it bears.
+    """
+    return Receipt(receipt=vault.inbox.unpack(caller, body.package))
 
 
 @router.get("/inbox", operation_id="list_inbox", openapi_extra=_LIST)

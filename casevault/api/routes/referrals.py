@@ -13,6 +13,9 @@ from casevault.api.schemas.referrals import (
     Agreement,
     AmendedReferral,
     NewReferral,
+    NotedAnswer,
+    PackedReferral,
+    Packing,
     Recall,
     RecalledReferralShown,
     Referral,
@@ -26,6 +29,8 @@ from casevault.api.schemas.referrals import (
 from casevault.domain.access import Permission
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.collecting import Offer
+from casevault.domain.packing import PackageOffer
+from casevault.domain.referral import ReferralState
 from casevault.domain.referral_page import referral_html
 
 router = APIRouter(prefix="/v1/cases/{case_id}/referrals", tags=["referrals"])
@@ -129,6 +134,34 @@ def send_referral(
     """Put it behind a link without data. Say the code by phone: it is shown this once."""
     offer = Offer(body.language, body.days, body.openings)
     return SentReferral.of(vault.referrals.send(caller, case_id, record_id, offer))
+
+
+@router.post(
+    "/{record_id}/package",
+    status_code=201,
+    operation_id="pack_referral",
+    openapi_extra=_REFER,
+)
+def pack_referral(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID, body: Packing
+) -> PackedReferral:
+    """Seal it into a package for the recipient, signed by the organisation.
+
+    It is kept nowhere: if it is lost, recall the referral and write another. What is out of the
+    house cannot be called back.
+    """
+    offer = PackageOffer(body.language, body.days, body.to == "key")
+    return PackedReferral.of(vault.referrals.pack(caller, case_id, record_id, offer))
+
+
+@router.post("/{record_id}/answer", operation_id="note_referral_answer", openapi_extra=_REFER)
+def note_referral_answer(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID, body: NotedAnswer
+) -> Referral:
+    """Note what the recipient of a package said by phone or letter; the facts follow it."""
+    answer = ReferralState(body.answer)
+    found = vault.referral_outcomes.note(caller, case_id, record_id, answer, body.words)
+    return Referral.of(found)
 
 
 @router.post("/{record_id}/recall", operation_id="recall_referral", openapi_extra=_REFER)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import Base64Bytes, ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, Words, moment
 from casevault.domain.arriving import Declined
@@ -41,6 +41,12 @@ class Receipt(Shape):
     """By what you and the team can speak of it on the phone. Nothing more can be read back."""
 
     receipt: UUID
+
+
+class ArrivedPackage(Shape):
+    """A package that came by hand (`casevault package make --kind intake`), in base64."""
+
+    package: Base64Bytes = Field(strict=False, max_length=1_000_000, repr=False)
 
 
 class InboxEntry(Shape):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import Base64Bytes, ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, Words, moment
 from casevault.api.schemas.records import CaseRecord
@@ -16,6 +17,7 @@ from casevault.services.referral_outcomes import Live
 from casevault.services.referral_outcomes import Recalled as RecalledReferral
 from casevault.services.referrals import Sent
 from casevault.store.leaving import Leaving
+from casevault.store.parcels import Parcel
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Tongue = Literal["en", "fr", "es", "ar"]
@@ -68,6 +70,48 @@ class Sending(Shape):
     language: Tongue = "en"
     days: int = Field(default=7, ge=1, le=MAX_DAYS)
     openings: int = Field(default=3, ge=1, le=MAX_OPENINGS)
+
+
+class Packing(Shape):
+    """How the letter is packed: `to` the recipient's key, or under `words` said by phone."""
+
+    language: Tongue = "en"
+    days: int = Field(default=30, ge=1, le=365)
+    to: Literal["key", "words"] = "key"
+
+
+class PackedReferral(Shape):
+    """The package in base64, and what to say by voice: never by the way that the package goes.
+
+    `fingerprint`: compare it with what the recipient reads out. `words` open it with `age`, and are
+    shown this once. `signed_by`: what the recipient compares.
+    """
+
+    package_id: UUID
+    file_name: str
+    package: Base64Bytes
+    signed_by: str
+    fingerprint: str | None
+    words: str | None
+
+    @classmethod
+    def of(cls, found: Parcel) -> Self:
+        """Return the shape of a package."""
+        return cls(
+            package_id=found.id,
+            file_name=f"{found.id.hex[:8]}.{'age' if found.words else 'cvp'}",
+            package=base64.b64encode(found.sealed),
+            signed_by=found.signer,
+            fingerprint=found.fingerprint,
+            words=found.words,
+        )
+
+
+class NotedAnswer(Shape):
+    """What the recipient of a package said by phone or letter."""
+
+    answer: Literal["accepted", "declined", "completed"]
+    words: Words = Field(default="", max_length=1000)
 
 
 class Recall(Shape):

@@ -1,0 +1,71 @@
+"""Packages that come in: opened with the key of a team's intake group, in a member's session.
+
+What is in one comes from outside: whatever does not hold is a bad input, never a stored row that
+was changed. Must never believe what a sender calls themselves: only a key that was compared says
+who it was.
+"""
+
+from __future__ import annotations
+
+import io
+from uuid import UUID
+
+from casevault.crypto import packages
+from casevault.crypto.packages import Package, Statement
+from casevault.crypto.principals import KEM_PUBLIC_BYTES, PublicKeys
+from casevault.domain.granting import PrincipalKind
+from casevault.errors import Conflict, Invalid, NotFound, Refused, Tampered
+from casevault.store import arrivals, partners, principals
+from casevault.store.caller import Caller
+from casevault.store.keyring import KeyringTransaction
+
+_HOUR = 3600
+
+
+def opened(tx: KeyringTransaction, caller: Caller, sealed: bytes) -> tuple[UUID, Package]:
+    """Return the team that a package is for, one of the caller's, and what it holds.
+
+    :raises Invalid: it is sealed to nobody of ours, or damaged.
+    """
+    try:
+        _, recipient = packages.read_outside(io.BytesIO(sealed))
+        for team in sorted(caller.actor.teams):
+            for group in principals.groups(tx, PrincipalKind.INTAKE, team):
+                if group.public.key_id == recipient:
+                    _, secret = caller.keys.group(tx, group.id)
+                    return team, packages.open_package(io.BytesIO(sealed), secret)
+    except Tampered:
+        raise Invalid(
+            "This package was cut off, damaged or changed on its way. Ask for it again.",
+            code="package.damaged",
+        ) from None
+    raise Refused("This package is sealed to another key.", code="package.recipient")
+
+
+def require_new(tx: KeyringTransaction, statement: Statement, now: int) -> None:
+    """Refuse a package that came before, is too old to know that, or comes from the future."""
+    over = statement.expires_at is not None and statement.expires_at <= now
+    # Ids are kept for as long as a package is taken: what is older could have come before.
+    if over or statement.made_at <= now - arrivals.KEPT_SECONDS or statement.made_at > now + _HOUR:
+        raise Invalid(
+            "This package is too old, or made by a clock that is wrong. Ask for it again.",
+            code="package.expired",
+        )
+    try:
+        arrivals.find(tx, statement.id)
+    except NotFound:
+        return
+    raise Conflict("This very package came in before.", code="package.again")
+
+
+def signer_of(tx: KeyringTransaction, statement: Statement) -> tuple[str, str]:
+    """Return who sent a package and how surely: ``known``, ``unknown`` or ``nobody`` signed it."""
+    if statement.signer is None:
+        return statement.sender, "nobody"
+    for one in partners.all_(tx):
+        key = one.key
+        if key is not None and statement.signer == PublicKeys(
+            key[:KEM_PUBLIC_BYTES], key[KEM_PUBLIC_BYTES:]
+        ):
+            return one.name, "known"
+    return statement.sender, "unknown"
