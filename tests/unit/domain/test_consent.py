@@ -258,6 +258,11 @@ def of_counts(number=1, **changes):
     return a_ground(number, purpose=Purpose.STATISTICS, **changes)
 
 
+def of_keeping(number=1, **changes):
+    """Return a consent to look after the case."""
+    return a_ground(number, purpose=Purpose.CASE_MANAGEMENT, **changes)
+
+
 @pytest.mark.parametrize(
     ("gone", "left", "expected"),
     [
@@ -268,6 +273,8 @@ def of_counts(number=1, **changes):
             [Consequence.LEAVES_COUNTS, Consequence.PUBLISHED_COUNTS_STAY],
         ),
         (of_counts(state=State.WITHDRAWN), (of_counts(2),), [Consequence.PUBLISHED_COUNTS_STAY]),
+        (of_keeping(state=State.WITHDRAWN), (of_counts(2),), [Consequence.ERASED_SOON]),
+        (of_keeping(state=State.WITHDRAWN), (of_keeping(2),), []),
     ],
 )
 def test_a_withdrawal_cascades(gone, left, expected):

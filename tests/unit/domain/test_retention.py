@@ -261,3 +261,30 @@ def test_a_row_from_before_is_never_due_earlier():
     case = keeping.replace(a_case(), counted_from=None, schedule=None, due_identity="2049-12-31")
     again = keeping.recounted(SHIPPED, case)
     assert (again.due_identity, again.due_narrative) == ("2049-12-31", "2033-11-30")
+
+
+def test_a_status_that_opens_or_closes_nothing_counts_nothing_anew():
+    """From active to followed up."""
+    case = a_case()
+    after = keeping.replace(case, status=Status.FOLLOW_UP)
+    assert keeping.moved(SHIPPED, case, after, TODAY) == after
+
+
+def test_a_hold_forbids_to_destroy():
+    """Whatever is to be destroyed of the case."""
+    keeping.check_free(a_case())
+    with pytest.raises(Conflict):
+        keeping.check_free(keeping.replace(a_case(), hold=True))
+
+
+def test_a_class_that_was_lost_is_no_default():
+    """A line that is no class, and a month beyond any calendar."""
+    with pytest.raises(Invalid):
+        retention.from_parameters({**SHIPPED.parameters(), "class.other": "closed for ever"})
+
+
+def test_no_class_and_no_minor():
+    """A schedule without classes is none; of age, or of an age that nobody knows: no date."""
+    with pytest.raises(Invalid):
+        retention.check(Schedule(1, {}, 6, 24))
+    assert retention.of_age(18, TODAY) is retention.of_age(None, TODAY) is None
