@@ -40,6 +40,8 @@ NOT_HTTP = (
     "facts_csv.py",
     "simulating.py",
     "limits.py",
+    "formats",
+    "rounding.py",
     "ledger",
     "vouching.py",
 )
