@@ -13,6 +13,7 @@ import typer
 from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from, table
 from casevault.cli.personal import LoginOption, PassphraseFdOption, Person, signed_in
 from casevault.domain import dictionary, dictionary_page, paper
+from casevault.domain import dpia as dpia_page
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.dictionary import Dictionary
 from casevault.errors import Invalid
@@ -68,6 +69,27 @@ def docs(
     """
     try:
         file.write_text(dictionary_page.page(), "utf-8")
+    except OSError:
+        raise Invalid(
+            "The page cannot be written there. Name a file in a folder that exists.",
+            code="dictionary.file",
+        ) from None
+    say(f"Written: {file}")
+
+
+@app.command()
+def dpia(
+    file: Path = typer.Argument(Path("docs/dpia.md"), help="Where to write it."),  # noqa: B008
+    purpose: list[str] = typer.Option([], "--purpose", help="A purpose that is on."),  # noqa: B008
+) -> None:
+    """Example: casevault dictionary dpia docs/dpia.md
+
+    Write the data protection impact assessment of this programme. (offline)
+    """
+    if unknown := set(purpose) - dictionary.known_purposes():
+        raise typer.BadParameter(f"unknown: {', '.join(sorted(unknown))}", param_hint="--purpose")
+    try:
+        file.write_text(dpia_page.page(purpose), "utf-8")
     except OSError:
         raise Invalid(
             "The page cannot be written there. Name a file in a folder that exists.",

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from casevault.cli.app import app
-from casevault.domain import dictionary, dictionary_page, paper, vocabulary
+from casevault.domain import dictionary, dictionary_page, dpia, paper, vocabulary
 from casevault.domain.dictionary import Dictionary
 from casevault.errors import Invalid, Misconfigured
 
-PAGE = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "data-dictionary.md"
 
 
 def test_the_committed_page_is_what_the_dictionary_says():
@@ -49,6 +50,27 @@ def test_docs_writes_the_page(runner, tmp_path):
     assert target.read_text("utf-8") == dictionary_page.page()
     missing = runner.invoke(app, ["dictionary", "docs", str(tmp_path / "no" / "page.md")])
     assert isinstance(missing.exception, Invalid)
+
+
+def test_the_committed_assessment_is_what_the_code_says(runner, tmp_path):
+    """After a change of dictionary or schedule: `casevault dictionary dpia`, and review it."""
+    assert (ROOT / "docs" / "dpia.md").read_text("utf-8") == dpia.page()
+    target = tmp_path / "dpia.md"
+    command = ["dictionary", "dpia", str(target), "--purpose", "disability"]
+    assert runner.invoke(app, command).exit_code == 0
+    assert target.read_text("utf-8") == dpia.page(["disability"]) != dpia.page()
+    assert runner.invoke(app, ["dictionary", "dpia", "x", "--purpose", "none"]).exit_code == 2
+    lost = runner.invoke(app, ["dictionary", "dpia", str(tmp_path / "no" / "page.md")])
+    assert isinstance(lost.exception, Invalid)
+
+
+def test_what_the_assessment_claims_is_shown_by_a_test():
+    """Every measure names a test that is there."""
+    assert len(dpia.MEASURES) > 10
+    for what, how, shown in dpia.MEASURES:
+        assert what
+        assert how
+        assert (ROOT / shown).is_file(), shown
 
 
 def test_form_prints_a_blank_form_without_a_vault(runner, tmp_path, monkeypatch):

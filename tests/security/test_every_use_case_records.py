@@ -53,8 +53,12 @@ KEYS_FIRST = {
     "sign_off": ["access_grant", "access_grant_key"],
     "release_looks": ["access_grant", "access_grant_key"],
     "release_counts": ["access_grant", "access_grant_key"],
+    # The sealed reason of an extension that did not come about: it moves no date.
+    "extend_case": ["access_grant", "access_grant_key", "matter"],
     # Power is taken first and recorded until it is; the intent remembers that it must be.
     "end_session": ["intent", "session"],
+    "set_hold": ["access_grant", "access_grant_key", "deadline", "intent", "matter"],
+    "review_hold": ["deadline", "intent", "matter"],
     "end_sessions": ["intent", "session"],
     "end_other_session": ["intent", "session"],
     "suspend_staff": ["intent", "session", "staff"],
