@@ -18,7 +18,15 @@ from casevault.crypto.principals import PrincipalSecret
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.errors import CaseVaultError, Tampered
-from casevault.store import case_keys, cases, counting_keys, documents, manifests, tables
+from casevault.store import (
+    case_keys,
+    cases,
+    counting_keys,
+    documents,
+    manifests,
+    tables,
+    tombstones,
+)
 from casevault.store.case_keys import Versions
 from casevault.store.counting_keys import Wrapping
 from casevault.store.grants import Object
@@ -67,7 +75,9 @@ class FactsReader:
             case_keys.prefetch(tx, list(ids))
             known = self._wrapping.entries(tx, ids)
             self._holder.prefetch(tx, ObjectKind.CASE, [one for one in ids if one not in known])
-            held = {one: self._held(tx, one, rows[one], known, fresh) for one in ids if one in rows}
+            gone = _erased(tx, ids)
+            there = [one for one in ids if one in rows and one not in gone]
+            held = {one: self._held(tx, one, rows[one], known, fresh) for one in there}
         self._keep(fresh)
         sealed = manifests.sealed_manifests(connection, ids, _FACTS)
         listed = {one: _manifest(case, sealed.get(one)) for one, case in held.items()}
@@ -120,6 +130,13 @@ class FactsReader:
 def _ids(connection: Connection, after: UUID) -> list[UUID]:
     query = select(_CASE.c.id).where(_CASE.c.id > after).order_by(_CASE.c.id).limit(_AT_ONCE)
     return list(connection.execute(query).scalars())
+
+
+def _erased(tx: KeyringTransaction, ids: Sequence[UUID]) -> set[UUID]:
+    """Return the cases whose facts were erased, says a tombstone; rows may be left."""
+    keyed = case_keys.present(tx, list(ids), _FACTS)
+    stones = tombstones.find(tx, [one for one in ids if one not in keyed])
+    return {case for case, stone in stones.items() if _FACTS in stone.erased}
 
 
 def _manifest(case: HeldCase | None, sealed: bytes | None) -> manifests.Manifest | None:

@@ -17,7 +17,7 @@ from casevault.disclosure.counting import snapshot
 from casevault.disclosure.tabulating import tabulate, whole_year
 from casevault.disclosure.vault_facts import FactsIntake
 from casevault.domain.granting import PrincipalKind
-from casevault.store import counting_keys, principals, tombstones
+from casevault.store import counting_keys, keyring_tables, principals, tombstones
 from casevault.store.facts_reading import FactsReader
 from casevault.store.tombstones import Erasure
 from tests.api.shared import KINDS
@@ -118,7 +118,10 @@ def test_facts_of_a_vault_are_counted_by_the_rules(office):
     with stores.keyring.reading() as tx:
         assert UUID(first) not in counting_keys.cases(tx)
     found, unread = counted(office)
-    assert (int(found["people-total"]), unread) == (1, 1)
+    assert (int(found["people-total"]), unread) == (1, 0), "what was erased is no alarm"
+    with stores.keyring.writing() as tx:
+        tx.remove(keyring_tables.case_key, case_id=UUID(again))
+    assert counted(office)[1] == 1, "what is missing without a tombstone is"
 
 
 def test_the_life_of_a_release(office):
