@@ -96,6 +96,7 @@ _ASKED_WITH: Mapping[ApprovedAct, Permission] = MappingProxyType(
     {
         ApprovedAct.CASE_CLOSE: Permission.CASE_TRANSITION,
         ApprovedAct.CASE_DISCLOSE: Permission.CASE_AMEND,
+        ApprovedAct.CASE_REFER: Permission.CASE_REFER,
         ApprovedAct.BREAK_GLASS: Permission.BREAK_GLASS_ASK,
         ApprovedAct.KEYS_RECOVER: Permission.KEYS_RECOVER,
         ApprovedAct.DATA_SETTLE: Permission.KEYS_RECOVER,

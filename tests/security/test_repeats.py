@@ -35,6 +35,7 @@ HARMLESS = {
     "make_release": "one that was begun goes on; a period that was released is refused",
     "merge_inbox_entry": "what was placed is not in the inbox any more",
     "open_review": "two reviews of one entry: either is closed as noise",
+    "pack_referral": "a referral that left is not packed again",
     "print_codes": "the printed code that asks for new ones is used up",
     "propose_schedule": "a wish that nobody approved does nothing, and ends by itself",
     "propose_second_factor": "a new secret replaces the one that was not confirmed",
@@ -46,6 +47,7 @@ HARMLESS = {
     "submit_intake": "two intakes of one person: the team declines one as a duplicate",
     "take_over_inbox_entry": "what was placed is not in the inbox any more",
     "transfer_case": "who gave a case away does not find it any more",
+    "unpack_package": "a package is opened once: the second time it is refused",
 }
 
 

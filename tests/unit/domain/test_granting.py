@@ -58,6 +58,10 @@ def staff(role: str, team: TeamId | None = None) -> Scope:
         # A grant of one kind never counts as one of the other.
         (staff("supervisor", NORTH), DUTY, NORTH, PrincipalKind.OVERSIGHT, False),
         (staff("supervisor", NORTH), GROUP, NORTH, PrincipalKind.DUTY, False),
+        (SERVICE, ObjectKind.ARRIVAL, NORTH, None, True),
+        (staff("supervisor", NORTH), ObjectKind.ARRIVAL, NORTH, None, True),
+        (staff("supervisor", SOUTH), ObjectKind.ARRIVAL, NORTH, None, False),
+        (staff("caseworker", NORTH), ObjectKind.ARRIVAL, NORTH, None, False),
         (staff("caseworker", NORTH), ASKED, NORTH, None, True),
         (staff("supervisor", NORTH), ASKED, NORTH, None, True),
         (staff("caseworker", SOUTH), ASKED, NORTH, None, False),
