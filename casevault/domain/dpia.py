@@ -176,6 +176,6 @@ def _risks() -> Iterator[str]:
     yield "[SECURITY.md](../SECURITY.md) says against whom each promise holds,"
     yield "what a dump still shows, and what cannot be done: root on the live server, k custodians"
     yield (
-        "together, and whoever copied what they were allowed to see. The organisation accepts these,"
-        " or does not.\n"
+        "together, and whoever copied what they were allowed to see. The organisation accepts"
+        " these, or does not.\n"
     )
