@@ -28,14 +28,14 @@ from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 from argon2 import PasswordHasher
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from pydantic import Field
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from benchmarks import twin_tables as tables
 from casevault import logs
 from casevault.api import problems
-from casevault.api.deps import RepeatKey, RequestId, Token, Version, etag
+from casevault.api.deps import RequestId, Token, Version, etag
 from casevault.api.middleware import BodyGuard, RequestContext
 from casevault.api.schemas.cases import Case, CasePage, IdentityContent, NewCase
 from casevault.api.schemas.common import Shape
@@ -139,6 +139,20 @@ def _caller(request: Request, database: Store, token: Token, request_id: Request
 
 
 Who = Annotated[Caller, Depends(_caller)]
+
+
+async def _repeat(
+    request: Request,
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", pattern=r"^[A-Za-z0-9_-]{8,64}$")
+    ] = None,
+) -> tuple[str, bytes] | None:
+    if idempotency_key is None:
+        return None
+    return idempotency_key, hashlib.sha256(await request.body()).digest()
+
+
+RepeatKey = Annotated[tuple[str, bytes] | None, Depends(_repeat)]
 
 
 def create() -> FastAPI:
@@ -343,7 +357,7 @@ def _opened(connection: Connection, who: Caller, new: NewCase) -> CaseMetadata:
         team=TeamId(who.team),
         retention_class=new.retention_class,
         opened=today,
-        minor=facts.is_minor(new.identity, today),
+        of_age=facts.of_age(new.identity, today),
     )
     row = {**asdict(case), "status": case.status.value}
     columns = {column.name: row[column.name] for column in tables.case_file.columns}
