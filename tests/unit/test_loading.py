@@ -11,7 +11,7 @@ import typer
 
 from casevault.cli import app as command_line
 
-HEAVY = ("alembic", "mako", "numpy", "scipy", "pypdf", "PIL", "pyrage", "fhir", "typer")
+HEAVY = ("alembic", "mako", "numpy", "scipy", "pypdf", "PIL", "fhir", "typer")
 
 
 def loaded_by(module: str) -> set[str]:
