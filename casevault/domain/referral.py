@@ -23,6 +23,8 @@ from casevault.errors import Conflict, Tampered
 FORMAT = "casevault/referral/1"
 # The marks of a referral's record: how far it is, and what the survivor decided.
 STAGE, BY_SURVIVOR = "stage", "by_survivor"
+# Given on paper: whoever has it has read it.
+ON_PAPER = "on_paper"
 # Days (``2026-11-26``) on which it left, and on which its present outcome was written down.
 SENT_ON, OUTCOME_ON = "sent_on", "outcome_on"
 # The documents of which a referral may carry fields.

@@ -85,7 +85,7 @@ class ReferralOutcomes:
                 marks[referral.BY_SURVIVOR] = "yes"
             before = referral_ends.give_up(self._stores, change, found, **marks)
             referral_ends.recount(change)
-            was_read = PACKAGE in found.record.marks or (before is not None and before.opened > 0)
+            was_read = _is_out(found) or (before is not None and before.opened > 0)
             return Recalled(_S.RECALLED, was_read), _done("recall", row)
 
         return self._desk.change(caller, case_id, Permission.CASE_REFER, _BOTH, work)
@@ -93,14 +93,14 @@ class ReferralOutcomes:
     def note(
         self, caller: Caller, case_id: UUID, row: UUID, answer: ReferralState, words: str
     ) -> Live:
-        """Note what the recipient of a package said by phone or letter.
+        """Note what the recipient of a package, or of a letter on paper, said.
 
         :raises Conflict: it was sent as a page, on which its recipient answers; or was not sent.
         """
 
         def work(change: Change) -> tuple[Live, Done]:
             found = kept(change.document(_NARRATIVE, _KIND.value, row))
-            if PACKAGE not in found.record.marks:
+            if not _is_out(found):
                 raise Conflict("This was not sent as a package.", code="referral.no-package")
             stage = referral.moved(stage_of(found.record), answer)
             said = [text for text in (found.record.marks.get("answer", ""), words) if text]
@@ -178,6 +178,11 @@ class ReferralOutcomes:
 
     def _today(self) -> str:
         return self._stores.clock.now().date().isoformat()
+
+
+def _is_out(one: Kept) -> bool:
+    """Say whether somebody holds a package or a sheet of paper, out of our reach."""
+    return not {PACKAGE, referral.ON_PAPER}.isdisjoint(one.record.marks)
 
 
 def _done(act: str, row: UUID) -> Done:

@@ -253,6 +253,26 @@ class Referrals:
 
         return self._desk.change(caller, case_id, Permission.CASE_REFER, COMPARTMENTS, work)
 
+    def hand_over(self, caller: Caller, case_id: UUID, row: UUID) -> bytes:
+        """Note that a letter is given on paper, to a lawyer or an authority; return its bytes.
+
+        :raises Conflict: as `send`.
+        """
+        shown = self.preview(caller, case_id, row)
+
+        def work(change: Change) -> tuple[bytes, Done]:
+            found = self._sendable(change, row, shown)
+            marks = {
+                referral.STAGE: _S.RECEIVED.value,
+                referral.SENT_ON: self._today(),
+                referral.ON_PAPER: "yes",
+            }
+            change.amend(_NARRATIVE, row, found.record.marked(**marks).encode(), found.version)
+            done = _done("send", row, shown.found.names, shown.found.answer.rule)
+            return shown.packed, done
+
+        return self._desk.change(caller, case_id, Permission.CASE_REFER, COMPARTMENTS, work)
+
     def pack(self, caller: Caller, case_id: UUID, row: UUID, offer: PackageOffer) -> Parcel:
         """Seal what was agreed to into a package, which is kept nowhere: hand it over now.
 

@@ -97,7 +97,7 @@ def _shared(one: Kept, page: CollectPage | None) -> Shared:
     stage = stage_of(one.record)
     # A page that is gone since may have been read.
     by_page = PAGE in one.record.marks and (page is None or page.opened > 0)
-    was_read = by_page or PACKAGE in one.record.marks
+    was_read = by_page or not {PACKAGE, referral.ON_PAPER}.isdisjoint(one.record.marks)
     return Shared(one.id, stage in referral.OPEN, was_read, grounds)
 
 

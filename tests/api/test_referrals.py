@@ -389,3 +389,23 @@ def test_what_waits_for_a_team_is_on_its_supervisors_worklist(world):
     assert (intake["type"], intake["case_id"]) == ("intake", None)
     assert on_worklist(world, "cara", record_id=receipt) == []
     assert on_worklist(world, "sid", record_id=receipt) == []
+
+
+def test_a_summary_on_paper(world):
+    """For a lawyer: the same manifest; who has it has read it; what they say is written by hand."""
+    case = a_case(world)
+    partner, name = a_shelter(world, name="Made-Up Lawyers", services=["legal_assistance"])
+    consent = agreed_to(world, case, name, ("name", "risk"))
+    at = written(world, case, partner, ("name", "risk"), service="legal_assistance")
+    assert world.post(at + "/paper", "cara", None).json()["code"] == "referral.transition"
+    agree(world, at)
+    page = world.post(at + "/paper", "cara", None, params={"lang": "fr"})
+    assert page.status_code == 200, page.text
+    assert "Ondine &lt;Obvious&gt; Madeup" in page.text
+    assert IDENTITY["phones"][0] not in page.text
+    assert 'lang="fr"' in page.text
+    assert world.get(at, "cara").json()["stage"] == "received"
+    said = world.post(at + "/answer", "cara", {"answer": "accepted", "words": "by phone"})
+    assert (said.json()["stage"], said.json()["answer"]) == ("accepted", "by phone")
+    gone = world.post(consent + "/withdrawal", "cara", {}).json()
+    assert [one["what"] for one in gone["stays"]] == ["read-referral-stays"]

@@ -961,6 +961,11 @@ def _recall_referral(stage):
     return Ask(ids={"record_id": _referral(stage)}, body={"reason": "made up"})
 
 
+@valid("hand_over_referral")
+def _hand_over_referral(stage):
+    return Ask(ids=_sendable(stage).ids)
+
+
 @valid("take_referral_outcome")
 def _take_referral_outcome(stage):
     ask = _sendable(stage)
@@ -1387,9 +1392,14 @@ def _decide_closing(stage):
     stage.gone("closing")
 
     def present():
-        found = stage.world.get(stage.at + "/timeline", stage.holder).json()["items"]
-        waiting = [one for one in found if one["state"] == "waiting"]
-        return next(one["id"] for one in waiting if one["record_type"] == "transition")
+        page, query = None, {}
+        while page is None or page["cursor"]:
+            page = stage.world.get(f"{stage.at}/timeline", stage.holder, params=query).json()
+            query = {"cursor": page["cursor"]}
+            for one in page["items"]:
+                if (one["record_type"], one["state"]) == ("transition", "waiting"):
+                    return one["id"]
+        raise AssertionError("no closing waits")
 
     body = {"content": {"to": "Closed", "reason": "made up"}}
     closing = stage.made("closing", "/transitions", body, present)

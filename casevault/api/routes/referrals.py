@@ -5,9 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import APIRouter, Response
+from fastapi.responses import HTMLResponse
 
+from casevault.api import pages
 from casevault.api.deps import CallerDep, Cursor, OnceCaller, VaultDep, Version, etag, needs
-from casevault.api.pages import Language
+from casevault.api.pages import STYLE, Language
 from casevault.api.schemas.records import Decision, Made
 from casevault.api.schemas.referrals import (
     Agreement,
@@ -134,6 +136,20 @@ def send_referral(
     """Put it behind a link without data. Say the code by phone: it is shown this once."""
     offer = Offer(body.language, body.days, body.openings)
     return SentReferral.of(vault.referrals.send(caller, case_id, record_id, offer))
+
+
+@router.post(
+    "/{record_id}/paper",
+    operation_id="hand_over_referral",
+    response_class=HTMLResponse,
+    openapi_extra=_REFER,
+)
+def hand_over_referral(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID, language: Language
+) -> HTMLResponse:
+    """A summary for a lawyer or an authority, to print and hand over: the bytes agreed to."""
+    packed = vault.referrals.hand_over(caller, case_id, record_id)
+    return pages.page(referral_html(packed, language, STYLE), language)
 
 
 @router.post(
