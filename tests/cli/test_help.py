@@ -130,7 +130,7 @@ def test_an_error_is_a_sentence_and_a_code(monkeypatch, capsys, error: Exception
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(command_line, "app", fail)
+    monkeypatch.setattr(command_line, "build", lambda _noun: fail)
     with pytest.raises(SystemExit) as caught:
         command_line.main()
     assert caught.value.code == code

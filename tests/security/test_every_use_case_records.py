@@ -98,6 +98,8 @@ KEYS_FIRST = {
     ],
     # A guess is counted before it is looked at, and taken back.
     "open_collect_page": ["collect_page"],
+    # What a withdrawn consent stops is stopped at once.
+    "withdraw_consent": ["collect_page"],
     "delete_draft": ["access_grant", "access_grant_key", "intent"],
     "end_feed": ["access_grant", "access_grant_key", "intent"],
 }
