@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -320,3 +321,27 @@ def test_who_agreed_to_be_counted_is_counted_until_that_day():
     assert consent.may_be_counted({"statistics_until": TODAY.isoformat()}, TODAY)
     yesterday = (TODAY - timedelta(days=1)).isoformat()
     assert not consent.may_be_counted({"statistics_until": yesterday}, TODAY)
+
+
+def test_a_case_is_kept_while_anything_holds_for_looking_after_it():
+    """A ground for something else, one that is over, and none: not."""
+    holds = a_ground(1, purpose=Purpose.CASE_MANAGEMENT)
+    over = replace(holds, last=TODAY - timedelta(days=1))
+    assert consent.may_be_kept([a_ground(2), holds], TODAY)
+    assert not consent.may_be_kept([a_ground(2), over], TODAY)
+    assert not consent.may_be_kept([], TODAY)
+
+
+def test_a_case_goes_when_nothing_lets_it_be_kept_any_more():
+    """The last consent to look after it was withdrawn; another one is enough to stay."""
+    gone = replace(a_ground(1, purpose=Purpose.CASE_MANAGEMENT), state=State.WITHDRAWN)
+    other = a_ground(2, purpose=Purpose.CASE_MANAGEMENT)
+    soon = Consequence.ERASED_SOON
+
+    def follows(withdrawal):
+        return soon in {effect.what for effect in cascade.keeping(withdrawal)}
+
+    assert follows(Withdrawal(gone, (gone,), TODAY))
+    assert not follows(Withdrawal(gone, (gone, other), TODAY))
+    assert not follows(Withdrawal(replace(gone, state=State.HOLDS), (), TODAY))
+    assert not follows(Withdrawal(a_ground(1), (), TODAY))

@@ -288,3 +288,16 @@ def test_no_class_and_no_minor():
     with pytest.raises(Invalid):
         retention.check(Schedule(1, {}, 6, 24))
     assert retention.of_age(18, TODAY) is retention.of_age(None, TODAY) is None
+
+
+def test_a_schedule_without_a_class_keeps_nothing():
+    """It could not be carried out."""
+    with pytest.raises(Invalid) as caught:
+        retention.check(Schedule(1, {}, grace_months=6, extension_months=24))
+    assert [fault.pointer for fault in caught.value.errors] == ["/classes"]
+
+
+@pytest.mark.parametrize("youngest", [None, 18, 40])
+def test_an_adult_does_not_come_of_age(youngest):
+    """Nor does somebody of whom nobody knows the age."""
+    assert retention.of_age(youngest, date(2026, 11, 24)) is None
