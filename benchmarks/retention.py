@@ -32,7 +32,7 @@ from casevault.store import case_keys, cases, documents, grants, tables
 from casevault.store import keyring_tables as keys
 from casevault.store.grants import Object
 from casevault.store.media import Medium
-from tests.builders import ORIGIN, SUPERVISOR, AVault, a_vault
+from tests.builders import ORIGIN, SUPERVISOR, AVault, a_clock, a_vault
 from tests.conftest import Databases
 
 _AT_ONCE = 500
@@ -139,7 +139,8 @@ def measured(kind: str, due: int, others: int, *, more: bool) -> float:
         else:
             urls = (f"sqlite:///{folder / one}.db" for one in ("data", "keyring"))
             databases = Databases("sqlite", *urls)
-        vault = a_vault(databases, folder)
+        # With a clock of its own: each server of PostgreSQL is a new one.
+        vault = a_vault(databases, folder, a_clock())
         stack.callback(vault.close)
         fill(vault, due, others)
         took, own, done = ran(vault)
