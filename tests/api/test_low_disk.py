@@ -129,6 +129,7 @@ def missing(world: World) -> tuple[Any, ...]:
         return Inspection(vault.stores, vault.checkpoints, connection).run().gaps
 
 
+# A change appends to the ledger in its own transaction; a look has one of its own, with others.
 @pytest.mark.parametrize("place", ["append", "_write"])
 def test_injected_write_errors(world: World, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """Whatever of the ledger fails, no text of the case leaves, and the error is ours."""
@@ -145,7 +146,9 @@ def test_injected_write_errors(world: World, monkeypatch: pytest.MonkeyPatch, pl
         return good(self, *args, **kwargs)
 
     monkeypatch.setattr(Ledger, place, sometimes)
-    answers = [world.get(path, "cara"), world.get("/v1/cases", "cara")]
+    answers = [world.post("/v1/cases", "cara", {"identity": an_identity(MARKER)})]
+    if place == "_write":
+        answers += [world.get(path, "cara"), world.get("/v1/cases", "cara")]
     assert {answer.status_code for answer in answers} == {503}
     assert not any(MARKER in answer.text or "device" in answer.text for answer in answers)
     failing[0] = False

@@ -180,8 +180,9 @@ def test_a_card_that_was_tampered_with_raises_an_alarm_and_hides_nobody(world):
     team = UUID(one["team"])
     with stores.data.writing() as connection:
         card = next(iter(cards.cards_of(stores.roots, team, UUID(one["id"]))))
-        row = connection.execute(cards._FIND, {"team": team, "card": card}).scalar_one()
-        spoilt = bytes(row)[:-1] + bytes([bytes(row)[-1] ^ 1])
+        (sealed,) = cards._FIND.one(connection, {"team": team, "card": card})
+        row = bytes(sealed)
+        spoilt = row[:-1] + bytes([row[-1] ^ 1])
         _write(connection, team, card, spoilt)
     try:
         answer = search(world, name="Tamara Tampered")
@@ -192,7 +193,7 @@ def test_a_card_that_was_tampered_with_raises_an_alarm_and_hides_nobody(world):
         assert any(one["outcome"] == 8 for one in newest)
     finally:
         with stores.data.writing() as connection:
-            _write(connection, team, card, bytes(row))
+            _write(connection, team, card, row)
 
 
 def _write(connection, team, card, sealed):

@@ -45,7 +45,7 @@ AS_TYPED = {"save_draft", "change_draft"}
 
 # The feed's token is an id and a key; a form is one of a few names; a reference is said aloud; a
 # period is a year.
-NO_UUID = {"token", "form", "reference", "period"}
+NO_UUID = {"token", "form", "reference", "period", "position", "name"}
 
 
 # --- bodies from the interface -------------------------------------------------------------------
@@ -97,7 +97,7 @@ def spoilt(value: Any) -> Iterator[Any]:
         yield from ([bad] for bad in spoilt(value[0]))
 
 
-def path_of(world: World, name: str, **ids: str) -> str:
+def path_of(world: World, name: str, /, **ids: str) -> str:
     """Return the path of an operation on the shared case."""
     known = {"case_id": world.case, "staff_id": world.staff["colin"]} | ids
     path: str = OPERATIONS[name][1]

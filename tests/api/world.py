@@ -146,10 +146,12 @@ class World:
 
     def confirm(self, login: str, authorization: str | None = None) -> httpx2.Response:
         """Step up: give the passphrase once more."""
+        # Who joins when first needed has a passphrase only then.
+        by = authorization or f"Bearer {self.token(login)}"
         return self.client.post(
             "/v1/auth/step-up",
             json={"passphrase": self.passphrases[login]},
-            headers={"Authorization": authorization or f"Bearer {self.token(login)}"},
+            headers={"Authorization": by},
         )
 
     def get(self, path: str, by: str | None = None, **kwargs: Any) -> httpx2.Response:
