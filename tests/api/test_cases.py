@@ -110,6 +110,21 @@ def test_assigning_is_granting(world):
     assert kinds == ["counting", "oversight", "recovery", "staff", "staff"]
 
 
+def test_assigning_twice_is_assigning_once(world):
+    """The second grant stands in place of the first: there are as many, and one for the person."""
+
+    def holders():
+        items = world.get(f"/v1/cases/{case}/grants", "sue").json()["items"]
+        return sorted((one["principal"], one["kind"], *one["compartments"]) for one in items)
+
+    case = world.open()
+    assert world.assign(case, "colin").status_code == 204
+    once = holders()
+    assert [one[0] for one in once].count(world.staff["colin"]) == 1
+    assert world.assign(case, "colin").status_code == 204
+    assert holders() == once
+
+
 @pytest.mark.parametrize("login", ["sofia", "uma", "dora", "adi"])
 def test_a_case_is_not_assigned_outside_its_team(world, login):
     """Other team, unvouched, other role: refused."""

@@ -220,7 +220,10 @@ def list_grants(vault: VaultDep, caller: CallerDep, case_id: UUID) -> GrantList:
     openapi_extra=needs(Permission.CASE_ASSIGN),
 )
 def assign_case(vault: VaultDep, caller: CallerDep, case_id: UUID, body: NewGrant) -> Response:
-    """Assign the case to a colleague of the team: give them keys of these compartments."""
+    """Assign the case to a colleague of the team: give them keys of these compartments.
+
+    Sent again, it puts the grant in place of the one before: nobody holds two.
+    """
     expires = None if body.expires_at is None else unix_seconds(body.expires_at)
     compartments = frozenset(compartment.value for compartment in body.compartments)
     vault.assignments.assign(caller, case_id, body.staff_id, compartments, expires)
