@@ -143,8 +143,10 @@ class Transfers:
             with self._desk.recording_failure(caller, found.case):
                 fresh = self._move(caller, held, found)
         with self._stores.keyring.writing() as tx:
+            if not transferring.end(tx, found.id):
+                # A colleague took it, or gave it back: then grants of that team are on their way.
+                raise NotFound()
             transferring.take_grants(tx, found.case, found.source)
-            transferring.end(tx, found.id)
         cards.settle(self._stores, *fresh)
         return found.case
 

@@ -63,7 +63,7 @@ def test_who_holds_the_case_grants_it_until_its_end(world):
     assert (seen["reason"], seen["mine"], seen["reference"]) == (REASON, False, case["reference"])
     assert listed(world, asked, "colin")["reason"] is None
     assert listed(world, asked, "stra") is None
-    waiting = world.get("/v1/worklist", "cara").json()["items"]
+    waiting = world.worklist("cara")
     assert asked.json()["id"] in [one["record_id"] for one in waiting]
     assert decide(world, asked, by="stra").status_code == 404
     assert decide(world, asked, by="colin").status_code == 403
@@ -140,7 +140,7 @@ def test_a_possible_duplicate_is_an_open_question_until_it_is_decided(world):
     assert world.post(f"{path}/duplicates", "cara", {}).json()["items"] == []
     questions = [
         one
-        for one in world.get("/v1/worklist", "cara").json()["items"]
+        for one in world.worklist("cara")
         if (one["type"], one["case_id"]) == ("duplicate", second["id"])
     ]
     assert len(questions) == 1
@@ -172,7 +172,7 @@ def test_duplicates_are_looked_for_in_opening(world, monkeypatch):
     assert known["case_id"] is None
     assert world.staff["colin"] in {one["id"] for one in known["ask"]}
     case = answer.json()["id"]
-    waiting = world.get("/v1/worklist", "cara").json()["items"]
+    waiting = world.worklist("cara")
     assert ("duplicate", case) in {(one["type"], one["case_id"]) for one in waiting}
     monkeypatch.setattr(search_counts, "take", lambda *_: 10**6)
     late = world.post("/v1/cases", "cara", body)

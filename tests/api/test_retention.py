@@ -67,7 +67,7 @@ def decide(world, login, approval, approve=True):
 
 def waiting(world, login, kind):
     """Return the items of a kind on a worklist."""
-    items = world.get("/v1/worklist", login).json()["items"]
+    items = world.worklist(login)
     return [(one["case_id"], one["due"], one["overdue"]) for one in items if one["type"] == kind]
 
 

@@ -39,7 +39,7 @@ def test_a_suspended_person_is_out_at_once_and_comes_back_as_they_were(world):
     assert failed[0]["rule"] == "deny:suspended"
     for one, by in ((case, "sue"), (shared, "cara")):
         assert world.get(f"/v1/cases/{one}/identity", by).status_code == 200
-    waiting = world.get("/v1/worklist", "cara").json()["items"]
+    waiting = world.worklist("cara")
     assert "rekey" in {item["type"] for item in waiting if item["case_id"] == shared}
     assert suspend(world, login).json() == {"cases_due": 0}
     assert resume(world, login).status_code == 204
@@ -54,7 +54,7 @@ def test_a_supervisors_suspension_marks_what_their_group_opens(world):
     login = world.person(roles=("supervisor",), by="sue")
     case = world.open("cara")
     assert suspend(world, login).json()["cases_due"] >= 1
-    waiting = world.get("/v1/worklist", "sue").json()["items"]
+    waiting = world.worklist("sue")
     assert "rekey" in {item["type"] for item in waiting if item["case_id"] == case}
 
 
@@ -91,7 +91,7 @@ def test_who_suspends_is_cut_off_and_it_is_recorded_all_the_same(world, monkeypa
     (after, *_) = world.entries(code="staff.suspend")
     assert after["position"] > before["position"]
     assert world.entries(case=case, code="key.due")[0]["count"] >= 1
-    waiting = world.get("/v1/worklist", "sue").json()["items"]
+    waiting = world.worklist("sue")
     assert "rekey" in {item["type"] for item in waiting if item["case_id"] == case}
 
 

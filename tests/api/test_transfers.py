@@ -50,7 +50,7 @@ def opens(world, case, login):
 
 def waits(world, by, kind):
     """Return the cases that somebody's worklist names as on their way."""
-    items = world.get("/v1/worklist", by).json()["items"]
+    items = world.worklist(by)
     return {(item["case_id"], item["record_id"]) for item in items if item["type"] == kind}
 
 
@@ -246,7 +246,7 @@ def test_a_team_gives_a_case_back(world, case):
     back = answer.json()["id"]
     assert not opens(world, case, "sid")
     assert reference not in found(world, "sofia")
-    items = world.get("/v1/worklist", "sue").json()["items"]
+    items = world.worklist("sue")
     (item,) = [one for one in items if one["case_id"] == case]
     assert (item["type"], item["record_id"]) == ("transfer_in", back)
     assert item["returned"] == "no_capacity"

@@ -302,6 +302,18 @@ class World:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
+    def worklist(self, by: str) -> list[dict[str, Any]]:
+        """Return what waits for a person, of all pages: a shared world has many cases."""
+        found: list[dict[str, Any]] = []
+        params: dict[str, str] = {}
+        while True:
+            answer = self.get("/v1/worklist", by, params=params)
+            assert answer.status_code == 200, answer.text
+            found += answer.json()["items"]
+            if answer.json()["cursor"] is None:
+                return found
+            params = {"cursor": answer.json()["cursor"]}
+
     def assign(self, case: str, to: str, by: str = "sue", **extra: Any) -> httpx2.Response:
         """Assign a case to a person."""
         return self.post(f"/v1/cases/{case}/grants", by, {"staff_id": self.staff[to], **extra})

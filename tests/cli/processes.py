@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -138,6 +139,10 @@ def init_here(
     return here(capsys, *command)
 
 
+def _heeds_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass
 class Service:
     """A service that runs."""
@@ -198,6 +203,8 @@ def serving(
             stderr=output,
             env=environment(),
             pass_fds=pass_fds,
+            # Whoever runs the tests in the background may ignore it, and children inherit that.
+            preexec_fn=_heeds_interrupts,
         )
     service = Service(process, log, port)
     try:
