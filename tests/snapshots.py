@@ -36,8 +36,7 @@ class Snapshot:
         for source, url in zip(self.stores, _urls(databases), strict=True):
             _copy(databases.kind, source, url)
         shutil.copytree(self.keys_dir, keys_dir)
-        found = self.outcome
-        return replace(found, staff=dict(found.staff), teams=dict(found.teams))
+        return _copied(self.outcome)
 
 
 def taken(databases: Databases, keys_dir: Path, outcome: Outcome) -> Snapshot:
@@ -54,7 +53,12 @@ def taken(databases: Databases, keys_dir: Path, outcome: Outcome) -> Snapshot:
             sources.append(f"cv_template_{name}_{secrets.token_hex(8)}")
             with _server(url) as connection:
                 _create(connection, sources[-1], _name(url))
-    return Snapshot((sources[0], sources[1]), folder / "keys", outcome)
+    # Whoever held the ceremony goes on to add people to theirs.
+    return Snapshot((sources[0], sources[1]), folder / "keys", _copied(outcome))
+
+
+def _copied(outcome: Outcome) -> Outcome:
+    return replace(outcome, staff=dict(outcome.staff), teams=dict(outcome.teams))
 
 
 def _copy(kind: str, source: str, url: str) -> None:
