@@ -7,7 +7,7 @@ that was refused, and never give out one that its case's keys do not open.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from casevault.domain.records import Record
 from casevault.errors import CaseVaultError, Conflict, Tampered
 from casevault.store import files, idempotency
 from casevault.store.caller import Caller, Gate
-from casevault.store.files import Address
+from casevault.store.files import Address, Attached
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import FAILED, REFUSED, Act, Touched
 from casevault.store.records import Kept, kept
@@ -142,17 +142,16 @@ class Files:
 
     def read(self, caller: Caller, case_id: UUID, row: UUID) -> Download:
         """Begin to give out a file; the entry is durable before this returns."""
-        address, content = self._found(caller, case_id, row, Permission.CASE_READ)
+        found = self._found(caller, case_id, row, Permission.CASE_READ)
         touched = (Touched("case", case_id), Touched("file", row))
         started = _look(caller, "file.read", touched)
         self._stores.ledger.record(started)
-        size = int(content["bytes"])
-        pieces = self._given(caller, touched, address, size)
-        return Download(content["media_type"], size, content["name"], pieces)
+        pieces = self._given(caller, touched, found)
+        return Download(found.media_type, found.size, found.name, pieces)
 
     def remove(self, caller: Caller, case_id: UUID, row: UUID) -> None:
         """Take a file away, its bytes included."""
-        address, _ = self._found(caller, case_id, row, Permission.CASE_AMEND)
+        address = self._found(caller, case_id, row, Permission.CASE_AMEND).address
         name = address.compartment
 
         def work(change: Change) -> tuple[None, Done]:
@@ -163,24 +162,20 @@ class Files:
 
         self._desk.change(caller, case_id, Permission.CASE_AMEND, (name,), work)
 
-    def _found(
-        self, caller: Caller, case_id: UUID, row: UUID, permission: Permission
-    ) -> tuple[Address, Mapping[str, Any]]:
+    def _found(self, caller: Caller, case_id: UUID, row: UUID, permission: Permission) -> Attached:
         with self._stores.data.reading() as connection:
             held = self._desk.hold(caller, connection, case_id, permission)
             with self._desk.recording_failure(caller, case_id):
                 return files.find(held, connection, row)
 
     def _given(
-        self, caller: Caller, touched: tuple[Touched, ...], address: Address, size: int
+        self, caller: Caller, touched: tuple[Touched, ...], found: Attached
     ) -> Generator[bytes, None, None]:
         sent, rule, outcome = 0, "failed:cut-off", FAILED
         try:
-            for piece in files.read(self._stores.data, address):
+            for piece in files.whole(self._stores.data, found):
                 sent += len(piece)
                 yield piece
-            if sent != size:
-                raise Tampered(code="file")
             rule, outcome = "permit:caseload", 0
         except Tampered:
             rule = "failed:tampered"

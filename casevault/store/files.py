@@ -23,6 +23,7 @@ from casevault.errors import NotFound, Tampered
 from casevault.ids import new_id
 from casevault.store import tables
 from casevault.store.database import Database
+from casevault.store.documents import Document
 from casevault.store.held_case import HeldCase
 
 PIECE_BYTES = 1 << 16
@@ -73,21 +74,66 @@ class Address:
         return Place(self.organisation, "file", self.id, self.case, self.compartment)
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file of a case as whoever holds its compartment finds it; silent about its name."""
+
+    row: UUID
+    address: Address
+    media_type: str
+    size: int
+    name: str = field(repr=False)
+
+    @property
+    def compartment(self) -> str:
+        """Where it lies: with who somebody is, or with what happened."""
+        return self.address.compartment
+
+
 def opened_by(held: HeldCase) -> tuple[str, ...]:
     """Return the compartments with files that somebody can open."""
     return tuple(name for name in COMPARTMENTS if name in held.keys)
 
 
-def find(held: HeldCase, connection: Connection, row: UUID) -> tuple[Address, Mapping[str, Any]]:
-    """Return where a file lies and what its document says, else `NotFound`."""
+def find(held: HeldCase, connection: Connection, row: UUID) -> Attached:
+    """Return one file of a case, else `NotFound`."""
     for name in opened_by(held):
         manifest = held.manifest(connection, name)
         listed = manifest.of_row(row)
         if listed is not None and listed.kind == KIND:
             (document,) = held.documents(connection, manifest, rows=[row])
-            content = Record.decode(document.content).current.content
-            return Address.of(held.organisation, held.case.id, name, content), content
+            return attached(held.organisation, held.case.id, name, document)
     raise NotFound(code="document")
+
+
+def of_case(held: HeldCase, connection: Connection) -> list[Attached]:
+    """Return every file of a case that its holder can open, in an order that stays."""
+    return [
+        attached(held.organisation, held.case.id, name, document)
+        for name in opened_by(held)
+        for document in held.documents(connection, held.manifest(connection, name), [KIND])
+    ]
+
+
+def attached(organisation: UUID, case: UUID, compartment: str, document: Document) -> Attached:
+    """Return the file that an opened document describes, else `Tampered`."""
+    content = Record.decode(document.content).current.content
+    address = Address.of(organisation, case, compartment, content)
+    try:
+        about = str(content["media_type"]), int(content["bytes"]), str(content["name"])
+    except (KeyError, TypeError, ValueError):
+        raise Tampered(code="file") from None
+    return Attached(document.row, address, *about)
+
+
+def whole(database: Database, one: Attached) -> Iterator[bytes]:
+    """Give a file piece by piece, of exactly the size that its document says, else `Tampered`."""
+    sent = 0
+    for piece in read(database, one.address):
+        sent += len(piece)
+        yield piece
+    if sent != one.size:
+        raise Tampered(code="file")
 
 
 def write(connection: Connection, address: Address, content: bytes) -> None:
