@@ -1,29 +1,28 @@
 """Certificates of erasure as they are issued: only once an erasure is final, and only once.
 
 Final means: every epoch that could open the deleted keys is destroyed, and keyring backup and
-capsule are replaced. The log's entry is opened with a month key that the service still holds, and
-leaves with its proof. Must never say that something is gone which a copy of ours could open.
+capsule are replaced. The log's entry leaves with its proof and with what opens it, which was kept
+when it was recorded: the key of its month may be gone by now. Must never say that something is gone
+which a copy of ours could open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select
 
-from casevault.errors import Invalid, NotFound
+from casevault.errors import NotFound
 from casevault.ledger import certificate
 from casevault.ledger.certificate import Statement
 from casevault.ledger.note import VerifierKey
 from casevault.store import erasures, proofs, tables, tombstones, tree
 from casevault.store.erasures import Batch, Planned
 from casevault.store.ledger import SERVICE, Act
-from casevault.store.months import MonthKey
-from casevault.store.proofs import Shown
+from casevault.store.proofs import Opened
 from casevault.store.stores import Stores
 from casevault.store.unit_of_work import unit_of_work
 
@@ -86,15 +85,23 @@ def _final(stores: Stores) -> list[Batch]:
 
 
 def _issue(stores: Stores, origin: str, batch: Batch, note: bytes) -> int:
-    months = {month.month: month for month in stores.months.kept()}
+    # Of erasures from before entries were kept with what is owed, the service may hold the month.
+    opened = batch.opened or erasures.entries_of(stores, batch)
     with stores.data.reading() as connection:
-        there = set(ids(connection))
-        made = {
-            one.entry: _certificate(stores, connection, origin, batch, one, note, months)
+        entries = [one.entry for one in batch.items]
+        there = set(
+            connection.execute(select(_TABLE.c.id).where(_TABLE.c.id.in_(entries))).scalars()
+        )
+        rows = [
+            {
+                "id": one.entry,
+                "body": _certificate(
+                    stores, connection, origin, batch, one, note, opened[one.entry]
+                ),
+            }
             for one in batch.items
-            if one.entry not in there
-        }
-    rows = [{"id": entry, "body": text} for entry, text in made.items() if text is not None]
+            if one.entry not in there and one.entry in opened
+        ]
     if rows:
         with unit_of_work(stores.data, stores.ledger) as uow:
             uow.connection.execute(insert(_TABLE), rows)
@@ -110,15 +117,10 @@ def _certificate(
     batch: Batch,
     one: Planned,
     note: bytes,
-    months: Mapping[str, MonthKey],
-) -> str | None:
-    shown = _shown(stores, connection, one.entry, months)
-    if shown is None:
-        # Final only after the service's key of that month was destroyed: an auditor has it.
-        return None
-    proof = proofs.prove(
-        connection, shown.position, proofs.note_for(connection, shown.position, note)
-    )
+    opened: Opened,
+) -> str:
+    position = proofs.position_of(connection, one.entry)
+    proof = proofs.prove(connection, position, proofs.note_for(connection, position, note))
     said = Statement(
         id=str(one.entry),
         organisation=str(stores.organisation),
@@ -131,16 +133,7 @@ def _certificate(
     )
     secret = stores.roots.principal("organisation")
     key = organisation_key(stores, origin)
-    return certificate.make(said, shown.salt, shown.body, proof, key, secret.sign_raw)
-
-
-def _shown(
-    stores: Stores, connection: Connection, entry: UUID, months: Mapping[str, MonthKey]
-) -> Shown | None:
-    for month in months.values():
-        with suppress(NotFound, Invalid):
-            return proofs.shown(connection, stores.organisation, month, entry)
-    return None
+    return certificate.make(said, opened.salt, opened.body, proof, key, secret.sign_raw)
 
 
 def _day(at: int) -> str:

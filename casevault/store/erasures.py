@@ -8,8 +8,9 @@ touch data whose keys are still there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -21,10 +22,11 @@ from casevault.domain.casefile import CaseMetadata
 from casevault.domain.retention import Reason
 from casevault.errors import Tampered
 from casevault.ids import EntryId, new_id
-from casevault.store import erasing, intents, matters, tombstones
+from casevault.store import erasing, intents, matters, proofs, tombstones
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
 from casevault.store.ledger import Act, Actor, Touched
+from casevault.store.proofs import Opened
 from casevault.store.stores import Stores
 from casevault.store.tombstones import Erasure, Tombstone
 from casevault.store.unit_of_work import unit_of_work
@@ -50,7 +52,11 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Erasures of one transaction: whose act, by which rule, since when, under which epoch."""
+    """Erasures of one transaction: whose act, by which rule, since when, under which epoch.
+
+    `opened`, once they are done: what opens their entries to whoever is shown a certificate. The
+    month's key may be gone by the day on which they are final.
+    """
 
     id: UUID
     at: int
@@ -59,6 +65,7 @@ class Batch:
     actor: Actor
     links: tuple[tuple[str, str], ...]
     items: tuple[Planned, ...]
+    opened: Mapping[UUID, Opened] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
 
 def plan(case: CaseMetadata, reason: Reason, compartments: Iterable[str]) -> Planned:
@@ -102,9 +109,17 @@ def finish(stores: Stores, batch: Batch) -> None:
             _remove(stores, uow.connection, batch)
             uow.record(*(_act(batch, one) for one in batch.items))
             uow.commit()
+    done = replace(batch, opened=entries_of(stores, batch))
     with stores.keyring.writing() as tx:
         if tx.remove(tables.intent, id=batch.id, kind=BEGUN):
-            tx.add(tables.intent, _encode(batch), id=batch.id, kind=OWED, object_id=batch.id)
+            tx.add(tables.intent, _encode(done), id=batch.id, kind=OWED, object_id=batch.id)
+
+
+def entries_of(stores: Stores, batch: Batch) -> Mapping[UUID, Opened]:
+    """Return what opens the entries of these erasures, of those whose month the service holds."""
+    months, ids = stores.months.kept(), [one.entry for one in batch.items]
+    with stores.data.reading() as connection:
+        return proofs.opened(connection, stores.organisation, months, ids)
 
 
 def finish_left(stores: Stores, *, alone: str | None = None) -> int:
@@ -172,6 +187,7 @@ def _encode(batch: Batch) -> bytes:
         (actor.staff, actor.session, actor.assurance, actor.request or "", actor.roles),
         batch.links,
         tuple(_item(one) for one in batch.items),
+        tuple((entry, one.salt, one.body) for entry, one in sorted(batch.opened.items())),
     )
 
 
@@ -200,10 +216,12 @@ def _decode(row: Row) -> Batch:
     )
     links = tuple(_pair(part) for part in reader.list_())
     items = tuple(_planned(part) for part in reader.list_())
+    # Rows from before this part was kept are shorter.
+    opened = dict(map(_entry, () if reader.is_over() else reader.list_()))
     reader.end()
     if not items:
         raise Tampered(code="erasure")
-    return Batch(row.lookup["id"], at, epoch, rule, actor, links, items)
+    return Batch(row.lookup["id"], at, epoch, rule, actor, links, items, opened)
 
 
 def _planned(part: Part) -> Planned:
@@ -220,6 +238,11 @@ def _planned(part: Part) -> Planned:
         )
     except ValueError:
         raise Tampered(code="erasure") from None
+
+
+def _entry(part: Part) -> tuple[UUID, Opened]:
+    reader = Reader(part if isinstance(part, tuple) else ())
+    return reader.uuid(), Opened(reader.bytes_(), reader.bytes_())
 
 
 def _pair(part: Part) -> tuple[str, str]:

@@ -7,6 +7,7 @@ to be shown (certificates of erasure, releases, keys, incidents); only those lea
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -24,12 +25,18 @@ SHOWN = ("case.erase", "release.", "key.", "ledger.")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What opens one leaf to everybody: its salt and body. Its `position` is its place."""
+class Opened:
+    """What opens one leaf to everybody: its salt and body."""
 
-    position: int
     salt: bytes = field(repr=False)
     body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown(Opened):
+    """The same with the entry's place in the log."""
+
+    position: int
 
 
 def prove(connection: Connection, position: int, note: bytes) -> Proof:
@@ -98,18 +105,31 @@ def position_of(connection: Connection, entry_id: UUID) -> int:
 
 def shown(connection: Connection, organisation: UUID, month: MonthKey, entry_id: UUID) -> Shown:
     """Return salt and body of an entry that was written to be shown; any other is refused."""
-    entry, body = tables.ledger_entry, tables.ledger_body
-    row = connection.execute(
-        select(entry.c.leaf, body.c.sealed)
-        .join(body, body.c.entry_id == entry.c.id)
-        .where(entry.c.id == entry_id, entry.c.month == month.month)
-    ).one_or_none()
-    if row is None:
+    found = opened(connection, organisation, [month], [entry_id]).get(entry_id)
+    if found is None:
         raise NotFound(code="ledger.entry")
-    place = Place(organisation, "ledger-body", entry_id)
-    content = unseal(month.body, place, bytes(row.sealed)).content
+    return Shown(found.salt, found.body, position_of(connection, entry_id))
+
+
+def opened(
+    connection: Connection, organisation: UUID, months: Sequence[MonthKey], ids: Sequence[UUID]
+) -> Mapping[UUID, Opened]:
+    """Return salt and body of entries that were written to be shown, of those in these months."""
+    entry, body, keys = tables.ledger_entry, tables.ledger_body, {m.month: m for m in months}
+    rows = connection.execute(
+        select(entry.c.id, entry.c.leaf, entry.c.month, body.c.sealed)
+        .join(body, body.c.entry_id == entry.c.id)
+        .where(entry.c.id.in_(ids), entry.c.month.in_(keys))
+    )
+    return {
+        row.id: _opened(organisation, keys[row.month], row.id, bytes(row.leaf), bytes(row.sealed))
+        for row in rows
+    }
+
+
+def _opened(organisation: UUID, month: MonthKey, entry: UUID, leaf: bytes, sealed: bytes) -> Opened:
+    content = unseal(month.body, Place(organisation, "ledger-body", entry), sealed).content
     salt, data = content[:SALT_BYTES], content[SALT_BYTES:]
-    found = check_body(parse_leaf(bytes(row.leaf)), salt, data)
-    if not found.code.startswith(SHOWN):
+    if not check_body(parse_leaf(leaf), salt, data).code.startswith(SHOWN):
         raise Invalid("This entry was not written to be shown.", code="ledger.shown")
-    return Shown(position_of(connection, entry_id), salt, data)
+    return Opened(salt, data)

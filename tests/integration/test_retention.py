@@ -90,6 +90,30 @@ def test_two_ordinary_rolls_make_an_erasure_final(office):
     assert said["destruction"] == "best effort"
 
 
+def test_a_certificate_outlives_the_key_of_its_month(office, monkeypatch):
+    """Nobody rolls for three months: the service has the month no longer, and certifies still.
+
+    What was owed before entries were kept with it is certified while the month is there.
+    """
+    with monkeypatch.context() as patch:
+        patch.setattr(erasures, "entries_of", lambda _stores, _batch: {})
+        office.age(office.open(), months=61)
+        assert office.run().whole == 1
+    office.roll()
+    assert office.run().certificates == 1
+    office.age(office.open(), months=61)
+    assert office.run().whole == 1
+    month = office.stores.months.current().month
+    for _ in range(3):
+        office.later(days=31)
+        office.run()
+    assert month not in {one.month for one in office.stores.months.kept()}
+    office.roll()
+    assert office.run().certificates == 1
+    for text in office.certificates():
+        assert check(office, text).said["compartments"] == ["facts", "identity", "narrative"]
+
+
 def hold(office, case):
     """Let a hold lie in the keyring."""
     with office.stores.keyring.writing() as tx:
