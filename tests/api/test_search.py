@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from uuid import UUID
 
+import anyio
 import pytest
 
 from casevault.errors import Busy
@@ -223,6 +225,47 @@ def test_helpers_find_what_one_thread_finds(world, monkeypatch):
     finally:
         together.close()
     assert card_reading.merged([], 10) == []
+
+
+def hung_up(world, path, body, by):
+    """Send a request and hang up at once; return the status and the body of what is answered."""
+    messages = iter([{"type": "http.request", "body": json.dumps(body).encode()}])
+    sent = []
+
+    async def receive():
+        return next(messages, {"type": "http.disconnect"})
+
+    async def send(message):
+        sent.append(message)
+
+    headers = {"host": world.client.base_url.netloc.decode()}
+    headers |= {"authorization": f"Bearer {world.token(by)}", "content-type": "application/json"}
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("testserver", 80),
+        "state": {},
+    }
+    anyio.run(world.client.app, scope, receive, send)
+    return sent[0]["status"], json.loads(b"".join(one.get("body", b"") for one in sent[1:]))
+
+
+def test_who_hangs_up_ends_the_search(world):
+    """Nobody waits for the answer: no card is opened for it and it says that nothing was read."""
+    a_case(world, name="Hedda Hungup")
+    before = len(world.entries(code="search.run"))
+    status, problem = hung_up(world, "/v1/search", {"name": "Hedda Hungup"}, "colin")
+    assert (status, problem["code"]) == (503, "search.gone")
+    assert len(world.entries(code="search.run")) == before
+    assert search(world, name="Hedda Hungup").json()["items"]
 
 
 def test_directories_are_shared_only_where_the_programme_says_so(world, monkeypatch):
