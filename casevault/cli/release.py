@@ -92,10 +92,16 @@ def simulate(
         None, "--tables", help="Ids of tables, joined by commas (default: all that apply)."
     ),
     period: list[int] | None = typer.Option(  # noqa: B008
-        None, "--period", help="A year; may be repeated (default: each year of the file)."
+        None,
+        "--period",
+        min=1990,
+        max=9998,
+        help="A year; may be repeated (default: those of many people).",
     ),
     regions: str | None = typer.Option(
-        None, "--regions", help="The declared regions, joined by commas (default: the file's)."
+        None,
+        "--regions",
+        help="The declared regions, joined by commas (default: those of many people).",
     ),
     declared_size: int = typer.Option(
         simulating.DEFAULT_SIZE,
@@ -146,11 +152,11 @@ def simulate(
     _warn(wish, found, services, referrals, regions)
     if rounded:
         texts = [path.read_bytes().decode("utf-8", "replace") for path in given or ()]
-        done = _write(out, simulating.rounded(found, wish, period or (), key, texts))
+        done = _write(out, simulating.rounded(found, wish, sorted(set(period or ())), key, texts))
         table("Files", ("file",), [(str(out / name),) for name in done])
         say("Rounded counts have no formal guarantee. Given away, they are an exact disclosure.")
         return
-    releases = simulating.simulate(found, wish, period or (), key)
+    releases = simulating.simulate(found, wish, sorted(set(period or ())), key)
     written = _write(out, rendering.files(releases))
     if as_json:
         emit({"out": str(out), "files": written, "releases": [_summary(r) for r in releases]})
@@ -207,7 +213,7 @@ def _warn(
         say(f"{len(found.ignored)} columns are no coded fields and were left out (--list).")
     axes = {axis for table in wish.tables for axis in table.axes}
     if regions is None and "region" in axes:
-        say("Regions are taken from the file. In a vault they are declared: use --regions.")
+        say("Nobody declared regions (--regions): those of many people are named, by noise.")
     counted = {table.universe for table in wish.tables}
     if (services is None and counted & {"services", "unavailable"}) or (
         services is None and "first_service" in axes

@@ -13,8 +13,8 @@ No rule looks at more than one person: leaving one person out changes nothing fo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from casevault.disclosure.arrays import np
@@ -71,6 +71,22 @@ class Snapshot:
         """Return the years in which anything was accepted."""
         found = set(np.unique(self.registrations.year).tolist())
         return tuple(sorted(found))
+
+    def by_year(self, years: Sequence[int]) -> list[int]:
+        """Return how many people were accepted in each of these years. Exact: never shown."""
+        found = self.registrations
+        return [int((found.counted & (found.year == year)).sum()) for year in years]
+
+    def by_region(self, year: int, regions: int) -> list[int]:
+        """Return how many people of a year each of so many regions has. Exact: never shown."""
+        found = self.registrations
+        inside = found.region[found.counted & (found.year == year)]
+        return [int(n) for n in np.bincount(inside, minlength=regions)[:regions]]
+
+    def with_regions(self, moved: Ints) -> Snapshot:
+        """Return the snapshot with other numbers for its regions: `moved` at each old number."""
+        region = moved[self.registrations.region]
+        return replace(self, registrations=replace(self.registrations, region=region))
 
 
 def snapshot(records: Records, key: bytes) -> Snapshot:

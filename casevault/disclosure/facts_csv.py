@@ -40,11 +40,15 @@ Watcher = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a file held: records, its regions in order, columns that were not taken."""
+    """What a file held: records, its regions in order, columns that were not taken.
+
+    Regions that nobody `declared` are the file's own: which of them may be named is a choice.
+    """
 
     records: Records
     regions: tuple[str, ...]
     ignored: tuple[str, ...]
+    declared: bool
 
 
 class _Faults:
@@ -115,7 +119,7 @@ def read(
         _read_events(referrals, intake, "referrals", "referral_outcome", watch)
     records = intake.close()
     _check_keys(records)
-    return Facts(*_in_order(records, found, regions), ignored)
+    return Facts(*_in_order(records, found, regions), ignored, regions is not None)
 
 
 def _read_cases(

@@ -19,6 +19,11 @@ DISPLAY_FLOOR = 11
 SMALL_PARENT = 50
 CONCENTRATION = Fraction(9, 10)
 QUARTERLY_CAP = 10
+# A simulation without a list of years or regions chooses them from the records, for a part of its
+# ρ and of its δ (labels.py): years are few and people of one many, so they cost little.
+YEARS_RHO = Fraction(1, 100)
+REGIONS_RHO = Fraction(1, 10)
+LABELS_DELTA = Fraction(1, 10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from casevault.disclosure.counting import Snapshot
 from casevault.disclosure.displaying import Cell, cells
 from casevault.disclosure.estimating import Estimate, estimate
 from casevault.disclosure.measuring import Measurement, Noisy, exact_vectors, measure, plan
-from casevault.disclosure.parameters import SHARES
+from casevault.disclosure.parameters import LABELS_DELTA, SHARES
 from casevault.disclosure.tabulating import Period, tabulate
 from casevault.errors import Invalid
 
@@ -39,11 +39,19 @@ class Design:
     delta: float
     code_version: str
     simulation: bool
+    # What a simulation paid of ρ to choose labels that nobody declared; a part of its δ goes too.
+    labels: Fraction = Fraction(0)
 
     @property
     def epsilon(self) -> float:
         """Return ε of the whole release at its δ."""
-        return epsilon(self.rho, self.delta)
+        left = float(1 - LABELS_DELTA) if self.labels else 1
+        return epsilon(self.rho, self.delta * left)
+
+    @property
+    def measured(self) -> Fraction:
+        """Return the ρ that is left for the numbers."""
+        return self.rho - self.labels
 
     def as_data(self) -> dict[str, Any]:
         """Return the design as JSON takes it."""
@@ -59,6 +67,7 @@ class Design:
             "delta": self.delta,
             "code_version": self.code_version,
             "simulation": self.simulation,
+            **({"labels_rho": str(self.labels)} if self.labels else {}),
         }
 
     @classmethod
@@ -76,6 +85,7 @@ class Design:
             data["delta"],
             data["code_version"],
             data["simulation"],
+            Fraction(data.get("labels_rho", 0)),
         )
 
 
@@ -98,7 +108,7 @@ class Release:
             raise Invalid("A table is not made for this period.", code="release.period-basis")
         names = dict.fromkeys(axis for table in tables for axis in table.axes)
         dimensions = {n: catalogue.dimension(n, design.tier, design.regions) for n in names}
-        measurements = plan(tables, dimensions, design.rho, SHARES[design.tier])
+        measurements = plan(tables, dimensions, design.measured, SHARES[design.tier])
         return cls(design, tables, dimensions, measurements)
 
     def measure(self, snap: Snapshot, bits: Bits) -> dict[str, tuple[int, ...]]:

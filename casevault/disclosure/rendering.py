@@ -53,6 +53,8 @@ def method(release: Release) -> str:
         f"delta={design.delta:g}",
         "unit=person",
     ]
+    if design.labels:
+        parts.append("labels from the records")
     return "; ".join([*parts, "SIMULATION"] if design.simulation else parts)
 
 
@@ -85,7 +87,6 @@ def sidecar(
     releases: Sequence[Release], table: IndicatorTable, estimates: Sequence[Mapping[str, Estimate]]
 ) -> bytes:
     """Return the CSVW description of a table's file, with all parameters of its mechanism."""
-    first = releases[0]
     data: dict[str, Any] = {
         "@context": "http://www.w3.org/ns/csvw",
         "url": f"{table.id}.csv",
@@ -98,7 +99,7 @@ def sidecar(
             "unit": table.unit,
             "cap_per_person_and_year": table.cap,
             "pledge_indicators": list(table.pledge),
-            "categories": {axis: list(first.dimensions[axis].categories) for axis in table.axes},
+            "categories": {axis: _categories(releases, axis) for axis in table.axes},
         },
         "casevault:releases": [_mechanism(r, table) for r in releases],
     }
@@ -121,6 +122,11 @@ def _column(name: str) -> dict[str, Any]:
     if name in NUMBERS:
         column |= {"null": "", "required": False}
     return column
+
+
+def _categories(releases: Sequence[Release], axis: str) -> list[str]:
+    """Return the categories of all releases: one that chose its regions may have others."""
+    return list(dict.fromkeys(c for r in releases for c in r.dimensions[axis].categories))
 
 
 def _mechanism(release: Release, table: IndicatorTable) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from casevault.disclosure.classifications import Tier
-from tests.attacks import accuracy, attacks, audit
+from tests.attacks import accuracy, attacks, audit, neighbours
 from tests.attacks.attacks import Outcome
 from tests.attacks.world import Person, people
 
@@ -23,6 +23,8 @@ ATTACKS: Sequence[tuple[str, Callable[[Sequence[Person], int], Outcome]]] = (
     ("averaging 64 looks", lambda crowd, seed: attacks.averaging(crowd, seed, 64)),
     ("linkage by two attributes", attacks.linkage),
     ("zero inference", attacks.zeros),
+    ("labels, one person apart", lambda crowd, _seed: neighbours.labels(len(crowd), 25)),
+    ("what is withheld", lambda crowd, _seed: neighbours.withheld(len(crowd), 100)),
 )
 _SIZES = (500, 1500, 5000)
 

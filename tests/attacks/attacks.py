@@ -288,7 +288,7 @@ def one_seed(crowd: Sequence[Person], seed: int, tries: int) -> Outcome:
         blind += int(int(np.argmax(old)) == place)
         for side, drawn in enumerate((_coupled, _simulated)):
             seen = [
-                drawn(Facts(one, regions, ()), Wish(tables, 1000, str(n), "0"))
+                drawn(Facts(one, regions, (), declared=True), Wish(tables, 1000, str(n), "0"))
                 for one in (before, after)
             ]
             hits[side] += int(int(np.argmax(seen[1] - seen[0])) == place)

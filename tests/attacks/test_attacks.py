@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks import accuracy, attacks, audit
+from casevault.disclosure import labels
+from tests.attacks import accuracy, attacks, audit, neighbours
 from tests.attacks.world import people
 
 CROWD = people(1000, 1)
@@ -43,6 +44,23 @@ def test_a_shown_zero_is_a_fact_and_here_is_none():
 def test_what_is_missing_from_a_total_is_not_exact_here():
     """A hidden category is the total minus the others."""
     assert attacks.subtraction(CROWD, 1).held
+
+
+def test_labels_and_rows_do_not_give_a_person_away():
+    """Alone in a region or a year, in hundreds of rows: the same rows either way."""
+    assert neighbours.labels(600, 1).held
+
+
+def test_a_label_without_a_threshold_gives_a_person_away(monkeypatch):
+    """The attack works where whatever stands in the file is named."""
+    monkeypatch.setattr(labels, "limit", lambda _rho, _delta: -1000)
+    assert neighbours.differ(neighbours.STRANGERS["alone in a region"], 300, range(1)) == 1
+    assert neighbours.differ(neighbours.STRANGERS["alone in a year"], 300, range(1)) == 1
+
+
+def test_what_is_withheld_does_not_give_a_person_away():
+    """A group of ten and a group of eleven are shown as often."""
+    assert neighbours.withheld(300, 15).held
 
 
 def test_twenty_people_are_not_counted_exactly():

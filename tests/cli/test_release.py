@@ -84,7 +84,7 @@ def test_every_row_says_that_it_is_a_simulation_and_how_it_was_made(run):
     for name in ("people-total", TABLE, "people-region"):
         for row in run.rows(name):
             assert "SIMULATION" in row["method"]
-            assert "epsilon=2.02" in row["method"]
+            assert "epsilon=2.03" in row["method"]
             assert row["release_id"].startswith("SIMULATION-2025-")
             assert (row["value"] == "") == (row["status"] == "W")
 
@@ -151,12 +151,26 @@ def test_shown_numbers_add_up_or_are_less(run):
 
 
 def test_several_years_are_several_periods(run):
-    """Each year of the file is a release of its own in the same file; --period picks one."""
-    facts = _facts() + "900,q,2024-05-05,North,b,1,Feminine,,,,,\n"
+    """Each year of many people is a release of its own; one of one person is not named."""
+    facts = _facts(600).replace(",2025-01-", ",2024-01-").replace(",2025-02-", ",2024-02-")
+    facts = facts.replace(",2025-03-", ",2024-03-").replace(",2025-04-", ",2024-04-")
+    facts += "900,q,2023-05-05,North,b,1,Feminine,,,,,\n"
     run(facts, "--tables", "people-total", "--seed", "1")
     assert [r["period_start"] for r in run.rows("people-total")] == ["2024-01-01", "2025-01-01"]
-    run(facts, "--tables", "people-total", "--seed", "1", "--period", "2025")
-    assert [r["period_start"] for r in run.rows("people-total")] == ["2025-01-01"]
+    run(facts, "--tables", "people-total", "--seed", "1", "--period", "2023")
+    (one,) = run.rows("people-total")
+    assert (one["period_start"], one["value"], one["status"]) == ("2023-01-01", "", "W")
+
+
+def test_a_region_of_one_person_is_not_named(run):
+    """Nobody declared it, and a row with its name would be about that person."""
+    alone = "900,q,2025-05-05,Faraway,b,1,Feminine,,,,,"
+    for line in ("", alone):
+        run(_facts(600, line), "--tables", "people-region,people-total", "--seed", "1")
+        rows = run.rows("people-region")
+        assert [row["geo"] for row in rows] == ["_T", "North", "South", "unknown"]
+        assert all("labels from the records" in row["method"] for row in rows)
+        assert b"Faraway" not in b"".join(run.files().values())
 
 
 def test_declared_regions_are_all_there_and_no_other(run):
@@ -170,7 +184,7 @@ def test_declared_regions_are_all_there_and_no_other(run):
 
 def test_no_cell_is_a_formula(run):
     """A region that a spreadsheet would run is quoted."""
-    facts = _facts().replace("North", "=1+1").replace("South", "@SUM(A1)")
+    facts = _facts(600).replace("North", "=1+1").replace("South", "@SUM(A1)")
     run(facts, "--tables", "people-region", "--seed", "1")
     shown = [row["geo"] for row in run.rows("people-region")]
     assert shown == ["_T", "'=1+1", "'@SUM(A1)", "unknown"]
@@ -337,14 +351,17 @@ def test_no_plan_spends_more_than_a_year_allows():
 
 def test_rounded_counts_are_frozen_and_say_that_they_promise_nothing(run):
     """The gate reads what was given before; the same table of the same year is refused."""
-    done = run(_facts(), "--tables", "people-total,people-means", "--rounded")
+    asked = ("--rounded", "--period", "2025", "--tables")
+    assert run(_facts(), "--rounded").exception.code == "release.labels"
+    assert run(_facts(), *asked, "people-region").exception.code == "release.labels"
+    done = run(_facts(), *asked, "people-total,people-means")
     assert done.exit_code == 0, done.output
     assert run.rows("people-total")[0]["value"] == "120"
     assert all("NO FORMAL GUARANTEE" in row["method"] for row in run.rows("people-means"))
     before = run.files()
     file = run.folder / "given.csv"
     file.write_bytes(before["people-means.csv"])
-    again = run(_facts(110), "--tables", "people-means", "--rounded", "--given", str(file))
+    again = run(_facts(110), *asked, "people-means", "--given", str(file))
     assert again.exit_code == 1
     assert isinstance(again.exception, Conflict)
     assert run.files() == before
