@@ -91,12 +91,10 @@ def simulate(
     tables: list[str] | None = typer.Option(  # noqa: B008
         None, "--tables", help="Ids of tables, joined by commas (default: all that apply)."
     ),
-    period: list[int] | None = typer.Option(  # noqa: B008
+    period: list[str] | None = typer.Option(  # noqa: B008
         None,
         "--period",
-        min=1990,
-        max=9998,
-        help="A year; may be repeated (default: those of many people).",
+        help="A year, half-year or quarter; may be repeated (default: years of many people).",
     ),
     regions: str | None = typer.Option(
         None,
@@ -141,7 +139,12 @@ def simulate(
         raise typer.BadParameter("name a file of facts and --out, or --list")
     ids = [name.strip() for group in tables or () for name in group.split(",") if name.strip()]
     wish = simulating.Wish(
-        simulating.chosen(ids, services=services is not None, referrals=referrals is not None),
+        simulating.chosen(
+            ids,
+            services=services is not None,
+            referrals=referrals is not None,
+            people=declared_size,
+        ),
         declared_size,
         seed,
         __version__,
@@ -215,7 +218,7 @@ def _warn(
     if regions is None and "region" in axes:
         say("Nobody declared regions (--regions): those of many people are named, by noise.")
     counted = {table.universe for table in wish.tables}
-    if (services is None and counted & {"services", "unavailable"}) or (
+    if (services is None and counted & {"services", catalogue.QUARTERLY, "unavailable"}) or (
         services is None and "first_service" in axes
     ):
         say("No --services: tables of services count nothing.")

@@ -21,6 +21,8 @@ from casevault.domain.programme import Kind
 from casevault.errors import Invalid, Misconfigured
 
 PEOPLE = "people"
+# Services by the quarter in which they were given: distinct (person, service, quarter).
+QUARTERLY = "services-quarter"
 REGION = "region"
 _KEYS = frozenset(
     {"id", "version", "title", "unit", "universe", "dimensions", "geo", "periods"}
@@ -108,12 +110,20 @@ class RegisterTable:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All tables of one version of the catalogue, and the classifications that they use."""
+    """All tables of one version of the catalogue, and the classifications that they use.
+
+    `holds`: older versions whose tables and classifications are all here, unchanged.
+    """
 
     version: int
+    holds: tuple[int, ...]
     tables: Mapping[str, IndicatorTable]
     classifications: Mapping[str, Mapping[str, Any]]
     register: Mapping[str, RegisterTable]
+
+    def reads(self, version: int) -> bool:
+        """Say whether what was made with a version means the same here."""
+        return version == self.version or version in self.holds
 
     def pick(self, ids: Iterable[str]) -> tuple[IndicatorTable, ...]:
         """Return tables by their ids, each once, in the catalogue's order."""
@@ -154,6 +164,7 @@ def parse(data: Mapping[str, Any]) -> Catalogue:
     tables = [_table(entry) for entry in data["tables"]]
     catalogue = Catalogue(
         int(data["version"]),
+        tuple(data["holds"]),
         {table.id: table for table in tables},
         data["classifications"],
         {entry["id"]: _register_table(entry) for entry in data["register"]},

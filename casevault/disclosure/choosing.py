@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from casevault.disclosure.accounting import delta_for
 from casevault.disclosure.budget import YEAR, Cohort
-from casevault.disclosure.catalogue import Basis, Catalogue, IndicatorTable, SizeClass
+from casevault.disclosure.catalogue import PEOPLE, Basis, Catalogue, IndicatorTable, SizeClass
 from casevault.disclosure.classifications import Tier
 from casevault.disclosure.parameters import PLANS, Plan, class_of
 from casevault.disclosure.releasing import Design
@@ -69,17 +69,23 @@ def design(
     # Whatever can be named is one of the three.
     basis = period.basis or Basis.YEAR
     allowed = _allowed(catalogue, public.size, basis)
-    tables = catalogue.pick(asked.tables) if asked.tables else allowed
+    tables = catalogue.pick(asked.tables) if asked.tables else one_side(allowed, basis)
     if not set(tables) <= set(allowed):
         raise _too_fine()
+    if one_side(tables, basis) != tables:
+        raise Invalid(
+            "Registrations of a quarter are paid by those accepted in it, services by everybody of"
+            " the year: they are two releases.",
+            code="release.sides",
+        )
     return Design(
         release_id,
         catalogue.version,
         tuple(table.id for table in tables),
-        settings.tier or Tier.COARSE,
+        tier_of(basis, settings),
         period,
         public.regions,
-        _rho(basis, settings, cohort),
+        _rho(basis, settings, cohort, people=tables[0].universe == PEOPLE),
         delta_for(public.people),
         code_version,
         simulation=False,
@@ -97,17 +103,38 @@ def check_over(period: Period, today: date) -> None:
         )
 
 
-def _allowed(catalogue: Catalogue, size: SizeClass, basis: Basis) -> tuple[IndicatorTable, ...]:
-    settings = PLANS[size]
-    paid = {
+def one_side(tables: tuple[IndicatorTable, ...], basis: Basis) -> tuple[IndicatorTable, ...]:
+    """Return the tables that one release holds: of a quarter, people or services, not both."""
+    if basis is not Basis.QUARTER:
+        return tables
+    people = any(table.universe == PEOPLE for table in tables)
+    return tuple(table for table in tables if (table.universe == PEOPLE) == people)
+
+
+def tier_of(basis: Basis, settings: Plan) -> Tier:
+    """Return how fine the categories of a release are: fine ones are for whole years."""
+    return settings.tier if settings.tier and basis is Basis.YEAR else Tier.COARSE
+
+
+def price(basis: Basis, settings: Plan, *, people: bool) -> Fraction:
+    """Return the ρ of a release: zero where an organisation of this size makes no such one."""
+    quarterly = settings.quarterly_people if people else settings.quarterly_services
+    prices = {
         Basis.YEAR: settings.annual,
         Basis.HALF: settings.half_year_total,
-        Basis.QUARTER: settings.quarterly_people,
+        Basis.QUARTER: quarterly,
     }
+    return prices[basis]
+
+
+def _allowed(catalogue: Catalogue, size: SizeClass, basis: Basis) -> tuple[IndicatorTable, ...]:
+    settings = PLANS[size]
     found = tuple(
         table
         for table in catalogue.tables.values()
-        if paid[basis] and basis in table.periods and table.min_class.rank <= size.rank
+        if price(basis, settings, people=table.universe == PEOPLE)
+        and basis in table.periods
+        and table.min_class.rank <= size.rank
     )
     if not found:
         raise Refused(
@@ -118,9 +145,9 @@ def _allowed(catalogue: Catalogue, size: SizeClass, basis: Basis) -> tuple[Indic
     return found
 
 
-def _rho(basis: Basis, settings: Plan, cohort: Cohort) -> Fraction:
+def _rho(basis: Basis, settings: Plan, cohort: Cohort, *, people: bool) -> Fraction:
     if basis is not Basis.YEAR:
-        return settings.half_year_total if basis is Basis.HALF else settings.quarterly_people
+        return price(basis, settings, people=people)
     left = cohort.left_in(YEAR)
     # What half-year totals took is missing from the year; anything less is for the account to say.
     least = settings.annual - settings.half_year_total

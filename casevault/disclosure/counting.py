@@ -5,6 +5,8 @@
 - In a year a person counts once, in the period of the first record accepted in it; what that
   record leaves open is taken from a later one of the same year.
 - Services: distinct (person, service) pairs of a year, at most `cap`, chosen by keyed hash.
+- Services by quarter: distinct (person, service, quarter), at most `cap` in the year; what a later
+  quarter brings never takes the place of an earlier one, which was published.
 - A person contributes in the first three years in which there is anything of theirs.
 
 No rule looks at more than one person: leaving one person out changes nothing for the others.
@@ -18,8 +20,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from casevault.disclosure.arrays import np
+from casevault.disclosure.catalogue import PARTS, QUARTERLY
+from casevault.disclosure.classifications import Tier
 from casevault.disclosure.parameters import CONTRIBUTING_YEARS
-from casevault.disclosure.records import Events, Flags, Ints, Records, year_of
+from casevault.disclosure.records import Events, Flags, Ints, Records, part_of, year_of
 from casevault.domain import vocabulary
 
 if TYPE_CHECKING:
@@ -28,15 +32,20 @@ if TYPE_CHECKING:
 GIVEN = ("provided", "partly_provided")
 UNAVAILABLE = ("unavailable",)
 EARLY_DAYS = 30
+QUARTERS = len(PARTS[Tier.FINE])
 _YEARS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Distinct (person, year, service) pairs before the cap, with the outcome that counts."""
+    """Distinct (person, year, service) pairs before the cap, with the outcome that counts.
+
+    `part` is the quarter from 0, where pairs are distinct by quarter too; else 0.
+    """
 
     person: Ints
     year: Ints
+    part: Ints
     service: Ints
     outcome: Ints
     # The row of `Registrations` from which gender and region are taken.
@@ -77,11 +86,12 @@ class Snapshot:
         found = self.registrations
         return [int((found.counted & (found.year == year)).sum()) for year in years]
 
-    def by_region(self, year: int, regions: int) -> list[int]:
-        """Return how many people of a year each of so many regions has. Exact: never shown."""
+    def by_region(self, first: int, last: int, regions: int) -> list[int]:
+        """Return how many of those accepted in these days each region has. Exact: never shown."""
         found = self.registrations
-        inside = found.region[found.counted & (found.year == year)]
-        return [int(n) for n in np.bincount(inside, minlength=regions)[:regions]]
+        inside = found.counted & (found.day >= first) & (found.day <= last)
+        places = np.bincount(found.region[inside], minlength=regions)[:regions]
+        return [int(number) for number in places]
 
     def with_regions(self, moved: Ints) -> Snapshot:
         """Return the snapshot with other numbers for its regions: `moved` at each old number."""
@@ -89,8 +99,11 @@ class Snapshot:
         return replace(self, registrations=replace(self.registrations, region=region))
 
 
-def snapshot(records: Records, key: bytes) -> Snapshot:
-    """Apply the rules; `key` decides which services stand behind a cap."""
+def snapshot(records: Records, key: bytes, *, quarters: bool = False) -> Snapshot:
+    """Apply the rules; `key` decides which services stand behind a cap.
+
+    `quarters`: services are wanted by quarter too.
+    """
     names, inverse = np.unique(records.person, return_inverse=True)
     owner = inverse.astype(np.int32)
     del inverse
@@ -103,6 +116,8 @@ def snapshot(records: Records, key: bytes) -> Snapshot:
     given = _owned(_with_outcome(records.services, GIVEN), records.case, owner, kept)
     waited = _waited(person, day, given)
     pairs = {"services": _pairs(given, person, year, day)}
+    if quarters:
+        pairs[QUARTERLY] = _pairs(given, person, year, day, parts=QUARTERS)
     del given
     lacking = _owned(_with_outcome(records.services, UNAVAILABLE), records.case, owner, kept)
     pairs["unavailable"] = _pairs(lacking, person, year, day)
@@ -141,10 +156,12 @@ def _drawn_order(found: Pairs, members: Ints, snap: Snapshot) -> Ints:
         parts = (
             int(snap.names[found.person[position]]),
             int(found.year[position]),
+            int(found.part[position]),
             int(found.service[position]),
         )
         message = b"".join(part.to_bytes(8, "big") for part in parts)
-        return hashlib.blake2b(message, digest_size=16, key=snap.key).digest()
+        drawn = hashlib.blake2b(message, digest_size=16, key=snap.key).digest()
+        return int(found.part[position]).to_bytes(1, "big") + drawn
 
     marks = [mark(int(position)) for position in members]
     return np.argsort(np.argsort(np.array(marks), kind="stable"), kind="stable")
@@ -246,24 +263,38 @@ def _with_outcome(events: Events, outcomes: tuple[str, ...]) -> Events:
     )
 
 
-def _pairs(events: _Owned, person: Ints, year: Ints, day: Ints) -> Pairs:
-    """Return distinct pairs of a year, the latest outcome of each."""
+def _pairs(events: _Owned, person: Ints, year: Ints, day: Ints, parts: int = 1) -> Pairs:
+    """Return distinct pairs of a year, or of each of its parts, the latest outcome of each."""
     if len(events.person) == 0:
         empty = np.empty(0, np.int64)
-        return Pairs(empty, empty, empty, empty, empty)
+        return Pairs(empty, empty, empty, empty, empty, empty)
     # What is dated before the person was accepted is accepted with them.
     opened = day[np.searchsorted(person, events.person)]
-    years = year_of(np.maximum(events.counted, opened))
+    accepted = np.maximum(events.counted, opened)
+    years, part = year_of(accepted), part_of(accepted, parts)
     services = len(vocabulary.code_list("service_type"))
-    mark = _mark(events.person, years) * services + events.service
+    owned = _mark(events.person, years)
+    mark = (owned * parts + part) * services + events.service
     order = np.lexsort((events.day, mark))
     last = order[np.r_[np.diff(mark[order]) != 0, True]]
-    row = np.searchsorted(_mark(person, year), mark[last] // services, side="right") - 1
-    return Pairs(events.person[last], years[last], events.service[last], events.outcome[last], row)
+    row = np.searchsorted(_mark(person, year), owned[last], side="right") - 1
+    return Pairs(
+        events.person[last],
+        years[last],
+        part[last],
+        events.service[last],
+        events.outcome[last],
+        row,
+    )
 
 
 def _within(found: Pairs, allowed: Ints) -> Pairs:
     hit = np.isin(_mark(found.person, found.year), allowed)
     return Pairs(
-        found.person[hit], found.year[hit], found.service[hit], found.outcome[hit], found.row[hit]
+        found.person[hit],
+        found.year[hit],
+        found.part[hit],
+        found.service[hit],
+        found.outcome[hit],
+        found.row[hit],
     )

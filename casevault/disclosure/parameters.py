@@ -18,7 +18,6 @@ CONTRIBUTING_YEARS = 3
 DISPLAY_FLOOR = 11
 SMALL_PARENT = 50
 CONCENTRATION = Fraction(9, 10)
-QUARTERLY_CAP = 10
 # A simulation without a list of years or regions chooses them from the records, for a part of its
 # ρ and of its δ (labels.py): years are few and people of one many, so they cost little.
 YEARS_RHO = Fraction(1, 100)

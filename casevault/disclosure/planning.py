@@ -11,7 +11,8 @@ from fractions import Fraction
 from math import prod
 
 from casevault.disclosure.accounting import delta_for, epsilon
-from casevault.disclosure.catalogue import Basis, Catalogue, IndicatorTable, SizeClass
+from casevault.disclosure.catalogue import PEOPLE, Basis, Catalogue, IndicatorTable, SizeClass
+from casevault.disclosure.choosing import price
 from casevault.disclosure.classifications import Tier
 from casevault.disclosure.estimating import estimate
 from casevault.disclosure.measuring import plan
@@ -60,9 +61,11 @@ def _releases(
     halves = settings.half_year_total
     if halves:
         yield "half-year", catalogue.pick([TOTAL]), Tier.COARSE, halves
-    if settings.quarterly_people:
-        quarterly = _made_for(catalogue, Basis.QUARTER, size)
-        yield "quarter", quarterly, Tier.COARSE, settings.quarterly_people
+    quarterly = _made_for(catalogue, Basis.QUARTER, size)
+    for people in (True, False):
+        mine = tuple(table for table in quarterly if (table.universe == PEOPLE) == people)
+        if mine and (rho := price(Basis.QUARTER, settings, people=people)):
+            yield "quarter", mine, Tier.COARSE, rho
     yield "year", _made_for(catalogue, Basis.YEAR, size), settings.tier, settings.annual - halves
 
 

@@ -184,6 +184,15 @@ def year_of(days: Ints) -> Ints:
     return found
 
 
+def part_of(days: Ints, parts: int) -> Ints:
+    """Return which of so many equal parts of its year holds each day, from 0."""
+    if parts == 1:
+        return np.zeros(len(days), np.int8)
+    months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
+    found: Ints = months // (12 // parts)
+    return found
+
+
 def _unsigned(column: array[int]) -> NDArray[np.uint64]:
     return np.frombuffer(column, dtype=np.uint64) if column else np.empty(0, np.uint64)
 

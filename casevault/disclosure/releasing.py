@@ -101,7 +101,7 @@ class Release:
     @classmethod
     def of(cls, design: Design, catalogue: Catalogue) -> Self:
         """Work out what has to be measured; a table or version that is unknown is refused."""
-        if design.catalogue_version != catalogue.version:
+        if not catalogue.reads(design.catalogue_version):
             raise Invalid("The catalogue has another version.", code="release.catalogue-version")
         tables = catalogue.pick(design.tables)
         if any(design.period.basis not in table.periods for table in tables):

@@ -22,18 +22,18 @@ from casevault.disclosure.releasing import Release
 
 
 def files(releases: Sequence[tuple[Release, Noisy]]) -> dict[str, bytes]:
-    """Return the files of releases of the same tables, one period after the other, by name."""
+    """Return the files of releases by name: of each table its periods, one after the other."""
     made: dict[str, bytes] = {}
-    found = [(release, release.estimates(noisy)) for release, noisy in releases]
-    shown = [release.cells(noisy) for release, noisy in releases]
-    for table in releases[0][0].tables:
+    done = [(one, one.estimates(noisy), one.cells(noisy)) for one, noisy in releases]
+    for table in dict.fromkeys(table for release, *_rest in done for table in release.tables):
+        mine = [one for one in done if table in one[0].tables]
         lines = [
             line
-            for (release, _estimates), cells in zip(found, shown, strict=True)
+            for release, _estimates, cells in mine
             for line in rows(release, table, cells[table.id])
         ]
         made[f"{table.id}.csv"] = csv_bytes(table, lines)
-        described = sidecar([r for r, _e in found], table, [e for _r, e in found])
+        described = sidecar([one[0] for one in mine], table, [one[1] for one in mine])
         made[f"{table.id}.csv-metadata.json"] = described
     return made
 

@@ -11,16 +11,24 @@ import hashlib
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from casevault.disclosure import catalogue, rounding
 from casevault.disclosure.accounting import delta_for
 from casevault.disclosure.bits import Bits, SeededBits, SystemBits
-from casevault.disclosure.catalogue import PEOPLE, REGION, IndicatorTable, SizeClass
-from casevault.disclosure.classifications import Tier
-from casevault.disclosure.counting import Snapshot, snapshot
+from casevault.disclosure.catalogue import (
+    PEOPLE,
+    QUARTERLY,
+    REGION,
+    Basis,
+    IndicatorTable,
+    SizeClass,
+)
+from casevault.disclosure.choosing import one_side, price, tier_of
+from casevault.disclosure.counting import QUARTERS, Snapshot, snapshot
 from casevault.disclosure.facts_csv import Facts
 from casevault.disclosure.labels import choose
 from casevault.disclosure.measuring import Noisy
@@ -31,11 +39,12 @@ from casevault.disclosure.parameters import (
     YEARS_RHO,
     class_of,
 )
-from casevault.disclosure.records import Records
+from casevault.disclosure.records import Records, day_number
 from casevault.disclosure.releasing import Design, Release
 from casevault.disclosure.rendering import csv_bytes, rows
 from casevault.disclosure.report.published import read_all
-from casevault.disclosure.tabulating import whole_year
+from casevault.disclosure.tabulating import Period
+from casevault.domain import indicators
 from casevault.errors import Invalid, Refused
 
 DEFAULT_SIZE = 1_000
@@ -59,64 +68,115 @@ class Wish:
         """Refuse tables that the declared size does not allow."""
         if any(table.min_class.rank > self.size.rank for table in self.tables):
             raise Refused(
-                "An organisation of this declared size publishes totals only.",
+                "An organisation of this declared size does not publish one of these tables.",
                 code="release.size",
-                hint="--tables people-total, or another --declared-size.",
+                hint="--tables people-total, or another --declared-size (--list: the smallest).",
             )
 
 
-def chosen(ids: Sequence[str], *, services: bool, referrals: bool) -> tuple[IndicatorTable, ...]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One release of a wish: a period and the tables that are made for it."""
+
+    period: Period
+    tables: tuple[IndicatorTable, ...]
+    rho: Fraction
+    # What the choice of years took.
+    paid: Fraction
+
+
+def chosen(
+    ids: Sequence[str], *, services: bool, referrals: bool, people: int = DEFAULT_SIZE
+) -> tuple[IndicatorTable, ...]:
     """Return the tables by their ids, or all for which there is something to read."""
     shipped = catalogue.shipped()
     if ids:
         return shipped.pick(ids)
     given = {PEOPLE, *(["services", "unavailable"] if services else ())}
+    given |= {QUARTERLY} if services and PLANS[class_of(people)].quarterly_services else set()
     given |= {"referrals"} if referrals else set()
     found = [t for t in shipped.tables.values() if t.universe in given]
     return tuple(t for t in found if services or "first_service" not in t.dimensions)
 
 
 def simulate(
-    facts: Facts, wish: Wish, years: Sequence[int], key: bytes
+    facts: Facts, wish: Wish, periods: Sequence[str], key: bytes
 ) -> list[tuple[Release, Noisy]]:
-    """Return one release per year, each with its noisy measurement.
+    """Return the releases of every period, each with its noisy measurement.
 
+    A year is one release, and one of each quarter for tables that are made for quarters only.
     Years and regions that nobody declared are chosen by a noisy threshold: their names are numbers
     about people too.
     """
-    snap = snapshot(facts.records, key)
-    chosen_years = tuple(years) or _years(facts, wish, snap)
-    return [_of_year(facts, wish, snap, year, open_=not years) for year in chosen_years]
+    quarters = any(table.universe == QUARTERLY for table in wish.tables)
+    snap = snapshot(facts.records, key, quarters=quarters)
+    names = tuple(periods) or _years(facts, wish, snap)
+    parts = [part for name in names for part in _parts(wish, name, open_=not periods)]
+    return [_released(facts, wish, snap, part) for part in parts]
 
 
-def _years(facts: Facts, wish: Wish, snap: Snapshot) -> tuple[int, ...]:
+def _years(facts: Facts, wish: Wish, snap: Snapshot) -> tuple[str, ...]:
     """Return the years with enough people, or the one with the most when none has."""
     known = snap.years
     if not known:
         raise Invalid("Nothing in the file may be counted.", code="release.empty")
     rho = PLANS[wish.size].annual * YEARS_RHO
     found = choose(snap.by_year(known), rho, _delta(wish) / 2, _bits(facts, wish, "years"))
-    return tuple(known[place] for place in found.passed or (found.largest,))
+    return tuple(f"{known[place]}" for place in found.passed or (found.largest,))
 
 
-def _of_year(
-    facts: Facts, wish: Wish, snap: Snapshot, year: int, *, open_: bool
-) -> tuple[Release, Noisy]:
-    whole = PLANS[wish.size].annual
-    regional = not facts.declared and any(table.geo == REGION for table in wish.tables)
-    paid = whole * ((YEARS_RHO if open_ else 0) + (REGIONS_RHO if regional else 0))
-    names = facts.regions
-    if regional:
-        counts = snap.by_region(year, len(names))
-        bits = _bits(facts, wish, f"regions {year}")
-        places = choose(counts, whole * REGIONS_RHO, _delta(wish) / 2, bits).passed
+def _parts(wish: Wish, name: str, *, open_: bool) -> list[_Part]:
+    """Return the releases of one named period, with what each costs."""
+    named = indicators.Period.parse(name)
+    period = Period(named.start, named.end)
+    basis = period.basis or Basis.YEAR
+    fitting = tuple(table for table in wish.tables if basis in table.periods)
+    other = tuple(table for table in wish.tables if basis not in table.periods)
+    if basis is not Basis.YEAR and other:
+        raise Invalid("A table is not made for this period.", code="release.period-basis")
+    found = [(period, side) for side in _sides(fitting, basis)]
+    if other:
+        # They are made for quarters only.
+        quarters = (indicators.Period.parse(f"{name}-Q{n}") for n in range(1, QUARTERS + 1))
+        found += [(Period(one.start, one.end), other) for one in quarters]
+    return [_priced(wish, *one, open_=open_) for one in found]
+
+
+def _sides(tables: tuple[IndicatorTable, ...], basis: Basis) -> list[tuple[IndicatorTable, ...]]:
+    first = one_side(tables, basis)
+    rest = tuple(table for table in tables if table not in first)
+    return [side for side in (first, rest) if side]
+
+
+def _priced(
+    wish: Wish, period: Period, tables: tuple[IndicatorTable, ...], *, open_: bool
+) -> _Part:
+    settings, basis = PLANS[wish.size], period.basis or Basis.YEAR
+    rho = price(basis, settings, people=tables[0].universe == PEOPLE)
+    if not rho:
+        raise Refused(
+            "An organisation of this declared size publishes no such part of a year.",
+            code="release.basis",
+            hint="casevault release plan --declared-size N says what a size allows.",
+        )
+    return _Part(period, tables, rho, rho * YEARS_RHO if open_ else Fraction(0))
+
+
+def _released(facts: Facts, wish: Wish, snap: Snapshot, part: _Part) -> tuple[Release, Noisy]:
+    names, paid = facts.regions, part.paid
+    if not facts.declared and any(table.geo == REGION for table in part.tables):
+        share = part.rho * REGIONS_RHO
+        paid += share
+        days = day_number(part.period.start), day_number(part.period.end)
+        counts = snap.by_region(*days, len(names))
+        bits = _bits(facts, wish, "regions", *_said(part))
+        places = choose(counts, share, _delta(wish) / 2, bits).passed
         # Whose region is not named stands in the last place, `unknown`.
         moved = np.full(len(names) + 1, len(places))
         moved[list(places)] = np.arange(len(places))
         snap, names = snap.with_regions(moved), tuple(names[place] for place in places)
-    design = replace(_design(facts, wish, year), regions=names, labels=paid)
-    release = Release.of(design, catalogue.shipped())
-    return release, release.measure(snap, _bits(facts, wish, year))
+    release = Release.of(_design(wish, part, names, paid), catalogue.shipped())
+    return release, release.measure(snap, _bits(facts, wish, *_said(part)))
 
 
 def _delta(wish: Wish) -> float:
@@ -125,10 +185,10 @@ def _delta(wish: Wish) -> float:
 
 
 def rounded(
-    facts: Facts, wish: Wish, years: Sequence[int], key: bytes, given: Sequence[str]
+    facts: Facts, wish: Wish, periods: Sequence[str], key: bytes, given: Sequence[str]
 ) -> dict[str, bytes]:
     """Return files of rounded counts, if the gate lets them go to who was given the others."""
-    if not years or (not facts.declared and any(t.geo == REGION for t in wish.tables)):
+    if not periods or (not facts.declared and any(t.geo == REGION for t in wish.tables)):
         raise Invalid(
             "Rounded counts name their years (--period) and regions (--regions) beforehand.",
             code="release.labels",
@@ -137,8 +197,10 @@ def rounded(
     snap = snapshot(facts.records, key)
     how = f"{rounding.METHOD}; SIMULATION"
     lines: dict[str, list[tuple[str, ...]]] = {}
-    for year in years:
-        release = Release.of(_design(facts, wish, year), catalogue.shipped())
+    for part in (part for name in periods for part in _parts(wish, name, open_=False)):
+        if part.period.basis is not Basis.YEAR:
+            raise Invalid("Rounded counts are of whole years.", code="release.period-basis")
+        release = Release.of(_design(wish, part, facts.regions), catalogue.shipped())
         for name, shown in rounding.cells(release, snap).items():
             table = catalogue.shipped().tables[name]
             lines.setdefault(name, []).extend(rows(release, table, shown, how))
@@ -156,7 +218,7 @@ def snapshot_key(seed: str | None) -> bytes:
     return hashlib.blake2b(seed.encode(), digest_size=32, person=b"cv-simulation").digest()
 
 
-def _bits(facts: Facts, wish: Wish, year: int | str) -> Bits:
+def _bits(facts: Facts, wish: Wish, *what: str) -> Bits:
     """Return the noise: the system's, or one that follows from seed, design and records.
 
     From the records too: two releases of different people share no noise, and whoever subtracts
@@ -164,7 +226,7 @@ def _bits(facts: Facts, wish: Wish, year: int | str) -> Bits:
     """
     if wish.seed is None:
         return SystemBits()
-    asked = json.dumps(_asked(wish, year)).encode()
+    asked = json.dumps(_asked(wish, *what)).encode()
     return SeededBits(hashlib.sha256(asked + _digest(facts.records)).digest())
 
 
@@ -182,29 +244,40 @@ def _digest(records: Records) -> bytes:
     return found.digest()
 
 
-def _design(facts: Facts, wish: Wish, year: int) -> Design:
-    settings = PLANS[wish.size]
+def _design(
+    wish: Wish, part: _Part, regions: tuple[str, ...], labels: Fraction = Fraction(0)
+) -> Design:
     return Design(
-        release_id=_release_id(wish, year),
+        release_id=_release_id(wish, part),
         catalogue_version=catalogue.shipped().version,
-        tables=tuple(table.id for table in wish.tables),
-        tier=settings.tier or Tier.COARSE,
-        period=whole_year(year),
-        regions=facts.regions,
-        rho=settings.annual,
+        tables=tuple(table.id for table in part.tables),
+        tier=tier_of(part.period.basis or Basis.YEAR, PLANS[wish.size]),
+        period=part.period,
+        regions=regions,
+        rho=part.rho,
         delta=delta_for(wish.declared_size),
         code_version=wish.code_version,
         simulation=True,
+        labels=labels,
     )
 
 
-def _release_id(wish: Wish, year: int) -> str:
+def _release_id(wish: Wish, part: _Part) -> str:
     """Return an id that follows from the seed alone: it must say nothing of the records."""
+    year = part.period.year
     if wish.seed is None:
         return f"SIMULATION-{year}-{secrets.token_hex(6)}"
-    digest = hashlib.sha256(json.dumps(_asked(wish, year)).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(_asked(wish, *_said(part))).encode()).hexdigest()
     return f"SIMULATION-{year}-{digest[:12]}"
 
 
-def _asked(wish: Wish, year: int | str) -> list[object]:
-    return [wish.seed, year, [table.id for table in wish.tables], wish.declared_size]
+def _said(part: _Part) -> tuple[str, ...]:
+    return (
+        part.period.start.isoformat(),
+        part.period.end.isoformat(),
+        *(t.id for t in part.tables),
+    )
+
+
+def _asked(wish: Wish, *what: str) -> list[object]:
+    return [wish.seed, what, [table.id for table in wish.tables], wish.declared_size]

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 
 from casevault.disclosure.arrays import np
-from casevault.disclosure.catalogue import FIRST_SERVICE, PARTS, PEOPLE, Basis, IndicatorTable
+from casevault.disclosure.catalogue import (
+    FIRST_SERVICE,
+    PARTS,
+    PEOPLE,
+    QUARTERLY,
+    Basis,
+    IndicatorTable,
+)
 from casevault.disclosure.classifications import Dimension, Tier
-from casevault.disclosure.counting import Pairs, Snapshot, capped
-from casevault.disclosure.records import Ints, day_number
+from casevault.disclosure.counting import QUARTERS, Pairs, Snapshot, capped
+from casevault.disclosure.records import Ints, day_number, part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ def tabulate(
     pairs = snap.pairs[table.universe]
     chosen = capped(pairs, table.cap, snap)
     chosen = chosen[pairs.year[chosen] == period.year]
+    if table.universe == QUARTERLY:
+        chosen = chosen[pairs.part[chosen] == (period.start.month - 1) // (12 // QUARTERS)]
     columns = [_of_pair(snap, axis, pairs, chosen, tier) for axis in axes]
     return _counted(columns, axes, len(chosen))
 
@@ -70,7 +79,7 @@ def _of_person(snap: Snapshot, axis: Dimension, rows: Ints, tier: Tier) -> Ints:
     if axis.name == "first_service":
         return _band(snap.registrations.waited[rows], tier)
     if axis.name == "accepted_in":
-        return _part(snap.registrations.day[rows], len(PARTS[tier]))
+        return part_of(snap.registrations.day[rows], len(PARTS[tier]))
     return snap.registrations.region[rows]
 
 
@@ -87,13 +96,6 @@ def _band(waited: Ints, tier: Tier) -> Ints:
     bands: Ints = np.searchsorted(limits, waited)
     none_yet = len(FIRST_SERVICE[tier])
     return np.where(waited < 0, none_yet, bands)
-
-
-def _part(day: Ints, parts: int) -> Ints:
-    """Return which of so many equal parts of its year holds each day."""
-    months = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
-    found: Ints = months // (12 // parts)
-    return found
 
 
 def _counted(columns: Sequence[Ints], axes: Sequence[Dimension], rows: int) -> Ints:

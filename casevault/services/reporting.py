@@ -129,7 +129,9 @@ class Reporting:
             else:
                 intake.take(one.content, restricted=one.restricted)
         self._record_count(job, unread)
-        return release.measure(snapshot(intake.close(), key), SystemBits())
+        quarters = any(table.universe == catalogue.QUARTERLY for table in release.tables)
+        snap = snapshot(intake.close(), key, quarters=quarters)
+        return release.measure(snap, SystemBits())
 
     def _record_count(self, job: _Job, unread: list[UUID]) -> None:
         stores = self._stores

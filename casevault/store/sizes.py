@@ -21,7 +21,7 @@ def people(tx: KeyringTransaction, options: CountingOptions) -> int:
         whole_year = (design.period.start.month, design.period.end.month) == (1, 12)
         if TOTAL not in design.tables or not whole_year:
             continue
-        if design.catalogue_version == catalogue.shipped().version:
+        if catalogue.shipped().reads(design.catalogue_version):
             release = Release.of(design, catalogue.shipped())
             (cell,) = release.cells(one.noisy)[TOTAL]
             return cell.value or 1

@@ -296,7 +296,7 @@ def one_seed(crowd: Sequence[Person], seed: int, tries: int) -> Outcome:
 
 
 def _simulated(facts: Facts, wish: Wish) -> Counts:
-    ((made, noisy),) = simulate(facts, wish, [2025], KEY)
+    ((made, noisy),) = simulate(facts, wish, ["2025"], KEY)
     return made.estimates(noisy)[DETAIL].values.ravel()
 
 

@@ -215,6 +215,43 @@ def test_services_count_when_they_are_given(run):
     assert {"services-gender.csv", "people-first-service.csv"} <= set(run.files())
 
 
+def test_services_of_quarters_are_four_periods(run):
+    """A large organisation: the quarterly table of a year, or of one quarter, and its own price."""
+    services = (
+        SERVICES
+        + "\n"
+        + "".join(f"{n},food,2025-0{2 + 3 * (n % 2)}-01,provided\n" for n in range(600))
+    )
+    large = ("--declared-size", "20000", "--seed", "1", "--tables", "services-quarter")
+    asked = ("--period", "2025")
+    assert run(_facts(600), *large, *asked, services=services).exit_code == 0
+    rows = run.rows("services-quarter")
+    starts = list(dict.fromkeys(row["period_start"] for row in rows))
+    assert starts == ["2025-01-01", "2025-04-01", "2025-07-01", "2025-10-01"]
+    food = [row for row in rows if row["service"] == "food"]
+    assert all(abs(int(row["value"]) - 300) < 250 for row in food[:2])
+    assert all("rho=0.006" in row["method"] for row in rows)
+    assert len({row["release_id"] for row in rows}) == 4
+    run(_facts(600), *large, "--period", "2025-Q2", services=services)
+    assert {row["period_end"] for row in run.rows("services-quarter")} == {"2025-06-30"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--tables", "services-quarter"), "release.size"),
+        (("--tables", "people-means", "--period", "2025-Q1"), "release.period-basis"),
+        (("--tables", "people-total", "--period", "2025-Q1"), "release.basis"),
+        (("--period", "2025-Q5"), "period"),
+        (("--period", "twenty"), "period"),
+    ],
+)
+def test_a_period_that_is_none_or_not_for_this_size_is_refused(run, arguments, code):
+    """Nothing is written."""
+    assert run(_facts(), *arguments).exception.code == code
+    assert not (run.folder / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("line", "place"),
     [
@@ -329,7 +366,12 @@ def test_the_plan_says_what_a_size_allows_and_how_accurate_it_is():
     assert only["total"] < 5
     middle = planned(5000)
     assert {one["basis"] for one in middle} == {"year", "half-year"}
-    assert {one["table"] for one in middle} == set(catalogue.shipped().tables)
+    assert {one["table"] for one in middle} == set(catalogue.shipped().tables) - {
+        "services-quarter"
+    }
+    large = [one for one in planned(20_000) if one["basis"] == "quarter"]
+    prices = {one["table"]: one["rho"] for one in large}
+    assert prices == {"people-total": 0.02, "people-region": 0.02, "services-quarter": 0.006}
     large = planned(50_000)
     assert {one["basis"] for one in large} == {"year", "quarter"}
     shown = CliRunner().invoke(app, ["release", "plan", "--declared-size", "80"]).stdout

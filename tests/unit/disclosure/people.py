@@ -7,6 +7,7 @@ from datetime import date
 from fractions import Fraction
 
 from casevault.disclosure import catalogue
+from casevault.disclosure.catalogue import Basis
 from casevault.disclosure.classifications import Tier
 from casevault.disclosure.counting import Snapshot, snapshot
 from casevault.disclosure.measuring import exact_vectors
@@ -17,7 +18,7 @@ from casevault.domain import vocabulary
 
 KEY = bytes(32)
 REGIONS = ("North", "South")
-ALL = tuple(catalogue.shipped().tables)
+ALL = tuple(t.id for t in catalogue.shipped().tables.values() if Basis.YEAR in t.periods)
 
 
 class Book:
@@ -81,7 +82,7 @@ class Book:
 
     def snapshot(self) -> Snapshot:
         """Return what may be counted."""
-        return snapshot(self.records(), KEY)
+        return snapshot(self.records(), KEY, quarters=True)
 
 
 def release(
@@ -121,9 +122,15 @@ def exact(snap: Snapshot, made: Release) -> dict:
     return exact_vectors(made.measurements, made.tables, details)
 
 
-def cell(snap: Snapshot, table: str, tier: Tier = Tier.COARSE, **place: str) -> int:
+def cell(
+    snap: Snapshot,
+    table: str,
+    tier: Tier = Tier.COARSE,
+    period: Period | None = None,
+    **place: str,
+) -> int:
     """Return the exact count of one cell of a table, or of a margin of it."""
-    made = release(table, tier=tier)
+    made = release(table, tier=tier, period=period)
     axes = made.tables[0].axes
     counts = tabulate(
         snap, made.tables[0], [made.dimensions[a] for a in axes], tier, made.design.period

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from datetime import date
+from hashlib import sha256
 from importlib import resources
 
 import jsonschema_rs
 import pytest
 
-from casevault.disclosure import catalogue, parameters
+from casevault.disclosure import budget, catalogue, choosing, lifecycle, parameters
 from casevault.disclosure.accounting import epsilon
 from casevault.disclosure.catalogue import Basis, SizeClass
 from casevault.disclosure.classifications import SEVERAL, UNKNOWN, Tier, codes_of, fact
+from casevault.disclosure.releasing import Release
 from casevault.disclosure.tabulating import Period
-from casevault.errors import Invalid, Misconfigured
+from casevault.errors import CaseVaultError, Invalid, Misconfigured
 from tests.unit.disclosure.people import release
 
 
@@ -117,6 +120,53 @@ def test_a_table_is_made_for_its_periods_only(start, end, basis):
             with pytest.raises(Invalid) as caught:
                 release(table, period=Period(start, end))
             assert caught.value.code == "release.period-basis"
+
+
+# SHA-256 of everything that a version of the catalogue had: a release of it is drawn again by it.
+_FROZEN = {2: "891ea995ba411ae8d57a848202894d7232e518737a809b5a5fa00ac88affe869"}
+
+
+def test_what_an_older_version_had_is_unchanged():
+    """A table or classification that changes needs a new version of the catalogue, and a new id."""
+    assert sorted(_FROZEN) == CATALOGUE["holds"]
+    kept = [table for table in CATALOGUE["tables"] if table["id"] != "services-quarter"]
+    said = json.dumps([CATALOGUE["classifications"], kept], sort_keys=True).encode()
+    assert sha256(said).hexdigest() == _FROZEN[2]
+
+
+def test_a_release_of_an_older_version_is_drawn_again_and_of_a_later_one_is_not():
+    """A backup that lacks the files of a release makes them anew from what was drawn."""
+    shipped = catalogue.shipped()
+    made = release("people-total")
+    assert Release.of(replace(made.design, catalogue_version=2), shipped).tables == made.tables
+    with pytest.raises(Invalid) as caught:
+        Release.of(replace(made.design, catalogue_version=shipped.version + 1), shipped)
+    assert caught.value.code == "release.catalogue-version"
+
+
+def test_a_quarter_is_two_releases():
+    """Registrations are paid by those accepted in it, services by everybody of the year."""
+    shipped, unpaid = catalogue.shipped(), budget.cohort(2025, [])
+
+    def designed(people, *tables, period="2025-Q2"):
+        asked, public = choosing.Asked(period, tables), choosing.Public(people, ("North",))
+        return choosing.design(asked, public, shipped, unpaid, release_id="x", code_version="0")
+
+    large = parameters.PLANS[SizeClass.LARGE]
+    people, services = designed(20_000), designed(20_000, "services-quarter")
+    assert set(people.tables) == {"people-total", "people-region"}
+    assert (people.rho, people.tier) == (large.quarterly_people, Tier.COARSE)
+    assert (services.rho, services.tier) == (large.quarterly_services, Tier.COARSE)
+    assert lifecycle.months_of(people, shipped) == (4, 6)
+    assert lifecycle.months_of(services, shipped) == (1, 12)
+    for size, tables, code in (
+        (20_000, ("people-total", "services-quarter"), "release.sides"),
+        (5_000, ("services-quarter",), "release.basis"),
+        (20_000, ("services-gender",), "release.size"),
+    ):
+        with pytest.raises(CaseVaultError) as caught:
+            designed(size, *tables)
+        assert caught.value.code == code
 
 
 def test_size_classes_and_budgets():

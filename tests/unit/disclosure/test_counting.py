@@ -9,6 +9,7 @@ import pytest
 from casevault.disclosure.classifications import Tier
 from casevault.disclosure.counting import snapshot
 from casevault.disclosure.tabulating import Period, tabulate
+from casevault.domain import indicators, vocabulary
 from tests.unit.disclosure.people import KEY, Book, cell, crowd, release
 
 _MANY = ("safehouse", "health_medical", "psychosocial", "food", "legal_assistance", "education")
@@ -79,6 +80,42 @@ def test_distinct_services_count_once_and_five_at_most():
     snap = book.snapshot()
     assert cell(snap, "services-gender") == 5
     assert cell(snap, "services-gender", service="food") <= 1
+
+
+def quarter(number: int) -> Period:
+    """Return a quarter of 2025."""
+    found = indicators.Period.parse(f"2025-Q{number}")
+    return Period(found.start, found.end)
+
+
+def test_a_service_counts_once_in_each_quarter_in_which_it_was_given():
+    """Food in January and in February is one pair of the first quarter, food in May another."""
+    book = Book()
+    row = book.case("quinn", date(2025, 1, 2))
+    for month in (1, 2, 5):
+        book.service(row, "food", date(2025, month, 3))
+    book.service(row, "safehouse", date(2025, 2, 3))
+    snap = book.snapshot()
+    found = [cell(snap, "services-quarter", period=quarter(n)) for n in (1, 2, 3, 4)]
+    assert found == [2, 1, 0, 0]
+    assert cell(snap, "services-quarter", period=quarter(1), service="food") == 1
+    assert cell(snap, "services-gender") == 2
+
+
+def test_a_year_of_quarters_holds_ten_and_later_ones_do_not_move_earlier_ones():
+    """What was published of a quarter stays what it was, whatever is given afterwards."""
+    kinds = vocabulary.code_list("service_type")
+    given = {1: kinds[:6], 2: kinds[:6], 3: kinds[:6]}
+    found = []
+    for last in (1, 2, 3):
+        book = Book()
+        row = book.case("ravi", date(2025, 1, 2))
+        for number in range(1, last + 1):
+            for kind in given[number]:
+                book.service(row, kind, date(2025, 3 * number, 3))
+        snap = book.snapshot()
+        found.append([cell(snap, "services-quarter", period=quarter(n)) for n in (1, 2, 3, 4)])
+    assert found == [[6, 0, 0, 0], [6, 4, 0, 0], [6, 4, 0, 0]]
 
 
 def test_which_services_stay_behind_the_cap_depends_on_the_key():

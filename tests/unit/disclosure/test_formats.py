@@ -15,8 +15,10 @@ from casevault.disclosure.formats import ctdc, dhis2, hxl, sdmx
 from casevault.disclosure.formats.periods import named
 from casevault.disclosure.report.published import read_all
 from casevault.errors import Invalid
-from tests.unit.disclosure.test_report import FILES
+from tests.unit.disclosure.test_report import FILES as OF_THE_YEAR
+from tests.unit.disclosure.test_report import QUARTER, released
 
+FILES = OF_THE_YEAR | released(300, "services-quarter", period=QUARTER)
 CONTEXT = "people-context-exploitation"
 UID = "MadeUpElem1"
 
@@ -44,7 +46,9 @@ def test_every_table_is_sdmx(name):
     assert list(found[0])[-1] == "CONF_STATUS"
     assert [r["OBS_VALUE"] for r in found] == [r["value"] for r in given]
     assert {(r["OBS_VALUE"] == "") == (r["CONF_STATUS"] == "N") for r in found} == {True}
-    assert {r["TIME_PERIOD"] for r in found} == {"2025"}
+    assert {r["TIME_PERIOD"] for r in found} == {
+        "2025-Q2" if name == "services-quarter" else "2025"
+    }
     assert len({tuple(r.values())[:-7] for r in found}) == len(found)
     assert all("unknown" not in r.values() for r in found)
 

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import unicodedata
+from datetime import date
 from html.parser import HTMLParser
 from importlib import resources
 from xml.etree import ElementTree
@@ -21,12 +22,13 @@ from casevault.disclosure.report import charts, page, published, table
 from casevault.disclosure.report.assembling import assembled
 from casevault.disclosure.report.content import Report, sections
 from casevault.disclosure.report.words import Words
+from casevault.disclosure.tabulating import Period as Days
 from casevault.domain import paper
 from casevault.domain.indicators import Period, of_period
 from casevault.domain.programme import Kind
 from casevault.domain.vocabulary import LANGUAGES
 from casevault.errors import Invalid
-from tests.unit.disclosure.people import crowd, release
+from tests.unit.disclosure.people import ALL, crowd, release
 from tests.unit.domain.test_programme import entry
 
 PERIOD = Period.parse("2025")
@@ -54,9 +56,12 @@ def register():
     )
 
 
-def released(people: int = 900) -> dict[str, str]:
-    """Return the files of a release of all tables, by table."""
-    made = release()
+QUARTER = Days(date(2025, 4, 1), date(2025, 6, 30))
+
+
+def released(people: int = 900, *tables: str, period: Days | None = None) -> dict[str, str]:
+    """Return the files of a release of these tables, or of all of a year, by table."""
+    made = release(*tables, period=period)
     noisy = made.measure(crowd(people, seed=6).snapshot(), SeededBits(b"report"))
     found = files([(made, noisy)])
     return {n.removesuffix(".csv"): b.decode() for n, b in found.items() if n.endswith(".csv")}
@@ -64,6 +69,18 @@ def released(people: int = 900) -> dict[str, str]:
 
 FILES = released()
 REPORT = assembled(register(), FILES.values(), "Made-Up Red Cross")
+
+
+def test_a_quarter_has_its_services_in_every_language():
+    """The table of services by quarter stands in the report of that quarter, and only there."""
+    file = released(300, "services-quarter", period=QUARTER)["services-quarter"]
+    for language in LANGUAGES:
+        quarter = of_period([], Period.parse("2025-Q2"))
+        words = Words(language)
+        html = page.html(assembled(quarter, [file], "Made-Up Red Cross"), words)
+        assert words.universe("services-quarter") in html
+    year = assembled(of_period([], PERIOD), [file], "Made-Up Red Cross")
+    assert Words("en").universe("services-quarter") not in page.html(year, Words("en"))
 
 
 class _Page(HTMLParser):
@@ -154,7 +171,7 @@ def test_all_numbers_of_the_register_and_of_a_release_are_in_the_csv():
     assert tuple(rows[0]) == table.HEAD
     assert {row["indicator"] for row in rows} == {
         *catalogue.shipped().register,
-        *catalogue.shipped().tables,
+        *ALL,
     }
     for name, text in FILES.items():
         given = list(csv.DictReader(io.StringIO(text, newline="")))

@@ -16,6 +16,8 @@ from casevault.disclosure.classifications import Tier
 from casevault.disclosure.counting import snapshot
 from casevault.disclosure.measuring import Measurement
 from casevault.disclosure.records import Events, Records
+from casevault.disclosure.tabulating import Period
+from casevault.domain import indicators, vocabulary
 from tests.unit.disclosure.people import KEY, Book, crowd, exact, release
 
 _MANY = ("safehouse", "health_medical", "psychosocial", "food", "legal_assistance", "education")
@@ -47,10 +49,10 @@ def without(records: Records, person: np.uint64) -> Records:
 
 def changes(records: Records, made) -> dict[str, int]:
     """Return the largest squared L2 change of every vector by one person's absence."""
-    whole = exact(snapshot(records, KEY), made)
+    whole = exact(snapshot(records, KEY, quarters=True), made)
     largest = dict.fromkeys(whole, 0)
     for person in np.unique(records.person):
-        fewer = exact(snapshot(without(records, person), KEY), made)
+        fewer = exact(snapshot(without(records, person), KEY, quarters=True), made)
         for name, counts in whole.items():
             change = int(((counts - fewer[name]).astype(np.int64) ** 2).sum())
             largest[name] = max(largest[name], change)
@@ -92,6 +94,20 @@ def test_the_busiest_person_reaches_the_bounds(outcome):
     for name, bound in _bounds(made.measurements).items():
         if name.split("/")[0] in {"people", universe, "referrals"}:
             assert reached[name] == bound, name
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_nobody_exceeds_the_bounds_of_a_quarter_and_the_busiest_reaches_them(number):
+    """Ten services in one quarter: √10 for the kinds of service, 10 for the total."""
+    named = indicators.Period.parse(f"2025-Q{number}")
+    made = release("services-quarter", period=Period(named.start, named.end))
+    bounds = _bounds(made.measurements)
+    book = crowd(40, seed=7)
+    row = book.case("the busiest", date(2025, 1, 2))
+    for kind in vocabulary.code_list("service_type"):
+        book.service(row, kind, named.start)
+    assert changes(book.records(), made) == bounds
+    assert bounds == {"services-quarter": 100, "services-quarter/service": 10}
 
 
 def test_a_cap_that_is_not_kept_would_be_found(monkeypatch):
