@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from casevault.store import (
     audit_records,
     cases,
     grants,
+    idempotency,
     ledger_search,
     people,
     principals,
@@ -306,12 +307,13 @@ class LooksAt:
         record_id = audit_records.id_for(stores, kind, str(about))
         new = New(record_id, kind, content, until.date(), team)
         act = Act(
-            "audit.release",
-            caller.on_ledger,
-            rule="permit:role",
-            touched=touched,
-            filters=(kind,),
+            "audit.release", caller.on_ledger, "permit:role", touched=touched, filters=(kind,)
         )
+        with stores.data.reading() as connection:
+            if idempotency.find(connection, stores.roots, caller.repeat, stores.now()):
+                # Sent again: it was given, and is kept for as long as it was said the first time.
+                stores.ledger.record(replace(act, filters=(kind, "repeat")))
+                return
         audit_records.add(
             stores,
             new,
@@ -321,6 +323,8 @@ class LooksAt:
             replace=True,
             expires_at=int(until.timestamp()),
         )
+        with stores.data.writing() as connection:
+            idempotency.keep(connection, stores.roots, caller.repeat, record_id, stores.now())
 
     def _extract(
         self, caller: Caller, kind: str, about: UUID, team: UUID, touched: tuple[Touched, ...]

@@ -21,8 +21,14 @@ from casevault.disclosure.planning import Planned
 from casevault.domain.access import Permission, Subject
 from casevault.domain.approvals import Decision
 from casevault.errors import CaseVaultError, Conflict, FieldError, Invalid, NotFound
-from casevault.ids import new_id
-from casevault.store import approvals, privacy_account, release_proofs, releases, sizes
+from casevault.store import (
+    approvals,
+    idempotency,
+    privacy_account,
+    release_proofs,
+    releases,
+    sizes,
+)
 from casevault.store.caller import Caller, Gate
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
@@ -84,13 +90,18 @@ class Releases:
                 code="release.cohort",
                 errors=(FieldError("/cohort_year", "field.range"),),
             )
-        charge = Charge(
-            cohort_year, new_id(), (), None, State.EXACT, caller.staff, self._stores.now()
-        )
+        stores = self._stores
+        made = idempotency.named(stores.data, stores.roots, caller.repeat, stores.now())
+        with stores.keyring.reading() as tx:
+            for one in privacy_account.charges(tx, cohort_year):
+                if one.release == made:
+                    self._record(caller, "release.account", (made,))
+                    return one
+        charge = Charge(cohort_year, made, (), None, State.EXACT, caller.staff, stores.now())
         touched = (Touched("release", charge.release),)
         act = Act("release.disclose", caller.on_ledger, rule="permit:role", touched=touched)
-        with self._stores.ledger.giving(act):
-            privacy_account.append(self._stores.keyring, charge)
+        with stores.ledger.giving(act):
+            privacy_account.append(stores.keyring, charge)
         return charge
 
     def plan(self, caller: Caller) -> list[Planned]:

@@ -32,7 +32,7 @@ from casevault.domain.approvals import ApprovedAct
 from casevault.domain.granting import PrincipalKind
 from casevault.errors import Conflict, Refused
 from casevault.ids import new_id
-from casevault.store import approvals, principals, privacy_account, releases, sizes
+from casevault.store import approvals, idempotency, principals, privacy_account, releases, sizes
 from casevault.store.caller import Caller, Gate
 from casevault.store.facts_reading import FactsReader
 from casevault.store.keyring import KeyringTransaction
@@ -67,6 +67,9 @@ class Reporting:
         """
         self._gate.require(caller, Permission.RELEASE_MAKE, Subject("release"))
         job = self._reserved(caller, asked, watch)
+        if job.held.stage is not Stage.DRAFT:
+            # The same request, sent again: it was made, and nothing of it is made anew.
+            return job.held
         release = Release.of(job.held.design, catalogue.shipped())
         noisy = self._measured(job, release)
         files = rendering.files([(release, noisy)])
@@ -74,12 +77,16 @@ class Reporting:
         return self._sealed(job, noisy, files)
 
     def _reserved(self, caller: Caller, asked: Asked, watch: Watch) -> _Job:
-        stores, wanted = self._stores, new_id()
+        stores = self._stores
+        wanted = idempotency.named(stores.data, stores.roots, caller.repeat, stores.now())
         with stores.keyring.reading() as tx:
             known = releases.all_(tx)
             year = int(asked.period[:4]) if asked.period[:4].isdigit() else 0
             paid = cohort(year, privacy_account.charges(tx, year))
             public = Public(sizes.people(tx, stores.counting), stores.counting.regions)
+        made = next((one for one in known if one.id == wanted), None)
+        if made is not None:
+            return _Job(caller, made, self._charge(caller, made.design), watch)
         shipped = catalogue.shipped()
         design = choosing.design(
             asked, public, shipped, paid, release_id=str(wanted), code_version=__version__

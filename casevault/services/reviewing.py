@@ -7,7 +7,7 @@ Everything that is noted is sealed to the auditors' group.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,7 @@ from casevault.store import (
     approvals,
     audit_months,
     audit_records,
+    idempotency,
     ledger_points,
     ledger_reading,
     months,
@@ -122,7 +123,7 @@ class Reviewing:
         return self._moved(caller, alert, to, note, alert.approval), None
 
     def open_(self, caller: Caller, month: str, positions: Iterable[int], note: str) -> Alert:
-        """Begin a review of entries that an auditor came upon."""
+        """Begin a review of entries that an auditor came upon, once however often it is sent."""
         stores = self._stores
         self._gate.require(caller, Permission.LEDGER_REVIEW, Subject("alert"))
         wanted = sorted(set(positions))[:_MOST_POSITIONS]
@@ -148,7 +149,8 @@ class Reviewing:
             count=len(wanted),
         )
         content["steps"] = [[stores.now(), str(caller.staff), State.OPEN.value, note]]
-        return self._kept(caller, new_id(), content, "audit.review", (State.OPEN.value,))
+        made = idempotency.named(stores.data, stores.roots, caller.repeat, stores.now())
+        return self._kept(caller, made, content, "audit.review", (State.OPEN.value,))
 
     def sample(self, caller: Caller, week: Week | None) -> list[Alert]:
         """Draw the sample of a week (the last by default), once; return it as reviews.
@@ -310,7 +312,8 @@ class Reviewing:
             filters=filters,
             count=content["count"],
         )
-        audit_records.add(stores, new, caller.keys.granter, readers, [act])
+        if not audit_records.add(stores, new, caller.keys.granter, readers, [act]):
+            stores.ledger.record(replace(act, filters=(*filters, "repeat")))
         return self._alert(caller, record_id)
 
     def _alert(self, caller: Caller, alert_id: UUID) -> Alert:

@@ -89,6 +89,23 @@ def test_two_who_make_the_same_at_once_make_one(world):
     assert lines_of(world, made.pop()) == ["reserved", "committed"]
 
 
+def test_services_of_a_quarter_are_paid_by_everybody_of_the_year(world):
+    """Beside the registrations of that quarter, which are paid by those accepted in it."""
+    people = world.post("/v1/releases", REPORTER, {"period": "2003-Q1"}).json()
+    assert people["tables"] == ["people-total", "people-region"]
+    wish = {"period": "2003-Q1", "tables": ["services-quarter"]}
+    key = {"Idempotency-Key": "made-up-quarter"}
+    made = world.post("/v1/releases", REPORTER, wish, headers=key).json()
+    assert (made["stage"], made["rho"]) == ("sealed", 0.006)
+    again = world.post("/v1/releases", REPORTER, wish, headers=key)
+    assert (again.status_code, again.json()["id"]) == (201, made["id"])
+    assert lines_of(world, made["id"]) == ["reserved", "committed"]
+    account = world.get("/v1/releases/account", REPORTER).json()["cohorts"]
+    assert [one["spent"] for one in account if one["year"] == 2003] == [0.026]
+    file = world.get(f"/v1/releases/{made['id']}/files/services-quarter.csv", "dora").text
+    assert file.count("2003-01-01,2003-03-31,_T,") == 16
+
+
 @pytest.mark.parametrize(
     ("wish", "code"),
     [
@@ -96,6 +113,7 @@ def test_two_who_make_the_same_at_once_make_one(world):
         ({"period": "2000-Q4", "catalogue_version": 999}, "release.catalogue-version"),
         ({"period": "2000-Q4", "tables": ["people-means"]}, "release.size"),
         ({"period": "2000-H1"}, "release.basis"),
+        ({"period": "2000-Q4", "tables": ["people-total", "services-quarter"]}, "release.sides"),
         ({"period": "2199"}, "release.period-open"),
         ({"period": "1999"}, "period"),
     ],

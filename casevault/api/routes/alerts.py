@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from casevault.api.deps import CallerDep, Cursor, VaultDep, Version, etag, needs
+from casevault.api.deps import CallerDep, Cursor, OnceCaller, VaultDep, Version, etag, needs
 from casevault.api.schemas.alerts import (
     Alert,
     AlertList,
@@ -78,7 +78,7 @@ def step_alert(
     operation_id="open_review",
     openapi_extra=needs(Permission.LEDGER_REVIEW),
 )
-def open_review(vault: VaultDep, caller: CallerDep, body: NewReview) -> Alert:
+def open_review(vault: VaultDep, caller: OnceCaller, body: NewReview) -> Alert:
     """Begin a review of entries that you came upon."""
     return Alert.of(vault.reviewing.open_(caller, body.month, body.positions, body.note))
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from casevault.api import pages
-from casevault.api.deps import CallerDep, VaultDep, needs
+from casevault.api.deps import CallerDep, OnceCaller, VaultDep, needs
 from casevault.api.pages import STYLE, Language
 from casevault.api.schemas.looks import LookList, NewRelease, SeenByLeaver, SeenCounts
 from casevault.domain import looks
@@ -31,7 +31,7 @@ def who_looked(vault: VaultDep, caller: CallerDep, case: UUID, names: bool = Tru
     operation_id="release_looks",
     openapi_extra=needs(Permission.LEDGER_RELEASE),
 )
-def release_looks(vault: VaultDep, caller: CallerDep, body: NewRelease) -> LookList:
+def release_looks(vault: VaultDep, caller: OnceCaller, body: NewRelease) -> LookList:
     """Let those who hold the case's narrative read the list, for thirty days.
 
     Asks for your passphrase of the last five minutes.
@@ -78,7 +78,7 @@ def leaver_saw(vault: VaultDep, caller: CallerDep, staff_id: UUID) -> SeenByLeav
     operation_id="release_counts",
     openapi_extra=needs(Permission.LEDGER_RELEASE),
 )
-def release_counts(vault: VaultDep, caller: CallerDep, staff_id: UUID) -> SeenCounts:
+def release_counts(vault: VaultDep, caller: OnceCaller, staff_id: UUID) -> SeenCounts:
     """Let the supervisors of the colleague's team read the numbers, for thirty days."""
     return SeenCounts(**vault.looks.release_counts(caller, staff_id).counts)
 

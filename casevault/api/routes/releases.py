@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 
-from casevault.api.deps import CallerDep, VaultDep, needs
+from casevault.api.deps import CallerDep, OnceCaller, VaultDep, needs
 from casevault.api.schemas.releases import (
     ChargeShown,
     ExactDisclosure,
@@ -41,7 +41,7 @@ def read_privacy_account(vault: VaultDep, caller: CallerDep) -> PrivacyAccount:
     openapi_extra=needs(Permission.RELEASE_DISCLOSE),
 )
 def enter_exact_disclosure(
-    vault: VaultDep, caller: CallerDep, body: ExactDisclosure
+    vault: VaultDep, caller: OnceCaller, body: ExactDisclosure
 ) -> ChargeShown:
     """Enter that exact counts of a year's people were given to somebody outside.
 
@@ -69,7 +69,7 @@ def list_releases(vault: VaultDep, caller: CallerDep) -> ReleaseList:
     openapi_extra=needs(Permission.RELEASE_MAKE),
 )
 def make_release(
-    vault: VaultDep, caller: CallerDep, body: NewRelease, response: Response
+    vault: VaultDep, caller: OnceCaller, body: NewRelease, response: Response
 ) -> ReleaseShown:
     """Count, draw the noise once, seal, and ask for two reviews. It is paid from now on.
 
