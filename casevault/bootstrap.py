@@ -72,6 +72,7 @@ from casevault.services.second_factor import SecondFactors
 from casevault.services.sessions import Sessions
 from casevault.services.sign_offs import SignOffs
 from casevault.services.suspensions import Suspensions
+from casevault.services.team_referrals import TeamReferrals
 from casevault.services.transfers import Transfers
 from casevault.services.transitions import Transitions
 from casevault.services.watching import Watch, limits_of
@@ -123,6 +124,7 @@ class Vault:
     consents: Consents
     files: Files
     referrals: Referrals
+    team_referrals: TeamReferrals
     referral_outcomes: ReferralOutcomes
     collecting: Collecting
     inbox: Inbox
@@ -223,6 +225,8 @@ def open_vault(
     signer = checkpoints(settings, stores)
     helpers = Helpers(settings.data_url, settings.search_processes)
     finder = Finder(stores, helpers if settings.search_processes else None)
+    sender = Sender(settings.organisation_name, settings.country)
+    approved = settings.referrals_need_approval
     notifier, watching = Notifier(settings.notify_command), watch(settings, stores)
     return Vault(
         settings=settings,
@@ -253,9 +257,10 @@ def open_vault(
             stores,
             gate,
             kdf,
-            Sender(settings.organisation_name, settings.country),
-            needs_approval=settings.referrals_need_approval,
+            sender,
+            needs_approval=approved,
         ),
+        team_referrals=TeamReferrals(stores, gate, sender, needs_approval=approved),
         referral_outcomes=ReferralOutcomes(stores, gate),
         collecting=Collecting(stores, kdf),
         inbox=Inbox(stores, gate),

@@ -102,8 +102,9 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.CASE_REFER: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),
         # All that a referrer does. What they sent they cannot read back, for want of a key.
         Permission.INTAKE_SUBMIT: Rule(frozenset({Role.REFERRER}), writes=True),
-        Permission.INBOX_LIST: Rule(_SUPERVISOR, own_team=True),
-        Permission.INBOX_DECIDE: Rule(_SUPERVISOR, writes=True, own_team=True),
+        # Of the team's intake group: its supervisors, and colleagues whom they name.
+        Permission.INBOX_LIST: Rule(_TEAM, own_team=True, needs_grant=True),
+        Permission.INBOX_DECIDE: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),
         # Whoever has the link and is told the code: one referral, as often as was said.
         Permission.COLLECT_SHOW: Rule(public=True),
         Permission.COLLECT_OPEN: Rule(public=True, writes=True),

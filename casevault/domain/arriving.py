@@ -21,6 +21,8 @@ from casevault.errors import Invalid, Tampered
 A_DAY = 20
 MOST_WAITING = 500
 _LINES = 19_000
+_LETTER = "referral"
+_NAMES = ("from", "reference")
 
 
 class Declined(StrEnum):
@@ -111,9 +113,22 @@ def _other_package() -> Invalid:
     )
 
 
+def letter_of(intake: Intake, language: str) -> str:
+    """Return what no field of a case has room for, as lines of text: who asked for what."""
+    lines = [intake.words] if intake.words else []
+    for name in _NAMES:
+        if name in intake.letter:
+            label = vocabulary.form_text(f"referral.{name}", language)
+            lines.append(f"{label}: {intake.letter[name]}")
+    content = {name: text for name, text in intake.letter.items() if name not in _NAMES}
+    lines += _lines(_LETTER, "", dictionary.fields_of(_LETTER), content, language)
+    return "\n".join(lines)[:_LINES]
+
+
 def words_of(intake: Intake, language: str) -> str:
     """Return an intake as lines of text, for a note in a case that there is already."""
-    lines = [intake.words] if intake.words else []
+    first = letter_of(intake, language)
+    lines = [first] if first else []
     for document in SOURCES:
         content = intake.identity if document == SOURCES[0] else intake.profile
         lines += _lines(document, "", dictionary.fields_of(document), content, language)

@@ -18,7 +18,7 @@ from casevault.domain import consent, dictionary
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.consent import Answer, Disclosure, Ground, Purpose
 from casevault.domain.records import Record
-from casevault.errors import Conflict, Tampered
+from casevault.errors import Conflict, FieldError, Invalid, Tampered
 
 FORMAT = "casevault/referral/1"
 # The marks of a referral's record: how far it is, and what the survivor decided.
@@ -27,6 +27,10 @@ STAGE, BY_SURVIVOR = "stage", "by_survivor"
 ON_PAPER = "on_paper"
 # Days (``2026-11-26``) on which it left, and on which its present outcome was written down.
 SENT_ON, OUTCOME_ON = "sent_on", "outcome_on"
+# How and on which day an answer was heard that nobody gave here themselves.
+TOLD_BY, TOLD_ON = "told_by", "told_on"
+# Why a team of our own declined: a code.
+DECLINED_FOR = "declined_for"
 # The documents of which a referral may carry fields.
 SOURCES = (DocumentKind.IDENTITY.value, DocumentKind.PROFILE.value)
 
@@ -43,6 +47,33 @@ class ReferralState(StrEnum):
     COMPLETED = "completed"
     EXPIRED = "expired"
     RECALLED = "recalled"
+
+
+class Way(StrEnum):
+    """How an answer was heard that the recipient did not give on a page or in an inbox."""
+
+    PHONE = "phone"
+    LETTER = "letter"
+    IN_PERSON = "in_person"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a recipient said to a colleague of ours: how, on which day, in which words."""
+
+    by: Way
+    on: date
+    words: str = field(default="", repr=False)
+
+    def check(self, record: Record, today: date) -> None:
+        """Refuse a day on which it cannot have been said: before it was sent, or to come."""
+        sent = record.marks.get(SENT_ON)
+        if self.on > today or (sent is not None and self.on < date.fromisoformat(sent)):
+            raise Invalid(
+                "It cannot have been said on this day.",
+                code="referral.told-on",
+                errors=(FieldError("/said_on", "field.range"),),
+            )
 
 
 _S = ReferralState
@@ -67,7 +98,8 @@ _WITH_OUTCOME = _ANSWERS | {_S.COMPLETED, _S.EXPIRED}
 # A recipient who has not answered yet; what a withdrawn consent stops.
 OPEN = frozenset({_S.DRAFT, _S.CONSENTED, _S.SENT, _S.RECEIVED, _S.ACCEPTED})
 
-ENDED = frozenset(ReferralState) - OPEN
+# Out of the house, and not at its end: somebody may have said something since.
+OUT = frozenset({_S.SENT, _S.RECEIVED, _S.ACCEPTED})
 
 _ALWAYS = frozenset({"name", "contact"})
 _PERSON = _ALWAYS | {"age_and_gender", "origin_and_languages"}
@@ -152,6 +184,11 @@ def moved(state: ReferralState, target: ReferralState) -> ReferralState:
     if target not in _TRANSITIONS[state]:
         raise Conflict("The referral cannot go there from here.", code="referral.transition")
     return target
+
+
+def may_move(state: ReferralState, target: ReferralState) -> bool:
+    """Say whether this state can follow."""
+    return target in _TRANSITIONS[state]
 
 
 def is_overdue(state: ReferralState, answer_by: str | None, today: date) -> bool:

@@ -17,13 +17,9 @@ from casevault.crypto.credentials import PassphraseKdf
 from casevault.domain import referral
 from casevault.domain.collecting import ANSWERS, CODE_DIGITS, TRIES, PageState, typed
 from casevault.domain.referral import ReferralState
-from casevault.errors import CaseVaultError, Conflict, NotFound, Refused, Unrecorded
-from casevault.ids import new_id
+from casevault.errors import Conflict, NotFound, Refused, Unrecorded
 from casevault.store import arrivals, cases, collect_pages
-from casevault.store.arrivals import Arrival, ArrivalKind
 from casevault.store.collect_pages import CollectPage
-from casevault.store.grants import Grantee
-from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import FAILED, REFUSED, Act, Actor, Touched
 from casevault.store.stores import Stores
 
@@ -109,7 +105,8 @@ class Collecting:
                 referral.moved(present.stage(stores.now()), answer)
             collect_pages.change(tx, replace(present, answer=answer.value))
             if words.strip():
-                self._keep(tx, present, team, words)
+                about = (present.case, team, present.referral, present.sender)
+                arrivals.keep_words(stores, tx, *about, words)
         return page.language
 
     # --- opening ---------------------------------------------------------------------------------
@@ -171,27 +168,6 @@ class Collecting:
             collect_pages.change(tx, replace(present, tries=TRIES))
 
     # --- answering -------------------------------------------------------------------------------
-
-    def _keep(self, tx: KeyringTransaction, page: CollectPage, team: UUID, words: str) -> None:
-        stores = self._stores
-        arrival = Arrival(
-            id=new_id(),
-            kind=ArrivalKind.ANSWER,
-            about=page.case,
-            team=team,
-            at=stores.now(),
-            referral=page.referral,
-            sender=None,
-            sealed=None,
-        )
-        arrivals.receive(stores, tx, arrival, {"words": words}, self._asker(tx, page))
-
-    def _asker(self, tx: KeyringTransaction, page: CollectPage) -> list[Grantee]:
-        """Return the colleague who sent the referral, if somebody vouches for them still."""
-        try:
-            return [Grantee(page.sender, self._stores.trust.public_keys(tx, page.sender))]
-        except CaseVaultError:
-            return []
 
     def _team(self, page: CollectPage) -> UUID:
         with self._stores.data.reading() as connection:

@@ -2,13 +2,16 @@
 
 Whoever submits gets a receipt and reads nothing back: it is sealed for the team's intake group, so
 that is a fact of keys. Taking over and merging write into a case first, under its keys, and only
-then is the arrival gone. Must never keep what nobody claims beyond its date.
+then is the arrival gone. What another team referred is answered: its caseworker hears how far it
+is. Must never keep what nobody claims beyond its date.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +29,7 @@ from casevault.errors import (
     Refused,
 )
 from casevault.ids import TeamId, new_id
-from casevault.store import arrivals, people, unpacking
+from casevault.store import arrivals, cases, intake_groups, people, unpacking
 from casevault.store.arrivals import Arrival, ArrivalKind, ArrivalState
 from casevault.store.caller import Caller, Gate
 from casevault.store.keyring import KeyringTransaction
@@ -35,6 +38,32 @@ from casevault.store.stores import Stores
 
 _DAY = 86_400
 _CODES = {ArrivalState.TAKEN: "intake.take", ArrivalState.MERGED: "intake.merge"}
+
+
+class Box(StrEnum):
+    """Which part of an inbox: what waits, what is to be answered still, what was called back."""
+
+    WAITING = "waiting"
+    ACCEPTED = "accepted"
+    RECALLED = "recalled"
+
+
+class Later(StrEnum):
+    """What a team says of a referral that it accepted, or that was called back."""
+
+    COMPLETED = "completed"
+    DECLINED = "declined"
+    # That it was called back.
+    NOTED = "noted"
+
+
+_FROM: Mapping[Later, frozenset[ArrivalState]] = MappingProxyType(
+    {
+        Later.COMPLETED: arrivals.ACCEPTED,
+        Later.DECLINED: arrivals.ACCEPTED,
+        Later.NOTED: frozenset({ArrivalState.RECALLED}),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +124,25 @@ class Inbox:
         :raises Conflict: it came before.
         """
         stores, now = self._stores, self._stores.now()
-        teams = sorted(caller.actor.teams) or [TeamId(UUID(int=0))]
-        self._gate.require(caller, Permission.INBOX_DECIDE, Subject("inbox", teams[0]))
+        with stores.keyring.reading() as tx:
+            mine = sorted(intake_groups.teams_of(tx, caller))
+        first = (mine or sorted(caller.actor.teams) or [TeamId(UUID(int=0))])[0]
+        subject = Subject("inbox", first, holds_grant=first in mine)
+        self._gate.require(caller, Permission.INBOX_DECIDE, subject)
         try:
             with stores.keyring.reading() as tx:
                 team, package = unpacking.opened(tx, caller, sealed)
                 unpacking.require_new(tx, package.statement, now)
                 sender, signed = unpacking.signer_of(tx, package.statement)
-                waiting = sum(one.is_waiting(now) for one in arrivals.about(tx, [team]))
+                arrivals.require_room(tx, team, now)
             found = Intake.of_package(package.statement.kind, package.files)
             identity, profile = self._checked(found.identity, found.profile)
             letter = _letter(found.letter) | {"from": sender, "signed": signed}
             _check_words({**letter, "words": found.words})
-        except (Invalid, Conflict, Refused) as error:
+        except (Invalid, Conflict, Refused, Busy) as error:
             act = self._act(caller, "intake.unpack", ())
             stores.ledger.record(replace(act, rule="refused:" + error.code, outcome=REFUSED))
             raise
-        if waiting >= MOST_WAITING:
-            raise Busy("Too much was sent today. Call the team instead.", code="intake.limited")
         intake = Intake(identity, profile, found.words, letter)
         arrival = Arrival(
             id=package.statement.id,
@@ -130,14 +160,18 @@ class Inbox:
             arrivals.receive(stores, tx, arrival, intake.encode())
         return arrival.id
 
-    def list_(self, caller: Caller) -> list[Arrival]:
-        """Return what waits for the teams that the caller supervises, oldest first."""
-        teams = sorted(caller.actor.teams)
-        for team in teams or [TeamId(UUID(int=0))]:
-            self._gate.require(caller, Permission.INBOX_LIST, Subject("inbox", team))
-        with self._stores.keyring.reading() as tx:
-            known = arrivals.about(tx, teams)
-        found = [one for one in known if one.is_waiting(self._stores.now())]
+    def list_(self, caller: Caller, box: Box = Box.WAITING) -> list[Arrival]:
+        """Return what is in the inboxes that the caller can open, oldest first."""
+        stores, now = self._stores, self._stores.now()
+        with stores.keyring.reading() as tx:
+            mine = sorted(intake_groups.teams_of(tx, caller))
+        teams = mine or sorted(caller.actor.teams) or [TeamId(UUID(int=0))]
+        for team in teams:
+            subject = Subject("inbox", TeamId(team), holds_grant=team in mine)
+            self._gate.require(caller, Permission.INBOX_LIST, subject)
+        with stores.keyring.reading() as tx:
+            known = arrivals.inbox(tx, mine)
+        found = [one for one in known if _box_of(one, now) is box]
         touched = tuple(Touched("arrival", one.id) for one in found[:MOST_WAITING])
         self._record(caller, "intake.list", touched, count=len(found))
         return found
@@ -146,28 +180,38 @@ class Inbox:
         self, caller: Caller, arrival_id: UUID, permission: Permission = Permission.INBOX_LIST
     ) -> Opened:
         """Return what came in, to somebody of the team's intake group."""
-        touched = (Touched("arrival", arrival_id),)
-        with self._stores.keyring.reading() as tx:
-            found = _found(tx, arrival_id)
-            team = TeamId(UUID(int=0) if found is None else found.team)
-        self._gate.require(caller, permission, Subject("inbox", team), touched, hide=True)
-        if found is None or not found.is_waiting(self._stores.now()):
+        found = self._found(caller, arrival_id, permission)
+        if found.state is ArrivalState.RECALLED:
+            raise NotFound(
+                "This letter was called back by whoever sent it.", code="intake.recalled"
+            )
+        if not found.is_waiting(self._stores.now()):
             raise NotFound()
         with self._stores.keyring.reading() as tx:
             content = arrivals.read(tx, caller, found)
         if content is None:
             raise KeyUnavailable()
-        self._record(caller, "intake.read", touched)
-        return Opened(found, Intake.decode(content))
+        act = self._act(caller, "intake.read", _touched(found))
+        if found.state is ArrivalState.WAITING and found.kind is ArrivalKind.REFERRAL:
+            # From here on it cannot be called back unread.
+            with self._stores.ledger.giving(act), self._stores.keyring.writing() as tx:
+                arrivals.see(tx, arrival_id)
+        else:
+            self._stores.ledger.record(act)
+        return Opened(found, _intake_of(content))
 
-    def decline(self, caller: Caller, arrival_id: UUID, reason: Declined) -> None:
-        """Take it out of the inbox; what it said is erased, the reason is a code."""
+    def decline(self, caller: Caller, arrival_id: UUID, reason: Declined, words: str = "") -> None:
+        """Take it out of the inbox; what it said is erased, the reason is a code.
+
+        `words` are for the colleague who referred somebody, sealed like every answer.
+        """
         found = self.read(caller, arrival_id, Permission.INBOX_DECIDE).arrival
-        touched = (Touched("arrival", arrival_id),)
-        act = self._act(caller, "intake.decline", touched)
+        act = self._act(caller, "intake.decline", _touched(found))
         act = replace(act, filters=(reason.value,))
-        with self._stores.ledger.giving(act):
-            self._settle(found, ArrivalState.DECLINED, reason.value)
+        team = self._asking(found, words)
+        with self._stores.ledger.giving(act), self._stores.keyring.writing() as tx:
+            self._settle(tx, found, ArrivalState.DECLINED, reason.value)
+            self._say(tx, found, team, words)
 
     def claim(self, caller: Caller, arrival_id: UUID) -> Opened:
         """Return what is about to be written into a case; it stays until `claimed`."""
@@ -175,16 +219,78 @@ class Inbox:
 
     def claimed(self, caller: Caller, opened: Opened, state: ArrivalState, case: UUID) -> None:
         """Note that it is in a case now, under the case's own keys."""
-        touched = (Touched("arrival", opened.arrival.id), Touched("case", case))
-        with self._stores.ledger.giving(self._act(caller, _CODES[state], touched)):
-            self._settle(opened.arrival, state)
+        found = opened.arrival
+        touched = (*_touched(found), Touched("case", case))
+        act = self._act(caller, _CODES[state], touched)
+        with self._stores.ledger.giving(act), self._stores.keyring.writing() as tx:
+            self._settle(tx, found, state)
 
-    def _settle(self, found: Arrival, state: ArrivalState, reason: str = "") -> None:
-        with self._stores.keyring.writing() as tx:
-            present = arrivals.find(tx, found.id, lock=True)
-            if present.state is not ArrivalState.WAITING:
-                raise Conflict("Somebody was quicker.", code="intake.settled")
-            arrivals.settle(tx, present, state, reason)
+    def answer(self, caller: Caller, arrival_id: UUID, answer: Later, words: str) -> None:
+        """Say what became of a referral that was accepted, or that a recall was noted.
+
+        :raises Conflict: it is not at that point.
+        """
+        stores = self._stores
+        found = self._found(caller, arrival_id, Permission.INBOX_DECIDE)
+        if found.kind is not ArrivalKind.REFERRAL or found.is_over(stores.now()):
+            raise NotFound()
+        act = self._act(caller, "intake.answer", _touched(found))
+        act = replace(act, filters=(answer.value,))
+        team = self._asking(found, words)
+        with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            present = arrivals.find(tx, arrival_id, lock=True)
+            if present.state not in _FROM[answer]:
+                raise Conflict(
+                    "The referral cannot go there from here.", code="referral.transition"
+                )
+            if answer is Later.NOTED:
+                arrivals.drop(tx, [arrival_id])
+            else:
+                arrivals.settle(tx, present, ArrivalState(answer.value))
+                self._say(tx, present, team, words)
+
+    def _found(self, caller: Caller, arrival_id: UUID, permission: Permission) -> Arrival:
+        """Return an arrival in an inbox that the caller can open, else as if there were none."""
+        with self._stores.keyring.reading() as tx:
+            found, mine = _find(tx, arrival_id), intake_groups.teams_of(tx, caller)
+        team = TeamId(UUID(int=0) if found is None else found.team)
+        subject = Subject("inbox", team, holds_grant=team in mine)
+        touched = (Touched("arrival", arrival_id),)
+        self._gate.require(caller, permission, subject, touched, hide=True)
+        if found is None or found.kind is ArrivalKind.ANSWER:
+            raise NotFound()
+        return found
+
+    def _asking(self, found: Arrival, words: str) -> UUID:
+        """Return the team that referred somebody; nobody else is answered in words."""
+        if found.kind is not ArrivalKind.REFERRAL:
+            if words:
+                raise Invalid(
+                    "Nobody is told these words.",
+                    code="intake.words",
+                    errors=(FieldError("/words", "intake.words"),),
+                )
+            return found.team
+        with self._stores.data.reading() as connection:
+            case = cases.find_case(connection, self._stores.roots, found.about)
+        # A case that is erased takes its referrals with it; this one went at this moment.
+        if case is None:
+            raise NotFound()
+        return case.team
+
+    def _say(self, tx: KeyringTransaction, found: Arrival, team: UUID, words: str) -> None:
+        if words and found.referral is not None:
+            about = (found.about, team, found.referral, found.sender)
+            arrivals.keep_words(self._stores, tx, *about, words)
+
+    @staticmethod
+    def _settle(
+        tx: KeyringTransaction, found: Arrival, state: ArrivalState, reason: str = ""
+    ) -> None:
+        present = arrivals.find(tx, found.id, lock=True)
+        if not present.is_open:
+            raise Conflict("Somebody was quicker.", code="intake.settled")
+        arrivals.settle(tx, present, state, reason)
 
     def _checked(
         self, identity: Mapping[str, Any], profile: Mapping[str, Any]
@@ -242,7 +348,35 @@ def _check_words(texts: Mapping[str, str]) -> None:
         raise Invalid("Some fields cannot be taken as they are.", errors=faults)
 
 
-def _found(tx: KeyringTransaction, arrival_id: UUID) -> Arrival | None:
+def _touched(found: Arrival) -> tuple[Touched, ...]:
+    """Return what an entry is about: of a referral also the case that it tells of."""
+    if found.kind is not ArrivalKind.REFERRAL or found.referral is None:
+        return (Touched("arrival", found.id),)
+    return (
+        Touched("arrival", found.id),
+        Touched("case", found.about),
+        Touched("referral", found.referral),
+    )
+
+
+def _box_of(one: Arrival, now: int) -> Box | None:
+    if one.is_over(now):
+        return None
+    if one.is_open:
+        return Box.WAITING
+    if one.kind is ArrivalKind.REFERRAL and one.state in arrivals.ACCEPTED:
+        return Box.ACCEPTED
+    return Box.RECALLED if one.is_recalled(now) else None
+
+
+def _intake_of(content: Mapping[str, Any]) -> Intake:
+    packed = content.get(arrivals.PACKED)
+    if packed is None:
+        return Intake.decode(content)
+    return Intake.of_referral(str(packed).encode())
+
+
+def _find(tx: KeyringTransaction, arrival_id: UUID) -> Arrival | None:
     try:
         return arrivals.find(tx, arrival_id)
     except NotFound:

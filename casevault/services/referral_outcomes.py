@@ -1,8 +1,9 @@
 """What becomes of a referral that was sent: seen, recalled, answered; and how facts follow it.
 
-The recipient's page knows before the case does: it is answered by somebody without any key of the
-case. A caseworker takes the answer over, and only then it is in the record and in the facts. Must
-never say that something was called back that a recipient has read.
+A recipient's page or inbox knows before the case does: it is answered by somebody without any key
+of the case. A caseworker takes the answer over, or writes down what was said by phone, and only
+then it is in the record and in the facts. Must never say that something was called back that a
+recipient has read.
 """
 
 from __future__ import annotations
@@ -14,17 +15,16 @@ from uuid import UUID
 from casevault.domain import referral
 from casevault.domain.access import Permission
 from casevault.domain.casefile import Compartment, DocumentKind
-from casevault.domain.collecting import PageState
-from casevault.domain.referral import ReferralState, stage_of
+from casevault.domain.referral import ReferralState, Told, stage_of
 from casevault.errors import Conflict
-from casevault.store import arrivals, collect_pages, referral_ends
+from casevault.store import arrivals, leaving, referral_ends, referral_traces
 from casevault.store.arrivals import Arrival, ArrivalKind
 from casevault.store.caller import Caller, Gate
-from casevault.store.collect_pages import CollectPage
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Touched
 from casevault.store.records import Kept, kept
 from casevault.store.referral_ends import PACKAGE
+from casevault.store.referral_traces import ARRIVAL, Trace
 from casevault.store.stores import Stores
 
 _KIND = DocumentKind.REFERRAL
@@ -35,18 +35,17 @@ _S = ReferralState
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A referral as it stands now: its record's stage, or what its page knows since.
+    """A referral as it stands now: its record's stage, or what is known outside since.
 
-    `is_news`: there is something to take over.
+    `is_news`: there is something to take over; `undelivered`: to be sent once more.
     """
 
     kept: Kept
     stage: ReferralState
-    page: PageState | None
-    opened: int
-    expires_at: int | None
+    trace: Trace | None
     overdue: bool
     is_news: bool
+    undelivered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +64,15 @@ class ReferralOutcomes:
         self._desk = Desk(stores, gate)
 
     def live(self, case_id: UUID, found: Iterable[Kept]) -> list[Live]:
-        """Return referrals that somebody has just read with what their pages know since."""
+        """Return referrals that somebody has just read with what is known outside since."""
         with self._stores.keyring.reading() as tx:
-            pages = collect_pages.of_cases(tx, [case_id])
-        return [self._live(one, pages.get(one.id)) for one in found]
+            traces = referral_traces.of_cases(tx, [case_id], self._stores.now())
+        return [self._live(one, traces.get(one.id)) for one in found]
 
     def recall(
         self, caller: Caller, case_id: UUID, row: UUID, reason: str, *, by_survivor: bool
     ) -> Recalled:
-        """Give a referral up; its page opens nothing from now on and says so.
+        """Give a referral up; page or inbox open nothing of it from now on and say so.
 
         `by_survivor`: they do not want it; nobody has to say why.
         """
@@ -85,37 +84,40 @@ class ReferralOutcomes:
                 marks[referral.BY_SURVIVOR] = "yes"
             before = referral_ends.give_up(self._stores, change, found, **marks)
             referral_ends.recount(change)
-            was_read = _is_out(found) or (before is not None and before.opened > 0)
+            was_read = _is_out(found) or (before is not None and before.was_read)
             return Recalled(_S.RECALLED, was_read), _done("recall", row)
 
         return self._desk.change(caller, case_id, Permission.CASE_REFER, _BOTH, work)
 
     def note(
-        self, caller: Caller, case_id: UUID, row: UUID, answer: ReferralState, words: str
+        self, caller: Caller, case_id: UUID, row: UUID, answer: ReferralState, told: Told
     ) -> Live:
-        """Note what the recipient of a package, or of a letter on paper, said.
+        """Write down what a partner said by phone, by letter or in person.
 
-        :raises Conflict: it was sent as a page, on which its recipient answers; or was not sent.
+        :raises Conflict: it was not sent, or to a team of our own, which answers in its inbox.
+        :raises Invalid: it was said before it was sent, or on a day to come.
         """
 
         def work(change: Change) -> tuple[Live, Done]:
             found = kept(change.document(_NARRATIVE, _KIND.value, row))
-            if not _is_out(found):
-                raise Conflict("This was not sent as a package.", code="referral.no-package")
+            leaving.require_partner(found.record)
             stage = referral.moved(stage_of(found.record), answer)
-            said = [text for text in (found.record.marks.get("answer", ""), words) if text]
-            marked = found.record.marked(
-                **{
-                    referral.STAGE: stage.value,
-                    referral.OUTCOME_ON: self._today(),
-                    "answer": "\n".join(said),
-                }
-            )
+            told.check(found.record, self._stores.clock.now().date())
+            marks = {
+                referral.STAGE: stage.value,
+                referral.OUTCOME_ON: self._today(),
+                "answer": _joined(found, told.words),
+                referral.TOLD_BY: told.by.value,
+                referral.TOLD_ON: told.on.isoformat(),
+            }
+            marked = found.record.marked(**marks)
             change.amend(_NARRATIVE, row, marked.encode(), found.version)
             referral_ends.recount(change)
-            return self.live(case_id, [Kept(row, _KIND, found.version + 1, marked)])[0], _done(
-                "outcome", row
-            )
+            if stage not in referral.OUT:
+                # Nobody needs to read it any more.
+                referral_ends.end_trace(self._stores, found.record)
+            now = Kept(row, _KIND, found.version + 1, marked)
+            return self.live(case_id, [now])[0], _done("told", row)
 
         return self._desk.change(caller, case_id, Permission.CASE_REFER, _BOTH, work)
 
@@ -136,8 +138,10 @@ class ReferralOutcomes:
             marks = {
                 referral.STAGE: live.stage.value,
                 referral.OUTCOME_ON: self._today(),
-                "answer": words,
+                "answer": _joined(found, words),
             }
+            if live.trace is not None and live.trace.reason:
+                marks[referral.DECLINED_FOR] = live.trace.reason
             marked = found.record.marked(**marks)
             change.amend(_NARRATIVE, row, marked.encode(), found.version)
             referral_ends.recount(change)
@@ -145,9 +149,10 @@ class ReferralOutcomes:
             return self.live(case_id, [now])[0], _done("outcome", row)
 
         live = self._desk.change(caller, case_id, Permission.CASE_REFER, _BOTH, work)
+        over = leaving.named(live.kept.record, ARRIVAL) if live.stage not in referral.OUT else None
         with self._stores.keyring.writing() as tx:
             # It is in the case now, under the case's own keys.
-            arrivals.drop(tx, [one.id for one in heard])
+            arrivals.drop(tx, [*(one.id for one in heard), *([over] if over else [])])
         return live
 
     def _heard(self, caller: Caller, case_id: UUID, row: UUID) -> tuple[str, list[Arrival]]:
@@ -162,18 +167,17 @@ class ReferralOutcomes:
                         words.append(str(content.get("words", "")))
         return "\n".join(words), found
 
-    def _live(self, one: Kept, page: CollectPage | None) -> Live:
-        now, own = self._stores.now(), stage_of(one.record)
-        seen = collect_pages.seen(one.record, page, now)
+    def _live(self, one: Kept, trace: Trace | None) -> Live:
+        today, own = self._stores.clock.now().date(), stage_of(one.record)
+        seen = referral_traces.seen(one.record, trace, today)
         answer_by = one.record.current.content.get("answer_by")
         return Live(
             kept=one,
             stage=seen,
-            page=None if page is None else page.state(now),
-            opened=0 if page is None else page.opened,
-            expires_at=None if page is None else page.expires_at,
-            overdue=referral.is_overdue(seen, answer_by, self._stores.clock.now().date()),
+            trace=trace,
+            overdue=referral.is_overdue(seen, answer_by, today),
             is_news=seen is not own,
+            undelivered=referral_traces.is_undelivered(one.record, trace, today),
         )
 
     def _today(self) -> str:
@@ -183,6 +187,11 @@ class ReferralOutcomes:
 def _is_out(one: Kept) -> bool:
     """Say whether somebody holds a package or a sheet of paper, out of our reach."""
     return not {PACKAGE, referral.ON_PAPER}.isdisjoint(one.record.marks)
+
+
+def _joined(one: Kept, words: str) -> str:
+    """Return what was said so far, and these words."""
+    return "\n".join(text for text in (one.record.marks.get("answer", ""), words) if text)
 
 
 def _done(act: str, row: UUID) -> Done:

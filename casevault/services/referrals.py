@@ -8,7 +8,6 @@ return a code twice, nor keep it.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,15 +21,15 @@ from casevault.domain.approvals import ApprovedAct
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.collecting import Offer
 from casevault.domain.packing import PackageOffer
-from casevault.domain.records import DONE, Record
+from casevault.domain.records import Record
 from casevault.domain.referral import ReferralState, stage_of
-from casevault.errors import Conflict, FieldError, Invalid, NotFound, Refused
+from casevault.errors import Conflict, NotFound
 from casevault.ids import new_id, new_reference
-from casevault.store import case_approvals, collect_pages, leaving, parcels, partners
+from casevault.store import case_approvals, collect_pages, leaving, parcels, sending
 from casevault.store.caller import Caller, Gate
 from casevault.store.collect_pages import PAGE, CollectPage
 from casevault.store.held import Change, Desk, Done
-from casevault.store.leaving import COMPARTMENTS, Leaving, Sender
+from casevault.store.leaving import COMPARTMENTS, Leaving, Recipient, Sender
 from casevault.store.ledger import Act, Touched
 from casevault.store.parcels import Parcel
 from casevault.store.records import Kept, kept
@@ -81,20 +80,20 @@ class Referrals:
         self,
         caller: Caller,
         case_id: UUID,
-        partner: UUID,
+        recipient: Recipient,
         content: Mapping[str, Any],
     ) -> UUID:
-        """Write a referral to an organisation of the directory; nothing leaves yet."""
+        """Write a referral to an organisation of the directory or a team; nothing leaves yet."""
         stores = self._stores
         marks = {
             referral.STAGE: _S.DRAFT.value,
-            leaving.PARTNER: str(partner),
+            recipient.mark: str(recipient.id),
             # Not the case's: it names this letter, to whoever holds it.
             leaving.REFERENCE: "R" + new_reference().removeprefix("CV"),
         }
 
         def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
-            checked = self._checked(partner, content)
+            checked = self._checked(recipient, content)
             record = Record.new(checked, caller.staff, stores.now(), None, **marks)
             row = changes[case_id].add(_NARRATIVE, _KIND.value, record.encode())
             return row, _done("add", row, _names(checked))
@@ -110,10 +109,7 @@ class Referrals:
         def work(change: Change) -> tuple[int, Done]:
             found = _found(change, row)
             _require(found.record, _S.DRAFT, _S.CONSENTED)
-            partner = leaving.named(found.record, leaving.PARTNER)
-            if partner is None:
-                raise NotFound(code="document")
-            checked = self._checked(partner, content)
+            checked = self._checked(leaving.recipient_of(found.record), content)
             grown = found.record.corrected(checked, caller.staff, now, "")
             grown = without_agreement(grown).marked(**{referral.STAGE: _S.DRAFT.value})
             change.amend(_NARRATIVE, row, grown.encode(), version)
@@ -303,38 +299,19 @@ class Referrals:
 
     def _sendable(self, change: Change, row: UUID, shown: Leaving) -> Kept:
         found = _found(change, row)
-        referral.moved(stage_of(found.record), _S.SENT)
-        if found.record.marks.get("state", "" if self._approved else DONE) != DONE:
-            raise Conflict("A supervisor has not approved this yet.", code="referral.unapproved")
+        # A team of our own has an inbox: nothing for it is put behind a link or on a disk.
+        leaving.require_partner(found.record)
+        sending.require_sendable(found.record, approved=not self._approved)
         self._allowed(change, found.record, found.record.marks[DIGEST])
-        if not secrets.compare_digest(shown.digest, found.record.marks[DIGEST]):
-            raise _changed()
+        sending.require_same(shown.digest, found.record.marks[DIGEST])
         return found
 
     def _allowed(self, change: Change, record: Record, digest: str) -> Leaving:
-        """Return what leaves if it is allowed, not empty, and what `digest` names."""
-        out = leaving.prepared(self._stores, self._sender, change.documents, record)
-        refused = {
-            category: why
-            for category, why in out.found.answer.refused.items()
-            if why.startswith("consent.")
-        }
-        if refused:
-            raise Refused(
-                "The survivor has not agreed to all of this for this recipient.",
-                code="referral.consent",
-                hint="Record what they agree to, or tick less; then preview it again.",
-                errors=tuple(FieldError("/disclose/" + c, w) for c, w in sorted(refused.items())),
-            )
-        if not out.found.fields:
-            raise Invalid("Nothing of this would leave.", code="referral.empty")
-        if not secrets.compare_digest(out.digest, digest):
-            raise _changed()
-        return out
+        return sending.allowed(self._stores, self._sender, change.documents, record, digest)
 
-    def _checked(self, partner: UUID, content: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, recipient: Recipient, content: Mapping[str, Any]) -> dict[str, Any]:
         with self._stores.keyring.reading() as tx:
-            name = partners.find(tx, partner).name
+            name = leaving.name_of(tx, recipient)
         return self._stores.dictionary.validate(_KIND, {**content, "recipient": name})
 
     def _today(self) -> str:
@@ -352,14 +329,6 @@ def _require(record: Record, *stages: ReferralState) -> None:
 
 def _signed(digest: str) -> dict[str, str]:
     return {"referral": digest}
-
-
-def _changed() -> Conflict:
-    return Conflict(
-        "What would leave is not what was agreed to.",
-        code="referral.changed",
-        hint="Preview it again, and read it to the survivor.",
-    )
 
 
 def _names(content: Mapping[str, Any]) -> tuple[str, ...]:

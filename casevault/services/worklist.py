@@ -22,11 +22,12 @@ from casevault.store import (
     arrivals,
     caseload,
     cases,
-    collect_pages,
     dossiers,
+    intake_groups,
     matters,
     partners,
     people,
+    referral_traces,
     referral_waits,
     schedules,
     stamps,
@@ -34,10 +35,10 @@ from casevault.store import (
 )
 from casevault.store.caller import Caller, Gate
 from casevault.store.caseload import Glance, Seen
-from casevault.store.collect_pages import CollectPage
 from casevault.store.ledger import Act, Touched
 from casevault.store.matters import Kind, Matter
 from casevault.store.records import POSSIBLE, Kept, kept
+from casevault.store.referral_traces import Trace
 from casevault.store.referral_waits import Wait
 from casevault.store.stores import Stores
 from casevault.store.transferring import Returned
@@ -66,9 +67,12 @@ class Waiting(StrEnum):
     REFERRAL_ANSWERED = Wait.ANSWERED.value
     REFERRAL_DECLINED = Wait.DECLINED.value
     REFERRAL_CLOSED = Wait.CLOSED.value
+    REFERRAL_UNDELIVERED = Wait.UNDELIVERED.value
     CONSENT_EXPIRING = Wait.CONSENT.value
     # Of no case: what came in for the team, and an organisation to ask again.
     INTAKE = "intake"
+    # Read by somebody here, then called back by the team that had sent it.
+    INTAKE_RECALLED = "intake_recalled"
     PARTNER_STALE = "partner_stale"
     REKEY = "rekey"
     BREAK_GLASS = "break_glass"
@@ -162,7 +166,7 @@ class Worklists:
             ids, own = caseload.reach(tx, caller), caseload.own(tx, caller.staff)
             glass = dossiers.waiting(tx, stores.now())
             asked = access_requests.all_(tx, stores.now())
-            pages = collect_pages.of_cases(tx, ids)
+            traces = referral_traces.of_cases(tx, ids, stores.now())
             holds = matters.all_(tx, Kind.HOLD)
             schedule = schedules.newest(tx)
         today = self._today()
@@ -181,7 +185,7 @@ class Worklists:
                 and one.waits(stores.now())
             )
             kept = _kept(schedule, holds, glance.case, today)
-            items = self._items(caller, glance, own, pages, today)
+            items = self._items(caller, glance, own, traces, today)
             return [*broken, *requests, *kept, *items]
 
         page = caseload.page(
@@ -271,26 +275,29 @@ class Worklists:
         ]
 
     def _of_team(self, caller: Caller) -> list[Item]:
-        """Return what came in for the teams that the caller leads, and whom to ask again."""
+        """Return what came in for the teams whose inbox the caller opens, and whom to ask again."""
         now, today = self._stores.now(), self._today()
-        if Role.SUPERVISOR not in caller.actor.roles:
-            return []
+        leads = Role.SUPERVISOR in caller.actor.roles
         with self._stores.keyring.reading() as tx:
-            came = [one for one in arrivals.about(tx, caller.actor.teams) if one.is_waiting(now)]
-            stale = [one for one in partners.all_(tx) if one.is_stale(today)]
-        intakes = [
-            Item(Waiting.INTAKE, None, None, due=_day(one.ends_at), record=one.id) for one in came
+            came = arrivals.inbox(tx, intake_groups.teams_of(tx, caller))
+            stale = [one for one in partners.all_(tx) if leads and one.is_stale(today)]
+        waits = [one for one in came if one.is_waiting(now)]
+        intakes = [Item(Waiting.INTAKE, None, None, _day(one.ends_at), one.id) for one in waits]
+        called = [
+            Item(Waiting.INTAKE_RECALLED, None, None, record=one.id)
+            for one in came
+            if one.is_recalled(now)
         ]
         asked = sorted(stale, key=lambda one: (one.name, one.id))[:_PARTNERS]
         again = [Item(Waiting.PARTNER_STALE, None, None, record=one.id) for one in asked]
-        return [*intakes, *again]
+        return [*intakes, *called, *again]
 
     def _items(
         self,
         caller: Caller,
         glance: Glance,
         own: set[UUID],
-        pages: Mapping[UUID, CollectPage],
+        traces: Mapping[UUID, Trace],
         today: date,
     ) -> Iterator[Item]:
         case = glance.case
@@ -309,18 +316,17 @@ class Worklists:
                 caller, case, record
             ):
                 yield Item(_DECIDED[record.kind], case.id, case.reference, record=record.id)
-            for wait, due in self._waits(record, pages, today):
+            for wait, due in self._waits(record, traces, today):
                 late = due is not None and due < today.isoformat()
                 yield Item(Waiting(wait), case.id, case.reference, due, record.id, late)
 
     def _waits(
-        self, record: Kept, pages: Mapping[UUID, CollectPage], today: date
+        self, record: Kept, traces: Mapping[UUID, Trace], today: date
     ) -> Iterator[tuple[Wait, str | None]]:
-        now = self._stores.now()
         if record.kind is DocumentKind.REFERRAL:
-            yield from referral_waits.of_referral(record, pages.get(record.id), now, today)
+            yield from referral_waits.of_referral(record, traces.get(record.id), today)
         elif record.kind is DocumentKind.CONSENT:
-            yield from referral_waits.of_consent(record, now, today)
+            yield from referral_waits.of_consent(record, self._stores.now(), today)
 
     def _decides(self, caller: Caller, case: CaseMetadata, asked: Kept) -> bool:
         own = asked.record.first.by == caller.staff

@@ -17,8 +17,10 @@ from uuid import UUID
 from casevault.crypto import canonical
 from casevault.crypto.canonical import Reader
 from casevault.crypto.sealing import Key, Place, seal, unseal
+from casevault.domain.arriving import MOST_WAITING
 from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.errors import Conflict, NotFound, Tampered
+from casevault.errors import Busy, CaseVaultError, Conflict, NotFound, Tampered
+from casevault.ids import new_id
 from casevault.store import grants, principals
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller
@@ -28,7 +30,11 @@ from casevault.store.ledger import SERVICE, Act, Touched
 from casevault.store.stores import Stores
 
 KEPT_SECONDS = 30 * 86_400
+# Of a referral that was answered only the answer is left; a completion may be heard of late.
+ANSWERED_SECONDS = 366 * 86_400
 COMPARTMENT = "arrival"
+# Under this name lie the very bytes that were agreed to, of a referral to a team.
+PACKED = "packed"
 _TABLE = tables.arrival
 
 
@@ -39,7 +45,7 @@ class ArrivalKind(StrEnum):
     ANSWER = "answer"
     # About somebody for whom there is no case yet.
     INTAKE = "intake"
-    # A referral from another team of the own organisation.
+    # A referral from another team of the own organisation, about a case of theirs.
     REFERRAL = "referral"
 
 
@@ -47,14 +53,27 @@ class ArrivalState(StrEnum):
     """What became of it."""
 
     WAITING = "waiting"
+    # A referral that somebody of the team has read: it cannot be called back unread any more.
+    SEEN = "seen"
     TAKEN = "taken"
     MERGED = "merged"
     DECLINED = "declined"
+    COMPLETED = "completed"
+    RECALLED = "recalled"
+
+
+_OPEN = frozenset({ArrivalState.WAITING, ArrivalState.SEEN})
+ACCEPTED = frozenset({ArrivalState.TAKEN, ArrivalState.MERGED})
+# So many parts had a row before letters went to teams.
+_PARTS_BEFORE = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One arrival; `about` is the case of an answer, else the team. Times are Unix seconds."""
+    """One arrival. Times are Unix seconds.
+
+    `about` is the case of which an answer or a referral speaks, for an intake the team.
+    """
 
     id: UUID
     kind: ArrivalKind
@@ -68,6 +87,8 @@ class Arrival:
     state: ArrivalState = ArrivalState.WAITING
     # Why it was declined: a code.
     reason: str = ""
+    # What both sides call a referral's letter: a random name, on the letter itself.
+    reference: str = ""
 
     @property
     def target(self) -> Object:
@@ -77,12 +98,21 @@ class Arrival:
     @property
     def ends_at(self) -> int:
         """When it is erased, whatever became of it."""
-        return self.at + KEPT_SECONDS
+        is_answered = self.kind is ArrivalKind.REFERRAL and self.state not in _OPEN
+        return self.at + (ANSWERED_SECONDS if is_answered else KEPT_SECONDS)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has decided about it yet."""
+        return self.state in _OPEN
 
     def is_waiting(self, now: int) -> bool:
         """Say whether it lies in a team's inbox."""
-        in_box = self.kind is not ArrivalKind.ANSWER
-        return in_box and self.state is ArrivalState.WAITING and not self.is_over(now)
+        return self.kind is not ArrivalKind.ANSWER and self.is_open and not self.is_over(now)
+
+    def is_recalled(self, now: int) -> bool:
+        """Say whether it was called back after somebody of the team had read it."""
+        return self.state is ArrivalState.RECALLED and not self.is_over(now)
 
     def is_over(self, now: int) -> bool:
         """Say whether it is kept no longer."""
@@ -102,7 +132,7 @@ def receive(
     """
     readers = [*stores.trust.groups(tx, PrincipalKind.INTAKE, arrival.team), *also]
     if not readers:
-        raise Conflict("This team takes nothing in at present.", code="intake.closed")
+        raise closed()
     key = Key.random()
     grants.give(
         tx,
@@ -116,6 +146,41 @@ def receive(
     text = json.dumps(content, ensure_ascii=False, sort_keys=True).encode()
     kept = replace(arrival, sealed=seal(key, _place(tx.organisation, arrival.id), text))
     tx.add(_TABLE, _content(kept), **_lookup(kept))
+
+
+def closed() -> Conflict:
+    """Return what is said when nobody vouches for the intake group of a team."""
+    return Conflict("This team takes nothing in at present.", code="intake.closed")
+
+
+def require_room(tx: KeyringTransaction, team: UUID, now: int) -> None:
+    """Refuse what would bury the rest of an inbox."""
+    if sum(one.is_waiting(now) for one in inbox(tx, [team])) >= MOST_WAITING:
+        raise Busy("Too much was sent today. Call the team instead.", code="intake.limited")
+
+
+def keep_words(
+    stores: Stores,
+    tx: KeyringTransaction,
+    case: UUID,
+    team: UUID,
+    referral: UUID,
+    asker: UUID | None,
+    words: str,
+) -> None:
+    """Seal what a recipient wrote for the case's team, and for the colleague who asked."""
+    arrival = Arrival(
+        id=new_id(),
+        kind=ArrivalKind.ANSWER,
+        about=case,
+        team=team,
+        at=stores.now(),
+        referral=referral,
+        sender=None,
+        sealed=None,
+    )
+    also = [] if asker is None else _vouched(stores, tx, asker)
+    receive(stores, tx, arrival, {"words": words}, also)
 
 
 def read(tx: KeyringTransaction, caller: Caller, arrival: Arrival) -> dict[str, Any] | None:
@@ -148,6 +213,31 @@ def about(tx: KeyringTransaction, ids: Iterable[UUID]) -> list[Arrival]:
     return sorted(found, key=lambda one: (one.at, one.id))
 
 
+def inbox(tx: KeyringTransaction, teams: Iterable[UUID]) -> list[Arrival]:
+    """Return the intakes and referrals that came in for these teams, oldest first."""
+    wanted = set(teams)
+    handed_on = map(_arrival, tx.find(_TABLE, kind=ArrivalKind.REFERRAL.value))
+    found = [one for one in about(tx, wanted) if one.kind is ArrivalKind.INTAKE]
+    found += [one for one in handed_on if one.team in wanted]
+    return sorted(found, key=lambda one: (one.at, one.id))
+
+
+def referrals_of(tx: KeyringTransaction, cases: Iterable[UUID]) -> dict[UUID, Arrival]:
+    """Return what was referred of these cases to other teams, by the referral."""
+    return {
+        one.referral: one
+        for one in about(tx, cases)
+        if one.kind is ArrivalKind.REFERRAL and one.referral is not None
+    }
+
+
+def see(tx: KeyringTransaction, arrival_id: UUID) -> None:
+    """Note that a referral was read, if nobody has noted or decided anything about it yet."""
+    present = find(tx, arrival_id, lock=True)
+    if present.kind is ArrivalKind.REFERRAL and present.state is ArrivalState.WAITING:
+        _keep(tx, replace(present, state=ArrivalState.SEEN))
+
+
 def sent_by(tx: KeyringTransaction, sender: UUID, since: int) -> int:
     """Return how many intakes somebody has sent since then, whatever became of them."""
     found = map(_arrival, tx.find(_TABLE, kind=ArrivalKind.INTAKE.value))
@@ -157,8 +247,23 @@ def sent_by(tx: KeyringTransaction, sender: UUID, since: int) -> int:
 def settle(tx: KeyringTransaction, arrival: Arrival, state: ArrivalState, reason: str = "") -> None:
     """Note what became of an arrival; what it said, and every key of it, is gone."""
     grants.take_object(tx, ObjectKind.ARRIVAL, [arrival.id])
-    done = replace(arrival, state=state, reason=reason, sealed=None)
-    tx.replace(_TABLE, _content(done), **_lookup(done))
+    _keep(tx, replace(arrival, state=state, reason=reason, sealed=None))
+
+
+def recall(tx: KeyringTransaction, arrival_id: UUID) -> Arrival | None:
+    """Take a referral out of an inbox; return it as it was, None if it is there no more.
+
+    Nobody need be told of what nobody has read; who has read it finds that it was called back.
+    """
+    row = tx.one(_TABLE, lock=True, id=arrival_id)
+    if row is None:
+        return None
+    before = _arrival(row)
+    if before.state is ArrivalState.WAITING:
+        drop(tx, [before.id])
+    else:
+        settle(tx, before, ArrivalState.RECALLED)
+    return before
 
 
 def drop(tx: KeyringTransaction, ids: Iterable[UUID]) -> int:
@@ -188,11 +293,23 @@ def sweep(stores: Stores) -> int:
     some = sorted(over, key=lambda one: (one.at, one.id))[:500]
     with stores.keyring.writing() as tx:
         gone = drop(tx, [one.id for one in some])
-    lost = [one for one in some if one.state is ArrivalState.WAITING]
+    lost = [one for one in some if one.is_open]
     touched = tuple(Touched("arrival", one.id) for one in lost)
     act = Act("intake.erase", SERVICE, rule="permit:expiry", touched=touched, count=gone)
     stores.ledger.record(act)
     return gone
+
+
+def _vouched(stores: Stores, tx: KeyringTransaction, staff: UUID) -> list[Grantee]:
+    """Return a colleague as a reader, if somebody vouches for them still."""
+    try:
+        return [Grantee(staff, stores.trust.public_keys(tx, staff))]
+    except CaseVaultError:
+        return []
+
+
+def _keep(tx: KeyringTransaction, arrival: Arrival) -> None:
+    tx.replace(_TABLE, _content(arrival), **_lookup(arrival))
 
 
 def _place(organisation: UUID, arrival: UUID) -> Place:
@@ -205,12 +322,20 @@ def _lookup(one: Arrival) -> dict[str, UUID | str]:
 
 def _content(one: Arrival) -> bytes:
     return canonical.encode(
-        one.team, one.at, one.referral, one.sender, one.state.value, one.reason, one.sealed
+        one.team,
+        one.at,
+        one.referral,
+        one.sender,
+        one.state.value,
+        one.reason,
+        one.sealed,
+        one.reference,
     )
 
 
 def _arrival(row: Row) -> Arrival:
-    reader = Reader.of(row.content)
+    parts = canonical.decode(row.content)
+    reader = Reader(parts)
     try:
         found = Arrival(
             id=row.lookup["id"],
@@ -223,6 +348,7 @@ def _arrival(row: Row) -> Arrival:
             state=ArrivalState(reader.text()),
             reason=reader.text(),
             sealed=reader.optional_bytes(),
+            reference=reader.text() if len(parts) > _PARTS_BEFORE else "",
         )
     except ValueError:
         raise Tampered(code="arrival") from None

@@ -17,8 +17,7 @@ from casevault.crypto.collecting import Lock
 from casevault.crypto.credentials import KdfProfile
 from casevault.crypto.sealing import Place
 from casevault.domain.collecting import KEPT_SECONDS, PageState
-from casevault.domain.records import Record
-from casevault.domain.referral import ENDED, ReferralState, stage_of
+from casevault.domain.referral import ReferralState
 from casevault.errors import NotFound, Tampered
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
@@ -105,17 +104,6 @@ def of_cases(tx: KeyringTransaction, cases: Iterable[UUID]) -> dict[UUID, Collec
     wanted = sorted(cases)
     found = map(_page, tx.find(_TABLE, object_id=wanted)) if wanted else ()
     return {page.referral: page for page in found}
-
-
-def seen(record: Record, page: CollectPage | None, now: int) -> ReferralState:
-    """Return how far a referral is: what its record says, or what its page knows since."""
-    own = stage_of(record)
-    if page is not None and own not in ENDED:
-        return page.stage(now)
-    if PAGE in record.marks and own in (ReferralState.SENT, ReferralState.RECEIVED):
-        # The page went a month after its date.
-        return ReferralState.EXPIRED
-    return own
 
 
 def recall(tx: KeyringTransaction, page_id: UUID) -> CollectPage | None:

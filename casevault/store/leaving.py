@@ -19,10 +19,11 @@ from casevault.domain.consent import Ground
 from casevault.domain.partners import Partner
 from casevault.domain.records import Record
 from casevault.domain.referral import Manifest
-from casevault.errors import Tampered
+from casevault.errors import Conflict, NotFound, Tampered
 from casevault.store import partners, people
 from casevault.store.documents import Document
 from casevault.store.held_case import HeldCase
+from casevault.store.keyring import KeyringTransaction
 from casevault.store.stores import Stores
 
 _IDENTITY, _NARRATIVE = Compartment.IDENTITY.value, Compartment.NARRATIVE.value
@@ -38,6 +39,14 @@ class Sender:
 
     name: str
     country: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """To whom a referral goes: `mark` says whether `id` is a partner's or a team's."""
+
+    mark: str
+    id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +127,35 @@ def _also(stores: Stores, record: Record) -> tuple[str, ...]:
         with stores.keyring.reading() as tx:
             return (str(team), people.teams(tx).get(team, ""))
     return () if partner is None else (str(partner),)
+
+
+def recipient_of(record: Record) -> Recipient:
+    """Return to whom a referral goes, else `Tampered`: every one is written to somebody."""
+    for mark in (PARTNER, TEAM):
+        found = named(record, mark)
+        if found is not None:
+            return Recipient(mark, found)
+    raise Tampered(code="referral")
+
+
+def name_of(tx: KeyringTransaction, recipient: Recipient) -> str:
+    """Return what a recipient is called, else `NotFound`."""
+    if recipient.mark == PARTNER:
+        return partners.find(tx, recipient.id).name
+    name = people.teams(tx).get(recipient.id)
+    if name is None:
+        raise NotFound("There is no team with this id.", code="referral.team")
+    return name
+
+
+def require_partner(record: Record) -> None:
+    """Refuse to put a letter for a team of our own behind a link, on a disk or on paper."""
+    if recipient_of(record).mark == TEAM:
+        raise Conflict(
+            "This letter is for a team of your own organisation.",
+            code="referral.to-team",
+            hint="Send it to their inbox instead.",
+        )
 
 
 def named(record: Record, mark: str) -> UUID | None:

@@ -14,10 +14,11 @@ from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record
 from casevault.domain.referral import ReferralState, coded_referrals, stage_of
 from casevault.errors import Tampered
-from casevault.store import collect_pages, leaving
-from casevault.store.collect_pages import PAGE, CollectPage
+from casevault.store import referral_traces
+from casevault.store.collect_pages import PAGE
 from casevault.store.held import Change
 from casevault.store.records import Kept, kept
+from casevault.store.referral_traces import ARRIVAL, Trace
 from casevault.store.stores import Stores
 
 _KIND = DocumentKind.REFERRAL
@@ -38,19 +39,16 @@ def without_agreement(record: Record) -> Record:
     return Record(record.versions, record.redactions, record.about, marks)
 
 
-def end_page(stores: Stores, record: Record) -> CollectPage | None:
-    """End the page of a referral; return it as it was, None if it has none."""
-    page = leaving.named(record, PAGE)
-    if page is None:
-        return None
+def end_trace(stores: Stores, record: Record) -> Trace | None:
+    """End page or inbox entry of a referral; return what was known before, None if it has none."""
     with stores.keyring.writing() as tx:
-        return collect_pages.recall(tx, page)
+        return referral_traces.recall(tx, record, stores.now())
 
 
-def give_up(stores: Stores, change: Change, found: Kept, **marks: str) -> CollectPage | None:
-    """Recall a referral: its page opens nothing from now on; return the page as it was."""
+def give_up(stores: Stores, change: Change, found: Kept, **marks: str) -> Trace | None:
+    """Recall a referral: it opens nothing from now on; return what was known of it before."""
     stage = referral.moved(stage_of(found.record), ReferralState.RECALLED)
-    before = end_page(stores, found.record)
+    before = end_trace(stores, found.record)
     marked = found.record.marked(
         **marks, **{referral.STAGE: stage.value, referral.OUTCOME_ON: _today(stores).isoformat()}
     )
@@ -73,8 +71,8 @@ def shared(stores: Stores, change: Change) -> tuple[Shared, ...]:
     """Return the referrals of a case as a withdrawn consent looks at them."""
     found = [kept(one) for one in change.documents(_NARRATIVE, [_KIND.value])]
     with stores.keyring.reading() as tx:
-        pages = collect_pages.of_cases(tx, [change.case.id]) if found else {}
-    return tuple(_shared(one, pages.get(one.id)) for one in found)
+        traces = referral_traces.of_cases(tx, [change.case.id], stores.now()) if found else {}
+    return tuple(_shared(one, traces.get(one.id)) for one in found)
 
 
 def recount(change: Change) -> None:
@@ -89,15 +87,16 @@ def recount(change: Change) -> None:
         change.amend(_FACTS, facts.row, content, facts.version)
 
 
-def _shared(one: Kept, page: CollectPage | None) -> Shared:
+def _shared(one: Kept, trace: Trace | None) -> Shared:
     try:
         grounds = frozenset(UUID(text) for text in one.record.marks.get(GROUNDS, "").split())
     except ValueError:
         raise Tampered(code="referral") from None
     stage = stage_of(one.record)
-    # A page that is gone since may have been read.
-    by_page = PAGE in one.record.marks and (page is None or page.opened > 0)
-    was_read = by_page or not {PACKAGE, referral.ON_PAPER}.isdisjoint(one.record.marks)
+    # What is gone since may have been read.
+    has_trace = not {PAGE, ARRIVAL}.isdisjoint(one.record.marks)
+    by_trace = has_trace and (trace is None or trace.was_read)
+    was_read = by_trace or not {PACKAGE, referral.ON_PAPER}.isdisjoint(one.record.marks)
     return Shared(one.id, stage in referral.OPEN, was_read, grounds)
 
 

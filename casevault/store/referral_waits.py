@@ -1,6 +1,6 @@
 """What about referrals and consents waits for somebody: answers, silence, dates that come near.
 
-Decided from the record and from what its page knows; no text is looked at.
+Decided from the record and from what is known outside since; no text is looked at.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from casevault.domain import consent
 from casevault.domain.collecting import PageState
 from casevault.domain.consent import State
 from casevault.domain.referral import ReferralState, is_overdue, stage_of
-from casevault.store import collect_pages
-from casevault.store.collect_pages import CollectPage
+from casevault.store import referral_traces
 from casevault.store.records import Kept
+from casevault.store.referral_traces import Trace
 
 EXPIRING = timedelta(days=30)
 
@@ -28,14 +28,14 @@ class Wait(StrEnum):
     DECLINED = "referral_declined"
     # Five wrong codes: the recipient can open it no more.
     CLOSED = "referral_closed"
+    # Cut off on its way to another team: to be sent once more.
+    UNDELIVERED = "referral_undelivered"
     CONSENT = "consent_expiring"
 
 
-def of_referral(
-    one: Kept, page: CollectPage | None, now: int, today: date
-) -> Iterator[tuple[Wait, str | None]]:
+def of_referral(one: Kept, trace: Trace | None, today: date) -> Iterator[tuple[Wait, str | None]]:
     """Yield what waits about a referral, each with its date."""
-    seen = collect_pages.seen(one.record, page, now)
+    seen = referral_traces.seen(one.record, trace, today)
     answer_by = one.record.current.content.get("answer_by")
     if is_overdue(seen, answer_by, today):
         yield Wait.OVERDUE, answer_by
@@ -43,8 +43,10 @@ def of_referral(
         yield Wait.DECLINED, None
     elif seen is not stage_of(one.record) and seen is not ReferralState.RECEIVED:
         yield Wait.ANSWERED, None
-    if page is not None and page.state(now) is PageState.DEAD:
+    if trace is not None and trace.page is PageState.DEAD:
         yield Wait.CLOSED, None
+    if referral_traces.is_undelivered(one.record, trace, today):
+        yield Wait.UNDELIVERED, None
 
 
 def of_consent(one: Kept, now: int, today: date) -> Iterator[tuple[Wait, str | None]]:

@@ -1,7 +1,7 @@
 """Nothing outside consent ∩ need ∩ tick leaves the vault, whatever is recorded, asked and ticked.
 
 The rule alone is tried in tests/unit/domain/test_referral.py; here it is tried as it is served:
-preview, agreement, link, code, page.
+preview, agreement, link, code, page; and the inbox of another team.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from casevault.domain import dictionary, vocabulary
 from casevault.domain.referral import NEEDS, SOURCES
+from tests.api.test_inbox import waiting
 from tests.api.test_referrals import a_shelter, agreed_to, opened, written
+from tests.api.test_team_referrals import to_team
+from tests.api.world import SOUTH
 
 CATEGORIES = vocabulary.code_list("data_category")
 # One value per category that stands nowhere else.
@@ -47,23 +50,37 @@ def test_every_mark_is_in_a_field_of_its_category():
 
 
 def test_what_is_served_is_in_the_intersection(sqlite_world):
-    """Consents of two recipients, one of them the asked one; any service; any ticks."""
+    """Consents of a partner and of a team, one of them the asked one; any service; any ticks."""
     world = sqlite_world
     body = {"identity": IDENTITY, "profile": PROFILE}
     partner, name = a_shelter(world, name="Made-Up House of Properties")
 
-    @given(st.sampled_from(sorted(NEEDS)), some, some, some)
+    def through_link(at):
+        sent = world.post(at + "/sending", "cara", {}).json()
+        return opened(world, sent["path"], sent["code"]).text
+
+    def into_inbox(at):
+        before = waiting(world, "sid")
+        assert world.post(at + "/team", "cara", None).status_code == 200
+        (entry,) = waiting(world, "sid") - before
+        return world.get(f"/v1/inbox/{entry}", "sid").text
+
+    @given(st.booleans(), st.sampled_from(sorted(NEEDS)), some, some, some)
     @settings(
-        max_examples=6,
+        max_examples=8,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    def served(service, ticked, ours, others):
+    def served(inside, service, ticked, ours, others):
         case = world.post("/v1/cases", "cara", body).json()["id"]
-        agreed_to(world, case, name, sorted(ours))
-        agreed_to(world, case, "Another Made-Up House", sorted(others))
-        at = written(world, case, partner, sorted(ticked), service=service)
+        agreed_to(world, case, SOUTH if inside else name, sorted(ours))
+        agreed_to(world, case, name if inside else SOUTH, sorted(others))
+        if inside:
+            at = to_team(world, case, disclose=sorted(ticked), service=service)
+        else:
+            at = written(world, case, partner, sorted(ticked), service=service)
+        leave = into_inbox if inside else through_link
         may = ticked & ours & NEEDS[service]
         shown = world.get(at + "/preview", "cara").json()
         assert set(shown["leaves"]) == may
@@ -72,10 +89,10 @@ def test_what_is_served_is_in_the_intersection(sqlite_world):
         agreed = world.post(at + "/agreement", "cara", {"digest": shown["digest"]})
         if not may or (ticked & NEEDS[service]) - ours:
             assert agreed.status_code in (403, 422)
-            assert world.post(at + "/sending", "cara", {}).status_code == 409
+            for way, what in (("sending", {}), ("team", None)):
+                assert world.post(f"{at}/{way}", "cara", what).status_code == 409
             return
-        sent = world.post(at + "/sending", "cara", {}).json()
-        page = opened(world, sent["path"], sent["code"]).text
-        assert {one for one in SHOWN if MARKS[one] in page} == may
+        read = leave(at)
+        assert {one for one in SHOWN if MARKS[one] in read} == may
 
     served()

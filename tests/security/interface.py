@@ -935,6 +935,27 @@ def _sendable(stage, **more):
     return Ask(ids={"record_id": made}, body={"openings": 10, "days": 30})
 
 
+@valid("send_referral_to_team")
+def _send_referral_to_team(stage):
+    return Ask(ids={"record_id": _referred(stage, SOUTH)})
+
+
+def _referred(stage, team):
+    """Return the id of a referral to a team to which the survivor agreed."""
+    stage.gone("team referral")
+    team_id = stage.world.team(team)
+    agreed = {**CONSENT, "purpose": "referral", "categories": ["name"]}
+    agreed |= {"recipients": [team_id], "valid_until": "2099-01-01"}
+    stage.made("team consent", "/consents", {"content": agreed})
+    body = {"team_id": team_id, "content": REFERRAL}
+    made = stage.made("team referral", "/referrals", body)
+    if stage.holder is not None:
+        path = f"{stage.at}/referrals/{made}/agreement"
+        answer = stage.world.post(path, stage.holder, _agreement(stage, made))
+        assert answer.status_code == 200, answer.text
+    return made
+
+
 @valid("pack_referral")
 def _pack_referral(stage):
     ask = _sendable(stage)
@@ -1075,6 +1096,18 @@ def _read_inbox_entry(stage):
 @valid("take_over_inbox_entry")
 def _take_over_inbox_entry(stage):
     return Ask(ids=_entry(stage), body={})
+
+
+@valid("answer_inbox_entry")
+def _answer_inbox_entry(stage):
+    """A referral of another team that sue's took over."""
+    world, own = stage.world, Stage.opened(stage.world, holder="sofia")
+    before = {one["id"] for one in world.get("/v1/inbox", "sue").json()["items"]}
+    path = f"{own.at}/referrals/{_referred(own, NORTH)}/team"
+    assert world.post(path, "sofia", None).status_code == 200
+    (entry,) = {one["id"] for one in world.get("/v1/inbox", "sue").json()["items"]} - before
+    assert world.post(f"/v1/inbox/{entry}/case", "sue", {}).status_code == 201
+    return Ask(ids={"arrival_id": entry}, body={"answer": "completed"})
 
 
 @valid("merge_inbox_entry")

@@ -33,7 +33,7 @@ ELSEWHERE = {
     "period": "a period of time: tests/api/test_register.py",
     "partner_id": "the directory is for everybody who may read it: tests/api/test_partners.py",
     "page_id": "opens with the code of its letter: tests/api/test_referrals.py",
-    "arrival_id": "of the caller's team: tests/api/test_inbox.py",
+    "arrival_id": "who opens the team's inbox: tests/api/test_inbox.py, test_team_referrals.py",
     "deadline_id": "the DPO reviews any: tests/api/test_consents.py",
     "hold_id": "the DPO reviews and releases any: tests/api/test_retention.py",
     "certificate_id": "written to be shown to anybody: tests/api/test_retention.py",

@@ -15,6 +15,7 @@ from casevault.api.schemas.inbox import (
     Decline,
     InboxEntry,
     InboxList,
+    LaterAnswer,
     MergeInto,
     NewIntake,
     OpenedEntry,
@@ -23,8 +24,9 @@ from casevault.api.schemas.inbox import (
     TakeOver,
 )
 from casevault.domain.access import Permission
-from casevault.domain.arriving import words_of
+from casevault.domain.arriving import letter_of, words_of
 from casevault.domain.casefile import DocumentKind
+from casevault.services.inbox import Box
 from casevault.store.arrivals import ArrivalState
 from casevault.store.caller import Caller
 from casevault.store.idempotency import Repeat
@@ -61,9 +63,13 @@ def unpack_package(vault: VaultDep, caller: CallerDep, body: ArrivedPackage) -> 
 
 
 @router.get("/inbox", operation_id="list_inbox", openapi_extra=_LIST)
-def list_inbox(vault: VaultDep, caller: CallerDep) -> InboxList:
-    """What waits for your team; after thirty days nobody can read it any more."""
-    return InboxList(items=[InboxEntry.of(one) for one in vault.inbox.list_(caller)])
+def list_inbox(vault: VaultDep, caller: CallerDep, box: Box = Box.WAITING) -> InboxList:
+    """What waits for your team; after thirty days nobody can read it any more.
+
+    `box=accepted`: referrals of other teams that you took over and have not completed yet;
+    `box=recalled`: those that were called back after somebody of you had read them.
+    """
+    return InboxList(items=[InboxEntry.of(one) for one in vault.inbox.list_(caller, box)])
 
 
 @router.get("/inbox/{arrival_id}", operation_id="read_inbox_entry", openapi_extra=_LIST)
@@ -79,9 +85,17 @@ def read_inbox_entry(vault: VaultDep, caller: CallerDep, arrival_id: UUID) -> Op
     openapi_extra=_DECIDE,
 )
 def take_over_inbox_entry(
-    vault: VaultDep, caller: CallerDep, arrival_id: UUID, response: Response, body: TakeOver
+    vault: VaultDep,
+    caller: CallerDep,
+    arrival_id: UUID,
+    language: Language,
+    response: Response,
+    body: TakeOver,
 ) -> Placed:
-    """Open a case with it. Sent twice, it is one case: the second answer is the first."""
+    """Open a case with it. Sent twice, it is one case: the second answer is the first.
+
+    What no field has room for (the sender's words, a referral's letter) becomes its first note.
+    """
     opened = vault.inbox.claim(caller, arrival_id)
     intake = opened.intake
     view = vault.casework.open_case(
@@ -91,9 +105,11 @@ def take_over_inbox_entry(
         body.retention_class,
         opened.arrival.team,
     )
-    vault.inbox.claimed(caller, opened, ArrivalState.TAKEN, view.case.id)
-    response.headers["Location"] = f"/v1/cases/{view.case.id}"
-    return Placed(case_id=view.case.id)
+    case, text = view.case.id, letter_of(intake, language)
+    note = _noted(vault, caller, arrival_id, case, text) if text else None
+    vault.inbox.claimed(caller, opened, ArrivalState.TAKEN, case)
+    response.headers["Location"] = f"/v1/cases/{case}"
+    return Placed(case_id=case, note_id=note)
 
 
 @router.post(
@@ -107,10 +123,8 @@ def merge_inbox_entry(
 ) -> Placed:
     """Write it as a note into a case of yours: somebody was known already."""
     opened = vault.inbox.claim(caller, arrival_id)
-    today = vault.stores.clock.now().date().isoformat()
-    content = {"type": _NOTE, "date": today, "text": words_of(opened.intake, language)}
-    once = _once(caller, arrival_id, body.case_id.hex)
-    note = vault.records.add(once, body.case_id, DocumentKind.NOTE, content)
+    text = words_of(opened.intake, language)
+    note = _noted(vault, caller, arrival_id, body.case_id, text)
     vault.inbox.claimed(caller, opened, ArrivalState.MERGED, body.case_id)
     return Placed(case_id=body.case_id, note_id=note)
 
@@ -124,8 +138,31 @@ def merge_inbox_entry(
 def decline_inbox_entry(
     vault: VaultDep, caller: CallerDep, arrival_id: UUID, body: Decline
 ) -> None:
-    """Take it out of the inbox, with a reason; what it said is erased."""
-    vault.inbox.decline(caller, arrival_id, body.reason)
+    """Take it out of the inbox, with a reason; what it said is erased.
+
+    Of a referral from another team the reason goes back to its caseworker, and `words` with it.
+    """
+    vault.inbox.decline(caller, arrival_id, body.reason, body.words)
+
+
+@router.post(
+    "/inbox/{arrival_id}/answer",
+    status_code=204,
+    operation_id="answer_inbox_entry",
+    openapi_extra=_DECIDE,
+)
+def answer_inbox_entry(
+    vault: VaultDep, caller: CallerDep, arrival_id: UUID, body: LaterAnswer
+) -> None:
+    """Tell the other team what became of a referral that you accepted, or note its recall."""
+    vault.inbox.answer(caller, arrival_id, body.answer, body.words)
+
+
+def _noted(vault: VaultDep, caller: Caller, arrival_id: UUID, case: UUID, text: str) -> UUID:
+    today = vault.stores.clock.now().date().isoformat()
+    content = {"type": _NOTE, "date": today, "text": text}
+    once = _once(caller, arrival_id, case.hex)
+    return vault.records.add(once, case, DocumentKind.NOTE, content)
 
 
 def _once(caller: Caller, arrival: UUID, into: str) -> Caller:

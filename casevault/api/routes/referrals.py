@@ -48,8 +48,8 @@ def add_referral(
     response: Response,
     body: NewReferral,
 ) -> Made:
-    """Write a referral to an organisation of the directory. Nothing leaves yet."""
-    made = vault.referrals.draft(caller, case_id, body.partner_id, body.content)
+    """Write a referral to an organisation of the directory, or to a team. Nothing leaves yet."""
+    made = vault.referrals.draft(caller, case_id, body.recipient, body.content)
     response.headers["Location"] = f"/v1/cases/{case_id}/referrals/{made}"
     response.headers["ETag"] = etag(1)
     return Made(id=made)
@@ -138,6 +138,17 @@ def send_referral(
     return SentReferral.of(vault.referrals.send(caller, case_id, record_id, offer))
 
 
+@router.post("/{record_id}/team", operation_id="send_referral_to_team", openapi_extra=_REFER)
+def send_referral_to_team(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID
+) -> ReferralStage:
+    """Put it into the inbox of the team it is for: a sealed copy of the bytes agreed to.
+
+    If it was cut off on its way (`undelivered`), send it again: it arrives once.
+    """
+    return ReferralStage(stage=vault.team_referrals.send(caller, case_id, record_id))
+
+
 @router.post(
     "/{record_id}/paper",
     operation_id="hand_over_referral",
@@ -174,9 +185,11 @@ def pack_referral(
 def note_referral_answer(
     vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID, body: NotedAnswer
 ) -> Referral:
-    """Note what the recipient of a package said by phone or letter; the facts follow it."""
-    answer = ReferralState(body.answer)
-    found = vault.referral_outcomes.note(caller, case_id, record_id, answer, body.words)
+    """Write down what a partner said by phone, by letter or in person; the facts follow it."""
+    today = vault.stores.clock.now().date()
+    found = vault.referral_outcomes.note(
+        caller, case_id, record_id, ReferralState(body.answer), body.told(today)
+    )
     return Referral.of(found)
 
 

@@ -10,8 +10,8 @@ from pydantic import Base64Bytes, ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, Words, moment
 from casevault.domain.arriving import Declined
-from casevault.services.inbox import Opened
-from casevault.store.arrivals import Arrival, ArrivalKind
+from casevault.services.inbox import Later, Opened
+from casevault.store.arrivals import Arrival, ArrivalKind, ArrivalState
 
 _PERSON: dict[str, Any] = {"name_to_use": "Ondine Obvious-Madeup", "languages": ["fr"]}
 
@@ -50,11 +50,18 @@ class ArrivedPackage(Shape):
 
 
 class InboxEntry(Shape):
-    """Something that waits; when it is erased if nobody takes it over."""
+    """Something that came in; when it is erased if nobody takes it over.
+
+    Of a referral from another team: `sent_by` is the colleague to call, `reference` what both
+    sides call it.
+    """
 
     id: UUID
     kind: ArrivalKind
+    state: ArrivalState
     team_id: UUID
+    sent_by: UUID | None
+    reference: str | None
     received_at: datetime | None
     erased_at: datetime | None
 
@@ -64,7 +71,10 @@ class InboxEntry(Shape):
         return cls(
             id=one.id,
             kind=one.kind,
+            state=one.state,
             team_id=one.team,
+            sent_by=one.sender,
+            reference=one.reference or None,
             received_at=moment(one.at),
             erased_at=moment(one.ends_at),
         )
@@ -113,9 +123,17 @@ class MergeInto(Shape):
 
 
 class Decline(Shape):
-    """Why it is not taken over."""
+    """Why it is not taken over; `words` for the team that referred somebody, and for no other."""
 
     reason: Annotated[Declined, Field(strict=False)]
+    words: Words = Field(default="", max_length=1000)
+
+
+class LaterAnswer(Shape):
+    """What became of a referral that you accepted; `noted`: you know that it was called back."""
+
+    answer: Annotated[Later, Field(strict=False)]
+    words: Words = Field(default="", max_length=1000)
 
 
 class Placed(Shape):

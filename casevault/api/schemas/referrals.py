@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -12,11 +12,19 @@ from pydantic import Base64Bytes, ConfigDict, Field
 from casevault.api.schemas.common import Shape, Words, moment
 from casevault.api.schemas.records import CaseRecord
 from casevault.domain.collecting import MAX_DAYS, MAX_OPENINGS, PageState, spoken
-from casevault.domain.referral import ReferralState
+from casevault.domain.referral import (
+    DECLINED_FOR,
+    TOLD_BY,
+    TOLD_ON,
+    ReferralState,
+    Told,
+    Way,
+)
+from casevault.errors import FieldError, Invalid
 from casevault.services.referral_outcomes import Live
 from casevault.services.referral_outcomes import Recalled as RecalledReferral
 from casevault.services.referrals import Sent
-from casevault.store.leaving import Leaving
+from casevault.store.leaving import PARTNER, TEAM, Leaving, Recipient, named
 from casevault.store.parcels import Parcel
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -30,9 +38,10 @@ _CONTENT: dict[str, Any] = {
 
 
 class NewReferral(Shape):
-    """Whom of the directory is asked for which help; the form `referral` says what is asked.
+    """Who is asked for which help; the form `referral` says what is asked.
 
-    Who the recipient is comes from the directory.
+    Either an organisation of the directory or a team of the own organisation, not both; what the
+    recipient is called comes from there.
     """
 
     model_config = ConfigDict(
@@ -42,8 +51,25 @@ class NewReferral(Shape):
             ]
         }
     )
-    partner_id: UUID = Field(strict=False)
+    partner_id: UUID | None = Field(default=None, strict=False)
+    team_id: UUID | None = Field(default=None, strict=False)
     content: dict[str, Any]
+
+    @property
+    def recipient(self) -> Recipient:
+        """The one to whom it goes.
+
+        :raises Invalid: nobody, or two.
+        """
+        if self.partner_id is not None and self.team_id is None:
+            return Recipient(PARTNER, self.partner_id)
+        if self.team_id is not None and self.partner_id is None:
+            return Recipient(TEAM, self.team_id)
+        raise Invalid(
+            "A referral goes to one partner or to one team.",
+            code="referral.recipient",
+            errors=(FieldError("/partner_id", "referral.recipient"),),
+        )
 
 
 class AmendedReferral(Shape):
@@ -108,10 +134,16 @@ class PackedReferral(Shape):
 
 
 class NotedAnswer(Shape):
-    """What the recipient of a package said by phone or letter."""
+    """What a partner said to you: how, and on which day (`said_on`, today if not given)."""
 
     answer: Literal["accepted", "declined", "completed"]
     words: Words = Field(default="", max_length=1000)
+    said_by: Annotated[Way, Field(strict=False)] = Way.PHONE
+    said_on: date | None = Field(default=None, strict=False)
+
+    def told(self, today: date) -> Told:
+        """Return it for the case."""
+        return Told(self.said_by, self.said_on or today, self.words)
 
 
 class Recall(Shape):
@@ -187,33 +219,47 @@ class RecalledReferralShown(Shape):
 
 
 class Referral(Shape):
-    """A referral as it stands; `is_news`: take over what the recipient answered."""
+    """A referral as it stands; `is_news`: take over what the recipient answered.
+
+    `said_by` and `said_on`: the answer was told to a colleague, who wrote it down. `declined_for`
+    is another team's reason. `undelivered`: cut off on its way to a team, send it again.
+    """
 
     record: CaseRecord
     stage: ReferralState
     partner_id: UUID | None
+    team_id: UUID | None
     page: PageState | None
     opened: int
     expires_at: datetime | None
     overdue: bool
     is_news: bool
+    undelivered: bool
     answer: str | None
+    said_by: str | None
+    said_on: str | None
+    declined_for: str | None
 
     @classmethod
     def of(cls, live: Live) -> Self:
         """Return the shape of a referral."""
-        marks = live.kept.record.marks
-        partner = marks.get("partner")
+        record, trace = live.kept.record, live.trace
+        marks = record.marks
         return cls(
             record=CaseRecord.of(live.kept),
             stage=live.stage,
-            partner_id=None if partner is None else UUID(partner),
-            page=live.page,
-            opened=live.opened,
-            expires_at=moment(live.expires_at),
+            partner_id=named(record, PARTNER),
+            team_id=named(record, TEAM),
+            page=None if trace is None else trace.page,
+            opened=0 if trace is None else trace.opened,
+            expires_at=None if trace is None else moment(trace.expires_at),
             overdue=live.overdue,
             is_news=live.is_news,
+            undelivered=live.undelivered,
             answer=marks.get("answer"),
+            said_by=marks.get(TOLD_BY),
+            said_on=marks.get(TOLD_ON),
+            declined_for=marks.get(DECLINED_FOR) or (trace.reason or None if trace else None),
         )
 
 
