@@ -44,6 +44,7 @@ from casevault.services.files import Files
 from casevault.services.holds import Holds
 from casevault.services.importing import Importing
 from casevault.services.inbox import Inbox
+from casevault.services.intake_members import IntakeMembers
 from casevault.services.keeping import Keeping
 from casevault.services.ledger_exports import LedgerExports
 from casevault.services.links import Links
@@ -128,6 +129,7 @@ class Vault:
     referral_outcomes: ReferralOutcomes
     collecting: Collecting
     inbox: Inbox
+    intake_members: IntakeMembers
     deadlines: Deadlines
     holds: Holds
     keeping: Keeping
@@ -264,6 +266,7 @@ def open_vault(
         referral_outcomes=ReferralOutcomes(stores, gate),
         collecting=Collecting(stores, kdf),
         inbox=Inbox(stores, gate),
+        intake_members=IntakeMembers(stores, gate),
         deadlines=Deadlines(stores, gate),
         holds=Holds(stores, gate),
         keeping=Keeping(stores, gate),

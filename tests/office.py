@@ -116,7 +116,7 @@ class Office:
             elif one.role == "caseworker" and one.since <= day and self.random.random() < 0.03:
                 # A telephone call on the weekend.
                 found += self._look(one, self.random.choice(one.caseload), self._at(day, 20))
-        return found
+        return [*found, *self._letters(day)]
 
     def _work(self, one: Colleague, day: date) -> list[Event]:
         draw = self.random
@@ -227,6 +227,7 @@ class Office:
             "brief-grant": self._for_one_look,
             "own-trace": self._own_trace,
             "leaver": self._gathers_before_leaving,
+            "letter-guessed": self._guesses_a_code,
             "ledger-health": self._log_altered,
             SLOW: self._a_few_more,
         }
@@ -382,6 +383,30 @@ class Office:
         number = round(leaver.pace * self.random.uniform(3, 6))
         pool = [*leaver.caseload, *(f"case-team-{n}" for n in range(60))]
         return self._many(leaver, day, max(14, number), pool), leaver.name
+
+    def _guesses_a_code(self, day):
+        """Somebody has a link that was passed on, and tries."""
+        at, case = self._at(day, 9), (self.random.choice(self.all_cases),)
+        tries = [self.guess(at + timedelta(seconds=7 * n), case) for n in range(4)]
+        dead = Event(
+            at + timedelta(seconds=40), self._next(), "referral.dead", outcome=8,
+            rule="failed:guessed", cases=case,
+        )  # fmt: skip
+        return [*tries, dead], None
+
+    def guess(self, at: datetime, case: tuple[str, ...]) -> Event:
+        """Return an entry of a wrong code at a letter: nobody is signed in there."""
+        return Event(at, self._next(), "referral.guess", outcome=4, rule="deny:code", cases=case)
+
+    def _letters(self, day: date) -> list[Event]:
+        """Return the slips of recipients: a code misheard, now and then all five times."""
+        found = []
+        for _ in range(_poisson(self.random, 0.4)):
+            at, case = self._at(day, 9), (self.random.choice(self.all_cases),)
+            found += [self.guess(at, case) for _ in range(self.random.randint(1, 3))]
+        if self.random.random() < 0.005:
+            found += self._guesses_a_code(day)[0]
+        return found
 
     def _log_altered(self, day):
         if self.random.random() < 0.5:

@@ -158,6 +158,7 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.DEADLINE_LIST: Rule(_DPO),
         Permission.DEADLINE_REVIEW: Rule(_DPO, writes=True, not_self=True, step_up=True),
         Permission.DUTY_SET: Rule(_SUPERVISOR, writes=True, own_team=True, step_up=True),
+        Permission.INTAKE_SET: Rule(_SUPERVISOR, writes=True, own_team=True, step_up=True),
         Permission.DRAFT_READ: Rule(_TEAM),
         Permission.DRAFT_WRITE: Rule(_TEAM, writes=True),
         Permission.WORKLIST_READ: Rule(_TEAM),

@@ -1,5 +1,6 @@
-"""What follows from a withdrawn consent: a list of observers, each a small pure function.
+"""What follows when a consent is withdrawn or another basis ends: a list of observers.
 
+Each is a small pure function.
 An observer says what is to be done, and what cannot be called back. The use case carries out what
 it can and shows the rest to the caseworker. Whoever adds a way by which data leave adds an observer
 here and a row to its test.
@@ -27,6 +28,8 @@ class Consequence(StrEnum):
     READ_REFERRAL_STAYS = "read-referral-stays"
 
 
+# Taken back, or never confirmed by a second person after the act had gone first.
+_ENDED = frozenset({State.WITHDRAWN, State.DECLINED})
 _STAYS = frozenset({Consequence.PUBLISHED_COUNTS_STAY, Consequence.READ_REFERRAL_STAYS})
 
 
@@ -69,7 +72,7 @@ Observer: TypeAlias = Callable[[Withdrawal], Iterable[Effect]]
 def counts(withdrawal: Withdrawal) -> Iterable[Effect]:
     """Drop the person from the next table; what was published with them stays."""
     gone = withdrawal.gone
-    if gone.purpose is not Purpose.STATISTICS or gone.state is not State.WITHDRAWN:
+    if gone.purpose is not Purpose.STATISTICS or gone.state not in _ENDED:
         return
     if counted_until(withdrawal.left, withdrawal.today) is None:
         yield Effect(Consequence.LEAVES_COUNTS)
@@ -79,7 +82,7 @@ def counts(withdrawal: Withdrawal) -> Iterable[Effect]:
 def referrals(withdrawal: Withdrawal) -> Iterable[Effect]:
     """Stop what leaves by this ground; what somebody has read cannot be called back."""
     gone = withdrawal.gone
-    if gone.state is not State.WITHDRAWN:
+    if gone.state not in _ENDED:
         return
     for one in withdrawal.referrals:
         if gone.id in one.grounds:
@@ -92,7 +95,7 @@ def referrals(withdrawal: Withdrawal) -> Iterable[Effect]:
 def keeping(withdrawal: Withdrawal) -> Iterable[Effect]:
     """Let the case go where nothing else allows to keep it; people are warned of the day."""
     gone = withdrawal.gone
-    if gone.purpose is not Purpose.CASE_MANAGEMENT or gone.state is not State.WITHDRAWN:
+    if gone.purpose is not Purpose.CASE_MANAGEMENT or gone.state not in _ENDED:
         return
     if not may_be_kept(withdrawal.left, withdrawal.today):
         yield Effect(Consequence.ERASED_SOON)

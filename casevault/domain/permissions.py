@@ -86,6 +86,7 @@ class Permission(StrEnum):
     BREAK_GLASS_LIST = "break-glass:list"
     BREAK_GLASS_REVIEW = "break-glass:review"
     DUTY_SET = "duty:set"
+    INTAKE_SET = "intake:set"
     CASE_ERASE = "case:erase"
     CASE_EXTEND = "case:extend"
     HOLD_LIST = "hold:list"

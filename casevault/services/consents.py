@@ -82,21 +82,42 @@ class Consents:
 
         Nobody has to say why; `reason` may be empty.
         """
-        now = self._stores.now()
+        by = {"decided_by": caller.staff.hex, "decided_at": str(self._stores.now())}
+        marks = {"state": WITHDRAWN, **by, "decision": reason}
+        fault = Conflict("This consent was withdrawn before.", code="consent.withdrawn")
+        return self._take_back(caller, case_id, _CONSENT, row, marks, fault)
 
+    def end(self, caller: Caller, case_id: UUID, row: UUID, reason: str) -> Withdrawn:
+        """End another basis from now on, with all that follows from it; say what stays.
+
+        Who was to confirm that a life was in danger is still owed: the act had gone first.
+        """
+        marks = {
+            "state": WITHDRAWN,
+            "ended_by": caller.staff.hex,
+            "ended_at": str(self._stores.now()),
+            "ended_because": reason,
+        }
+        fault = Conflict("This basis holds no more.", code="basis.ended")
+        return self._take_back(caller, case_id, _BASIS, row, marks, fault)
+
+    def _take_back(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        kind: DocumentKind,
+        row: UUID,
+        marks: Mapping[str, str],
+        fault: Conflict,
+    ) -> Withdrawn:
         def work(change: Change) -> tuple[Withdrawn, Done]:
-            found = kept(change.document(_NARRATIVE, _CONSENT.value, row))
-            if found.record.marks.get("state") == WITHDRAWN:
-                raise Conflict("This consent was withdrawn before.", code="consent.withdrawn")
-            marked = found.record.marked(
-                state=WITHDRAWN,
-                decided_by=caller.staff.hex,
-                decided_at=str(now),
-                decision=reason,
-            )
+            found = kept(change.document(_NARRATIVE, kind.value, row))
+            if found.record.marks.get("state") in (WITHDRAWN, DECLINED):
+                raise fault
+            marked = found.record.marked(**marks)
             change.amend(_NARRATIVE, row, marked.encode(), found.version)
-            effects = self._follow(change, consent.ground_of(row, marked, now))
-            return effects, _done(_CONSENT, "withdraw", row, {})
+            effects = self._follow(change, consent.ground_of(row, marked, self._stores.now()))
+            return effects, _done(kind, "withdraw", row, {})
 
         return self._desk.change(caller, case_id, Permission.CASE_AMEND, _BOTH, work)
 
@@ -150,12 +171,16 @@ class Consents:
                 reason=reason,
             )
             change.amend(_NARRATIVE, row, decided.encode(), found.version)
-            self._keep(change)
+            if approve:
+                self._keep(change)
+            else:
+                # To save a life it held at once: what was done by it meanwhile stops.
+                self._follow(change, consent.ground_of(row, decided, self._stores.now()))
             act = "approve" if approve else "decline"
             done = _done(_BASIS, act, row, {}, "permit:approval")
             return Kept(row, _BASIS, found.version + 1, decided), done
 
-        changed = desk.change(caller, case_id, Permission.CASE_DECIDE, [_NARRATIVE], work)
+        changed = desk.change(caller, case_id, Permission.CASE_DECIDE, _BOTH, work)
         self._decided(changed.record)
         return changed.record.marks["state"]
 

@@ -6,11 +6,16 @@ role is.
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from casevault.domain.granting import PrincipalKind
+from casevault.errors import KeyUnavailable
 from casevault.ids import TeamId
-from casevault.store import principals
+from casevault.store import grants, principals
 from casevault.store.caller import Caller
 from casevault.store.keyring import KeyringTransaction
+from casevault.store.principals import Principal
+from casevault.store.stores import Stores
 
 
 def teams_of(tx: KeyringTransaction, caller: Caller) -> set[TeamId]:
@@ -21,3 +26,32 @@ def teams_of(tx: KeyringTransaction, caller: Caller) -> set[TeamId]:
         for team in caller.actor.teams
         if any(group.id in mine for group in principals.groups(tx, PrincipalKind.INTAKE, team))
     }
+
+
+def present(stores: Stores, tx: KeyringTransaction, caller: Caller, team: UUID) -> Principal:
+    """Return the group to which a team's intakes are sealed now, if the caller is in it.
+
+    :raises KeyUnavailable: they are not, or there is none that anybody vouches for.
+    """
+    mine = caller.keys.group_ids(tx)
+    for group in principals.groups(tx, PrincipalKind.INTAKE, team):
+        if group.id in mine and stores.trust.standing(tx, group.id, team) is not None:
+            return group
+    raise KeyUnavailable()
+
+
+def members(
+    stores: Stores, tx: KeyringTransaction, group: Principal
+) -> tuple[set[UUID], set[UUID]]:
+    """Return the people who hold the key of a group, and those of them who lead its team."""
+    holders = sorted(grants.holders_of(tx, group.id))
+    people = {
+        row.id for row in principals.principals(tx, holders) if row.kind is PrincipalKind.STAFF
+    }
+    leading = {
+        one
+        for one in people
+        for scope in stores.trust.scopes(tx, one)
+        if scope.team == group.team and "supervisor" in scope.roles
+    }
+    return people, leading

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from casevault.domain.access import Decision
 from casevault.domain.arriving import A_DAY
+from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.services import inbox
-from casevault.store import arrivals, caller
+from casevault.store import arrivals, caller, grants, principals
 from tests.api.world import NORTH, SOUTH, an_identity, bearer, unknown_id
 
 IDENTITY = an_identity("Ondine Inbound-Madeup", age=30)
@@ -136,3 +137,36 @@ def test_a_flood_is_stopped(world, monkeypatch):
     nowhere = world.post("/v1/intakes", a_referrer(world), {**full, "team": "No team"})
     assert nowhere.status_code == 404
     assert world.get(f"/v1/inbox/{unknown_id()}", "sid").status_code == 404
+
+
+def test_a_supervisor_names_who_opens_the_inbox(world):
+    """A caseworker of the team, until they are left out: then they open nothing, old or new."""
+    by, path = a_referrer(world), f"/v1/teams/{world.team(SOUTH)}/intake"
+    early = submitted(world, by, team=SOUTH)
+    assert world.get("/v1/inbox", "sofia").json()["code"] == "refused.no-grant"
+    stranger = world.post(path, "sid", {"members": [world.staff["cara"]]})
+    assert (stranger.status_code, stranger.json()["code"]) == (403, "assign.team")
+    assert world.post(path, "sue", {"members": []}).status_code == 403
+    assert world.post(path, "sofia", {"members": []}).status_code == 403
+    named = world.post(path, "sid", {"members": [world.staff["sofia"]]})
+    assert {world.staff["sofia"], world.staff["sid"]} <= set(named.json()["members"])
+    # What lay there before is for whoever has the group's key now.
+    late = submitted(world, by, team=SOUTH)
+    assert {early, late} <= waiting(world, "sofia")
+    assert world.get(f"/v1/inbox/{early}", "sofia").json()["identity"] == IDENTITY
+    assert late in {one["record_id"] for one in world.worklist("sofia") if one["type"] == "intake"}
+    placed = world.post(f"/v1/inbox/{late}/case", "sofia", {})
+    assert placed.status_code == 201, placed.text
+    left = world.post(path, "sid", {"members": []})
+    assert world.staff["sofia"] not in left.json()["members"]
+    after = submitted(world, by, team=SOUTH)
+    for gone in (early, after):
+        assert world.get(f"/v1/inbox/{gone}", "sofia").status_code == 404
+        assert world.get(f"/v1/inbox/{gone}", "sid").json()["identity"] == IDENTITY
+    with world.vault.stores.keyring.reading() as tx:
+        keys = grants.of_grantee(tx, ObjectKind.GROUP, arrivals_id(world.staff["sofia"]))
+        groups = principals.groups(tx, PrincipalKind.INTAKE, arrivals_id(world.team(SOUTH)))
+    assert len(groups) == 1
+    assert groups[0].id not in {one.terms.object_id for one in keys}
+    codes = [entry["code"] for entry in world.entries()]
+    assert codes.count("team.intake") == 2

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.api.test_consents import a_consent, posted
+from tests.api.test_consents import a_basis, a_consent, posted
 from tests.api.test_partners import added
 from tests.api.world import NORTH, an_identity, bearer, unknown_id
 
@@ -295,6 +295,53 @@ def test_a_recall_ends_the_page_and_says_what_was_read(world):
     facts = world.get(f"/v1/cases/{case}/facts", "cara").json()
     assert [one["outcome"] for one in facts["referrals"]] == ["declined_by_survivor"]
     assert world.post(at + "/recall", "cara", {}).json()["code"] == "referral.transition"
+
+
+def test_another_basis_that_ends_stops_what_leaves_by_it(world):
+    """Ended by the colleague who claimed it, or declined by a second person after the act."""
+    case = a_case(world)
+    partner, name = a_shelter(world)
+    rescue = a_basis(world, basis="vital_interests", recipients=[name], categories=["name"])
+    for decline in (False, True):
+        basis = posted(world, f"/v1/cases/{case}/bases", rescue)
+        at = written(world, case, partner, ["name"])
+        path, code = sent(world, at)
+        if decline:
+            no = {"approve": False, "reason": "made up"}
+            assert world.post(basis + "/decision", "sue", no).status_code == 200
+        else:
+            ended = world.post(basis + "/withdrawal", "cara", {"reason": "made up"})
+            row = at.rsplit("/", 1)[1]
+            assert ended.json()["followed"] == [{"what": "referral-stops", "about": row}]
+        assert world.get(at, "cara").json()["stage"] == "recalled"
+        assert opened(world, path, code).status_code == 404
+        again = world.post(basis + "/withdrawal", "cara", {})
+        assert (again.status_code, again.json()["code"]) == (409, "basis.ended")
+    assert "basis.withdraw" in {entry["code"] for entry in world.entries(case=case)}
+
+
+def test_what_is_said_by_phone_is_written_down_as_that(world):
+    """About a link that nobody answered: by whom and when; what cannot have been said is not."""
+    _, at, path, code = a_letter(world)
+    today = world.clock.now().date()
+    for day in (today + timedelta(days=2), today - timedelta(days=2)):
+        body = {"answer": "accepted", "said_on": day.isoformat()}
+        refused = world.post(at + "/answer", "cara", body)
+        assert (refused.status_code, refused.json()["code"]) == (422, "referral.told-on")
+    yes = {"answer": "accepted", "words": "Made up: from six", "said_on": today.isoformat()}
+    told = world.post(at + "/answer", "cara", yes).json()
+    assert (told["stage"], told["said_by"], told["said_on"]) == ("accepted", "phone", str(today))
+    page = opened(world, path, code)
+    assert page.status_code == 200
+    # The page is behind what was said: that is no news.
+    assert not world.get(at, "cara").json()["is_news"]
+    done = world.post(at + "/answer", "cara", {"answer": "completed", "said_by": "letter"}).json()
+    assert (done["stage"], done["said_by"], done["answer"]) == (
+        "completed",
+        "letter",
+        "Made up: from six",
+    )
+    assert opened(world, path, code).status_code == 404
 
 
 def test_a_letter_ends_on_its_date(world):

@@ -856,6 +856,13 @@ def _read_basis(stage):
     return Ask(ids={"record_id": stage.made("basis", "/bases", {"content": BASIS})})
 
 
+@valid("end_basis")
+def _end_basis(stage):
+    stage.gone("ended basis")
+    made = stage.made("ended basis", "/bases", {"content": BASIS})
+    return Ask(ids={"record_id": made}, body={"reason": "made up"})
+
+
 @valid("decide_basis")
 def _decide_basis(stage):
     stage.gone("decidable")
@@ -1051,6 +1058,11 @@ def _entry(stage):
     answer = world.post("/v1/intakes", world._sends, _intake(stage))
     assert answer.status_code == 201, answer.text
     return {"arrival_id": answer.json()["receipt"]}
+
+
+@valid("set_intake")
+def _set_intake(stage):
+    return Ask(ids={"team_id": stage.world.team(NORTH)}, body={"members": []})
 
 
 @valid("submit_intake")

@@ -110,6 +110,18 @@ def read_basis(
 
 
 @router.post(
+    "/cases/{case_id}/bases/{record_id}/withdrawal",
+    operation_id="end_basis",
+    openapi_extra=_AMEND,
+)
+def end_basis(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID, body: NewWithdrawal
+) -> Withdrawal:
+    """End another basis from now on: what leaves by it stops, as with a withdrawn consent."""
+    return Withdrawal.of(vault.consents.end(caller, case_id, record_id, body.reason))
+
+
+@router.post(
     "/cases/{case_id}/bases/{record_id}/decision",
     operation_id="decide_basis",
     openapi_extra=needs(Permission.CASE_DECIDE),

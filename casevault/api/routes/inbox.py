@@ -15,9 +15,11 @@ from casevault.api.schemas.inbox import (
     Decline,
     InboxEntry,
     InboxList,
+    IntakeGroup,
     LaterAnswer,
     MergeInto,
     NewIntake,
+    NewIntakeMembers,
     OpenedEntry,
     Placed,
     Receipt,
@@ -156,6 +158,24 @@ def answer_inbox_entry(
 ) -> None:
     """Tell the other team what became of a referral that you accepted, or note its recall."""
     vault.inbox.answer(caller, arrival_id, body.answer, body.words)
+
+
+@router.post(
+    "/teams/{team_id}/intake",
+    operation_id="set_intake",
+    openapi_extra=needs(Permission.INTAKE_SET),
+)
+def set_intake(
+    vault: VaultDep, caller: CallerDep, team_id: UUID, body: NewIntakeMembers
+) -> IntakeGroup:
+    """Say who opens your team's inbox beside its supervisors: exactly these colleagues.
+
+    Whoever is left out opens nothing that comes in from now on, nor what waits: the group gets a
+    new key. `members` are all who open it, supervisors included.
+    """
+    return IntakeGroup(
+        members=list(vault.intake_members.set_members(caller, team_id, body.members))
+    )
 
 
 def _noted(vault: VaultDep, caller: Caller, arrival_id: UUID, case: UUID, text: str) -> UUID:

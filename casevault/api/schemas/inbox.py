@@ -37,6 +37,21 @@ class NewIntake(Shape):
     words: Words = Field(default="", max_length=4000)
 
 
+class NewIntakeMembers(Shape):
+    """Who opens the inbox beside the supervisors, from now on; nobody, if the list is empty."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"members": ["11111111-1111-4111-8111-111111111111"]}]}
+    )
+    members: list[Annotated[UUID, Field(strict=False)]] = Field(max_length=50)
+
+
+class IntakeGroup(Shape):
+    """Who opens the inbox now."""
+
+    members: list[UUID]
+
+
 class Receipt(Shape):
     """By what you and the team can speak of it on the phone. Nothing more can be read back."""
 

@@ -30,6 +30,7 @@ LOOKS = frozenset(
         "basis.read",
         "basis.list",
         "basis.add",
+        "basis.withdraw",
         "link.list",
         "refused_staff.list",
         "file.read",

@@ -40,6 +40,7 @@ class Limits:
     leaver_factor: float = 2.0
     leaver_least: int = 8
     lost_numbers: int = 1
+    letters_guessed: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ KNOWN: Mapping[str, Known] = MappingProxyType(
         "leaver_factor": Known(1.2, 10, "handing over is work too: twice the own median"),
         "leaver_least": Known(3, 100, "below that many cases a day, a factor says nothing"),
         "lost_numbers": Known(1, 100, "a number that no entry explains is an entry that is gone"),
+        "letters_guessed": Known(1, 20, "five wrong codes in a row are no slip; ask the recipient"),
     }
 )
 _INTEGERS = frozenset(f.name for f in fields(Limits) if f.type == "int")

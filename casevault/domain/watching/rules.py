@@ -210,6 +210,20 @@ def leaver(day: Day, limits: Limits) -> Iterator[Finding]:
             yield _of(day, "leaver", actor, _looks(events))
 
 
+def letter_guessed(day: Day, limits: Limits) -> Iterator[Finding]:
+    """Find letters behind a link that ended by five wrong codes: somebody has a link, and no code.
+
+    A recipient who mistypes calls whoever sent it. Nobody of ours need have done anything.
+    """
+    dead = [e for e in day.events if e.code == "referral.dead"]
+    if len(dead) >= limits.letters_guessed:
+        for event in dead:
+            places = (event.position,)
+            yield Finding(
+                "letter-guessed", day.day, str(event.position), (), event.cases, places, 1
+            )
+
+
 def ledger_health(day: Day, limits: Limits) -> Iterator[Finding]:
     """Find what is wrong with the log itself: tampering, lost numbers, records that did not open.
 
@@ -245,6 +259,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "brief-grant": brief_grant,
         "own-trace": own_trace,
         "leaver": leaver,
+        "letter-guessed": letter_guessed,
         "ledger-health": ledger_health,
     }
 )

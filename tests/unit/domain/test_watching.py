@@ -110,6 +110,10 @@ STORIES = {
         a_day(*looks(17), history={"cara": USUAL}, people=LEAVES),
         a_day(*looks(16), history={"cara": USUAL}, people=LEAVES),
     ),
+    "letter-guessed": (
+        a_day(event("referral.dead", actor=None, cases=("c1",), outcome=8)),
+        a_day(event("referral.guess", actor=None, cases=("c1",), outcome=4)),
+    ),
     "ledger-health": (
         a_day(
             event("case.list", writer="w", counter=4),
@@ -135,7 +139,10 @@ def test_a_rule_finds_its_story(rule):
     assert found.rule == rule
     assert found.day == TODAY
     assert found.count >= 1
-    if rule != "ledger-health":
+    if rule == "letter-guessed":
+        # Nobody is signed in at a letter.
+        assert (found.actors, found.cases) == ((), ("c1",))
+    elif rule != "ledger-health":
         assert "cara" in found.actors
         assert found.positions
 
