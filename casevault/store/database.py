@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -23,14 +24,19 @@ from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     IntegrityError,
+    InvalidatePoolError,
     SQLAlchemyError,
 )
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from casevault.errors import Busy, CaseVaultError, Conflict, Misconfigured
 
 _WAIT_SECONDS = 2
 _STATEMENT_MS = 10_000
 _EXCLUSIVE_TRIES = 20
+# Older than this, a connection that nobody used is asked whether its server is there.
+_IDLE_SECONDS = 5
+_USED = "casevault_used"
 _PRAGMAS = (
     "journal_mode=WAL",
     # NORMAL can lose acknowledged commits on power loss.
@@ -59,6 +65,7 @@ class Database:
             if self.is_sqlite
             else self.engine.execution_options(isolation_level="REPEATABLE READ")
         )
+        self._at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @property
     def is_sqlite(self) -> bool:
@@ -78,6 +85,19 @@ class Database:
             yield connection
             with _translated():
                 connection.commit()
+
+    @contextmanager
+    def writing_at_once(self) -> Iterator[Connection]:
+        """As `writing`, for work that is one statement on PostgreSQL: durable when it returns.
+
+        There is no BEGIN and no COMMIT then, so the server is asked once and not three times.
+        """
+        if self.is_sqlite:
+            with self.writing() as connection:
+                yield connection
+        else:
+            with _translated(), self._at_once.connect() as connection:
+                yield connection
 
     @contextmanager
     def opened_for_writing(self) -> Iterator[Connection]:
@@ -259,10 +279,8 @@ def _engine(url: URL, connections: int) -> Engine:
         f"-c statement_timeout={_STATEMENT_MS} -c lock_timeout={_WAIT_SECONDS * 1000}"
         " -c idle_in_transaction_session_timeout=15000 -c timezone=UTC"
     )
-    return create_engine(
+    engine = create_engine(
         url,
-        # Finds connections that died with the server, so that no restart is needed after it.
-        pool_pre_ping=True,
         connect_args={
             "connect_timeout": _WAIT_SECONDS,
             "tcp_user_timeout": _WAIT_SECONDS * 1000,
@@ -271,6 +289,40 @@ def _engine(url: URL, connections: int) -> Engine:
         },
         **common,
     )
+    event.listen(engine, "checkin", _laid_back)
+    event.listen(engine, "checkout", _taken_again)
+    return engine
+
+
+def _laid_back(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_USED] = time.monotonic()
+
+
+def _taken_again(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:  # noqa: ANN401
+    """Leave connections that died with the server, so that no restart is needed after it.
+
+    A server that ends says so on every connection, which is seen without asking. Only what lay
+    idle for long is asked whether anybody is there: a network may forget it without a word.
+    """
+    used = record.info.get(_USED)
+    if used is None:
+        return
+    if not _has_news(connection) and time.monotonic() - used < _IDLE_SECONDS:
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except Exception:
+        raise InvalidatePoolError from None
+
+
+def _has_news(connection: Any) -> bool:  # noqa: ANN401 - a DBAPI connection
+    """Say whether the server sent anything that nobody asked for: mostly that it goes."""
+    if connection.closed:
+        return True
+    look = select.poll()
+    look.register(connection.fileno(), select.POLLIN)
+    return bool(look.poll(0))
 
 
 def _private_file(path: Path) -> None:

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select, update
@@ -26,20 +25,15 @@ from casevault.ids import EntryId, new_id
 from casevault.ledger import entry as ledger_entry
 from casevault.ledger.codes import CODES
 from casevault.ledger.entry import Body, Entity, encode_body, encode_leaf, make_leaf
-from casevault.store import stamps, tables, tree
+from casevault.store import ledger_rows, stamps, tables, tree
 from casevault.store.database import Database
+from casevault.store.ledger_rows import Made
 from casevault.store.months import MonthKey, Months
-from casevault.store.quick import Quick
 
 _GROUP = 250
 # How many rolled-back numbers one entry names; the rest wait for the next.
 _NAMED = 500
 _OUTAGE = frozenset({"store.unavailable", "store.busy", "unrecorded.month"})
-# Made once: building a statement costs as much as running it.
-_ADD_ENTRY = Quick(insert(tables.ledger_entry))
-_ADD_BODY = Quick(insert(tables.ledger_body))
-_ADD_SUBJECT = Quick(insert(tables.ledger_subject))
-_ADD_PENDING = Quick(insert(tables.ledger_pending))
 # Categories and codes after which a checkpoint is signed at once.
 _URGENT = frozenset({"breakglass", "export", "case.erase", "system.tamper", "ledger.retire"})
 FAILED = 8
@@ -87,15 +81,6 @@ class Act:
     query: str | None = None
     links: tuple[tuple[str, str], ...] = ()
     id: EntryId = field(default_factory=lambda: EntryId(new_id()))
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """The rows of one entry."""
-
-    entry: dict[str, Any]
-    body: dict[str, Any]
-    marks: list[dict[str, Any]]
 
 
 @dataclass
@@ -255,9 +240,8 @@ class Ledger:
             acts = [act for waiting in batch for act in waiting.acts]
             # Sealed before the write lock is taken: the lock is everybody's.
             made = self._drafted(month, acts, taken)
-            with self._database.opened_for_writing() as connection:
+            with self._database.writing_at_once() as connection:
                 self._write(connection, made)
-                connection.commit()
             self.announce(acts)
         except CaseVaultError as error:
             self.rolled_back(taken)
@@ -276,7 +260,7 @@ class Ledger:
             del self._skipped[:_NAMED]
         return number, skipped
 
-    def _make(self, month: MonthKey, act: Act, counter: int, skipped: tuple[int, ...]) -> _Made:
+    def _make(self, month: MonthKey, act: Act, counter: int, skipped: tuple[int, ...]) -> Made:
         body = self._body(month, act, skipped)
         salt = macs.salt()
         leaf = encode_leaf(
@@ -294,15 +278,11 @@ class Ledger:
             "writer": self.writer,
             "counter": counter,
         }
-        marks = [
-            {"entry_id": act.id, "kind": kind, "pseudonym": value}
-            for kind, value in sorted(subjects_of(body))
-        ]
-        return _Made(entry, {"entry_id": act.id, "sealed": sealed}, marks)
+        return Made(entry, sealed, tuple(sorted(subjects_of(body))))
 
-    def _drafted(self, month: MonthKey, acts: Iterable[Act], taken: list[int]) -> list[_Made]:
+    def _drafted(self, month: MonthKey, acts: Iterable[Act], taken: list[int]) -> list[Made]:
         """Return the rows of these acts; the numbers they take are added to `taken` at once."""
-        made: list[_Made] = []
+        made: list[Made] = []
         for act in acts:
             counter, skipped = self._take()
             # Whoever gives this number back gives back what its entry would have named.
@@ -310,16 +290,12 @@ class Ledger:
             made.append(self._make(month, act, counter, skipped))
         return made
 
-    def _write(self, connection: Connection, made: Sequence[_Made]) -> None:
-        """Insert all rows of all entries: as many statements however many there are."""
-        _ADD_ENTRY.run(connection, [one.entry for one in made])
-        _ADD_BODY.run(connection, [one.body for one in made])
-        _ADD_SUBJECT.run(connection, [mark for one in made for mark in one.marks])
-        entries = [(one.entry["id"], one.entry["leaf"]) for one in made]
+    def _write(self, connection: Connection, made: Sequence[Made]) -> None:
         if self._database.is_sqlite:
-            tree.append(connection, entries)
+            ledger_rows.append(connection, made)
         else:
-            self._stage(connection, entries)
+            staged_at = int(self._clock.now().timestamp() * 1_000_000)
+            ledger_rows.stage(connection, made, staged_at)
 
     def _body(self, month: MonthKey, act: Act, skipped: tuple[int, ...]) -> Body:
         actor = act.actor
@@ -344,11 +320,6 @@ class Ledger:
             links=act.links,
             skipped=skipped,
         )
-
-    def _stage(self, connection: Connection, entries: list[tuple[UUID, bytes]]) -> None:
-        staged_at = int(self._clock.now().timestamp() * 1_000_000)
-        rows = [{"entry_id": entry_id, "staged_at": staged_at} for entry_id, _ in entries]
-        _ADD_PENDING.run(connection, rows)
 
     def _register(self) -> None:
         if self._registered:

@@ -427,7 +427,7 @@ def terminate(url):
     """End every other session of the database, as a restarting server does."""
     with psycopg.connect(libpq_url(url), autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
 
@@ -451,6 +451,48 @@ def test_a_server_that_goes_away_is_busy_and_comes_back(pg_databases):
     assert numbers(found) == set()
     write(found, 1)
     found.close()
+
+
+def test_a_connection_is_asked_only_when_it_lay_idle_or_has_news(pg_databases, monkeypatch):
+    """What was used a moment ago costs no question; what lay idle and what died is never used."""
+    found = Database(pg_databases.data_url)
+    with found.writing() as connection:
+        metadata.create_all(connection)
+    with found.reading() as connection:
+        before = connection.connection.dbapi_connection
+    asked = []
+    execute = psycopg.Connection.execute
+    monkeypatch.setattr(
+        psycopg.Connection, "execute", lambda *said: asked.append(said[1]) or execute(*said)
+    )
+    assert numbers(found) == set()
+    assert not asked
+    monkeypatch.setattr(module, "_IDLE_SECONDS", 0)
+    assert numbers(found) == set()
+    assert asked == [""]
+    with found.reading() as connection:
+        assert connection.connection.dbapi_connection is before
+    # A network that forgot the connection without a word: the question finds it out.
+    before.pgconn.finish()
+    monkeypatch.setattr(module, "_IDLE_SECONDS", 60)
+    with found.reading() as connection:
+        assert connection.connection.dbapi_connection is not before
+    found.close()
+
+
+def test_what_is_written_at_once_is_there_without_a_commit(opened):
+    """One statement on PostgreSQL, a transaction on SQLite: durable or, if it fails, not there."""
+    with opened.writing_at_once() as connection:
+        connection.execute(note.insert().values(id=1, words="one"))
+    assert numbers(opened) == {1}
+    with pytest.raises(Conflict), opened.writing_at_once() as connection:
+        rows = [{"id": 2, "words": "two"}, {"id": 1, "words": "again"}]
+        connection.execute(note.insert().values(rows))
+    assert numbers(opened) == {1}
+    # The same connection has transactions again afterwards.
+    with opened.opened_for_writing() as connection:
+        connection.execute(note.insert().values(id=3, words="three"))
+    assert numbers(opened) == {1}
 
 
 def test_a_commit_that_the_server_does_not_answer_is_busy(pg_databases):

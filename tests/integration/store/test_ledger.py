@@ -90,6 +90,27 @@ def test_sixteen_threads_lose_nothing(vault):
     assert count(vault, tables.ledger_pending) == 0
 
 
+def test_a_look_is_one_question_to_the_server(vault, tmp_path):
+    """PostgreSQL is asked once for all entries of a group and all their rows: no BEGIN, no COMMIT.
+
+    Counted in what the driver's library sends; three more questions cost a third of a look.
+    """
+    if vault.stores.data.is_sqlite:
+        return
+    vault.stores.ledger.record(an_act())
+    with vault.stores.data.reading() as connection:
+        server = connection.connection.dbapi_connection.pgconn
+    sent = tmp_path / "sent"
+    with sent.open("w") as file:
+        server.trace(file.fileno())
+        vault.stores.ledger.record(*(an_act(count=n) for n in range(7)))
+        server.untrace()
+    questions = [line for line in sent.read_text().splitlines() if "\tSync" in line]
+    assert len(questions) == 1
+    assert not any("\tQuery" in line for line in sent.read_text().splitlines())
+    assert entry_count(vault) == 8
+
+
 def test_two_processes_have_counters_of_their_own(vault):
     """Each writer counts from 0; together they fill one tree."""
     other = vault.another_process()
