@@ -5,9 +5,11 @@ Nothing here knows a use case; builders of cases and people live next to the tes
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,6 +43,27 @@ settings.load_profile("ci")
 if "TMPDIR" not in os.environ and (_fast := fast_folder()) is not None:
     os.environ["TMPDIR"] = _fast
     tempfile.tempdir = None
+
+
+# Some machines forbid Python to keep what it compiled: then each process of a run, and each that a
+# test starts, would compile every file of the product and of the tests anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stretched_once() -> Iterator[None]:
+    """Let Argon2 be asked once for the same passphrase, salt and cost.
+
+    Its answer is the real one. People of a world sign in again and again with the passphrase that
+    they enrolled with; what that costs is tested in tests/unit/crypto/test_credentials.py.
+    """
+    from casevault.crypto import credentials
+
+    with pytest.MonkeyPatch.context() as patch:
+        once = functools.lru_cache(maxsize=4096)(credentials.hash_secret_raw)
+        patch.setattr(credentials, "hash_secret_raw", once)
+        yield
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from casevault.api import app as application
 FILE = Path(__file__).parent.parent / "openapi.json"
 
 
+@functools.cache
 def present() -> str:
     """Return the interface of the code as text. No vault is needed: only routes are asked."""
     app = FastAPI(title="CaseVault", version="1", description=application.DESCRIPTION)

@@ -20,7 +20,7 @@ from pathlib import Path
 from casevault import logs
 from tests.api.world import World, build
 from tests.conftest import Databases
-from tests.security.interface import Operation, Stage, operations, request_for, send
+from tests.security.interface import Ask, Operation, Stage, operations, request_for, send
 
 FILE = Path(__file__).parent / "matrix.json"
 ROLES = (
@@ -35,6 +35,26 @@ ROLES = (
 )
 FOREIGN = ("team", "other", "unknown")
 Matrix = dict[str, dict[str, dict[str, str]]]
+
+
+# Answers after which a request is as good as new: whoever comes next can send the same.
+UNTOUCHED = (401, 403, 404)
+
+
+class Elsewhere(Stage):
+    """A stage of no case, which notes whether a request was made for one person only."""
+
+    personal = False
+
+    @property
+    def by(self):
+        """Who will send the request."""
+        self.personal = True
+        return self._by
+
+    @by.setter
+    def by(self, login):
+        self._by = login
 
 
 class Cast:
@@ -53,6 +73,8 @@ class Cast:
             "nobody": None,
         }
         self._stages: dict[tuple[str, str], Stage] = {}
+        # Of the operation at hand: what was made for it, and not used up.
+        self.unused: Ask | None = None
 
     def stage(self, role: str, relation: str) -> Stage:
         """Return the case of a relation; each role has its own."""
@@ -86,11 +108,21 @@ def cell(cast: Cast, operation: Operation, role: str, relation: str):
     """Send one valid request and return the answer."""
     login = cast.people[role]
     if relation == "any":
-        relation = "unknown"
-        ask = request_for(operation, Stage(cast.world, None, by=login or "cara"))
-    else:
-        ask = request_for(operation, cast.stage(role, relation))
+        return _anywhere(cast, operation, role)
+    ask = request_for(operation, cast.stage(role, relation))
     return send(cast.world, operation, cast.stage(role, relation), ask, login)
+
+
+def _anywhere(cast: Cast, operation: Operation, role: str):
+    login, ask = cast.people[role], cast.unused
+    if ask is None:
+        elsewhere = Elsewhere(cast.world, None, by=login or "cara")
+        ask = request_for(operation, elsewhere)
+        cast.unused = None if elsewhere.personal else ask
+    answer = send(cast.world, operation, cast.stage(role, "unknown"), ask, login)
+    if answer.status_code not in UNTOUCHED:
+        cast.unused = None
+    return answer
 
 
 def shown(answer) -> str:
@@ -113,6 +145,7 @@ def walk(cast: Cast, found: Iterable[Operation]) -> tuple[Matrix, list[str]]:
     differing = []
     for operation in found:
         rows = matrix.setdefault(operation.name, {})
+        cast.unused = None
         for role in ROLES:
             answers = {r: cell(cast, operation, role, r) for r in relations(role, operation)}
             rows[role] = {relation: shown(answer) for relation, answer in answers.items()}

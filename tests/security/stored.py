@@ -54,21 +54,25 @@ def rows(vault) -> Iterator[tuple[Table, Any]]:
 
 def digests(vault) -> dict[str, str]:
     """Return one digest per table of both stores, but for the ledger's."""
-    found: dict[str, list[bytes]] = {
-        table.name: [] for _, metadata in databases(vault) for table in metadata.sorted_tables
-    }
-    for table, row in rows(vault):
-        kept = [
-            bytes(value) if isinstance(value, memoryview) else value
-            for column, value in zip(table.columns, row, strict=True)
-            if table.name not in SEEN or column.primary_key
-        ]
-        found[table.name].append(hashlib.sha256(repr(kept).encode()).digest())
-    return {
-        name: hashlib.sha256(b"".join(sorted(marks))).hexdigest()
-        for name, marks in found.items()
-        if name not in LEDGER
-    }
+    found: dict[str, str] = {}
+    for database, metadata in databases(vault):
+        with database.reading() as connection:
+            for table in metadata.sorted_tables:
+                if table.name not in LEDGER:
+                    found[table.name] = _digest(connection, table)
+    return found
+
+
+def _digest(connection, table) -> str:
+    # As the driver gives the values: they are compared with nothing but themselves.
+    kept = table.primary_key.columns if table.name in SEEN else table.columns
+    asked = str(select(*kept).compile(dialect=connection.dialect))
+    cursor = connection.connection.cursor()
+    try:
+        marks = sorted(repr(tuple(row)) for row in cursor.execute(asked).fetchall())
+    finally:
+        cursor.close()
+    return hashlib.sha256("\n".join(marks).encode()).hexdigest()
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:

@@ -8,6 +8,7 @@ import time
 from uuid import UUID
 
 import pytest
+from argon2.low_level import hash_secret_raw
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,14 @@ SECRET = PrincipalSecret(bytes(range(64)))
 PASSPHRASE = "seven violet herons drink slowly"
 KDF = PassphraseKdf(SMALL, 4)
 ENVELOPE = KDF.close(ORGANISATION, AMAL, SECRET, PASSPHRASE, PEPPER)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def stretched_each_time():
+    """Here it matters what Argon2 costs; elsewhere it is asked once (tests/conftest.py)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(credentials, "hash_secret_raw", hash_secret_raw)
+        yield
 
 
 def opened(envelope=ENVELOPE, passphrase=PASSPHRASE, staff=AMAL, pepper=PEPPER, kdf=KDF):
