@@ -139,7 +139,8 @@ def init_here(
     return here(capsys, *command)
 
 
-def _heeds_interrupts() -> None:
+def heeds_interrupts() -> None:
+    """Undo, in a new process, what a shell does for what it runs in the background."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -204,7 +205,7 @@ def serving(
             env=environment(),
             pass_fds=pass_fds,
             # Whoever runs the tests in the background may ignore it, and children inherit that.
-            preexec_fn=_heeds_interrupts,
+            preexec_fn=heeds_interrupts,
         )
     service = Service(process, log, port)
     try:

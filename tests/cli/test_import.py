@@ -24,6 +24,7 @@ from casevault.domain.casefile import DocumentKind
 from casevault.errors import Busy, Invalid, Refused
 from casevault.services.importing import BATCH
 from casevault.store import tables
+from tests.cli.processes import heeds_interrupts
 from tests.security.stored import rows as rows_stored
 
 ROOT = Path(__file__).parents[2]
@@ -393,6 +394,7 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped(world, config_of, runner,
         pass_fds=[fd],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        preexec_fn=heeds_interrupts,
     ) as child:
         os.close(fd)
         until = time.monotonic() + 60
