@@ -44,7 +44,7 @@ from casevault.store.principals import Principal
 from casevault.store.stores import Stores
 from casevault.store.trust import Trust
 from tests.conftest import Databases
-from tests.snapshots import Snapshot, taken
+from tests.snapshots import Snapshot, created, taken
 
 NOON = datetime(2026, 11, 15, 12, tzinfo=UTC)
 ORIGIN = "example.org/casevault/test"
@@ -274,7 +274,7 @@ def a_vault(
     """Return a vault after its ceremony. The caller closes it.
 
     With clock and plan of its own it is a stranger to every other vault; otherwise a copy of the
-    one whose ceremony was held first.
+    one whose ceremony was held first, for which the databases need only be reserved.
     """
     if clock is not None or plan is not PLAN:
         return _founded(databases, tmp_path, clock or a_clock(), plan)
@@ -282,6 +282,7 @@ def a_vault(
     if databases.kind in _snapshots:
         outcome = _snapshots[databases.kind].copied_to(databases, keys_dir)
     else:
+        created(databases)
         first = _founded(databases, tmp_path, a_clock(), plan)
         first.close()
         outcome = first.outcome

@@ -18,7 +18,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from psycopg import sql
 
 from tests import postgres
 from tests.postgres import DRIVER, fast_folder, libpq_url
@@ -98,20 +97,24 @@ def pg_programs() -> Path | None:
 
 
 @pytest.fixture
-def pg_databases(pg_url: str) -> Iterator[Databases]:
-    """Give two fresh PostgreSQL databases with random names; drop them afterwards."""
+def pg_reserved(pg_url: str) -> Iterator[Databases]:
+    """Give two PostgreSQL databases with random names that are not there yet; drop them later."""
     mark = secrets.token_hex(8)
     names = (f"cv_data_{mark}", f"cv_keyring_{mark}")
+    data, keyring = (postgres.for_database(pg_url, name) for name in names)
+    yield Databases("postgresql", data, keyring)
     with psycopg.connect(libpq_url(pg_url), autocommit=True) as connection:
         for name in names:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            data, keyring = (postgres.for_database(pg_url, name) for name in names)
-            yield Databases("postgresql", data, keyring)
-        finally:
-            for name in names:
-                statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-                connection.execute(statement.format(sql.Identifier(name)))
+            postgres.drop(connection, name)
+
+
+@pytest.fixture
+def pg_databases(pg_url: str, pg_reserved: Databases) -> Databases:
+    """Give two fresh PostgreSQL databases."""
+    with psycopg.connect(libpq_url(pg_url), autocommit=True) as connection:
+        for url in (pg_reserved.data_url, pg_reserved.keyring_url):
+            postgres.create(connection, postgres.name_of(url))
+    return pg_reserved
 
 
 @pytest.fixture
@@ -131,5 +134,13 @@ def sqlite_databases(tmp_path: Path) -> Databases:
 def database(request: pytest.FixtureRequest) -> Databases:
     """Give both databases, first as SQLite and then as PostgreSQL."""
     name = "sqlite_databases" if request.param == "sqlite" else "pg_databases"
+    found: Databases = request.getfixturevalue(name)
+    return found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def reserved(request: pytest.FixtureRequest) -> Databases:
+    """As `database`, but on PostgreSQL nothing is there yet: for who puts a copy in its place."""
+    name = "sqlite_databases" if request.param == "sqlite" else "pg_reserved"
     found: Databases = request.getfixturevalue(name)
     return found

@@ -16,10 +16,10 @@ from functools import cache
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 from sqlalchemy import make_url
 
 from casevault.services.ceremony import Outcome
+from tests import postgres
 from tests.conftest import Databases, libpq_url
 
 
@@ -52,7 +52,7 @@ def taken(databases: Databases, keys_dir: Path, outcome: Outcome) -> Snapshot:
         else:
             sources.append(f"cv_template_{name}_{secrets.token_hex(8)}")
             with _server(url) as connection:
-                _create(connection, sources[-1], _name(url))
+                postgres.create(connection, sources[-1], _name(url))
     # Whoever held the ceremony goes on to add people to theirs.
     return Snapshot((sources[0], sources[1]), folder / "keys", _copied(outcome))
 
@@ -61,25 +61,29 @@ def _copied(outcome: Outcome) -> Outcome:
     return replace(outcome, staff=dict(outcome.staff), teams=dict(outcome.teams))
 
 
+def created(databases: Databases) -> None:
+    """Make sure that databases which were only reserved are there, empty."""
+    if databases.kind == "sqlite":
+        return
+    for url in _urls(databases):
+        with _server(url) as connection:
+            postgres.drop(connection, _name(url))
+            postgres.create(connection, _name(url))
+
+
 def _copy(kind: str, source: str, url: str) -> None:
     if kind == "sqlite":
         _copy_file(source, _name(url))
         return
-    name = _name(url)
     with _server(url) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        _create(connection, name, source)
+        postgres.drop(connection, _name(url))
+        postgres.create(connection, _name(url), source)
 
 
 def _copy_file(source: str, target: str) -> None:
     assert not Path(source + "-wal").exists(), "somebody is connected"
     shutil.copyfile(source, target)
     Path(target).chmod(0o600)
-
-
-def _create(connection: psycopg.Connection[object], name: str, template: str) -> None:
-    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-    connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 
 
 def _server(url: str) -> psycopg.Connection[object]:

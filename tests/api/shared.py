@@ -12,10 +12,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
 
+from tests import postgres
 from tests.api.world import World, build
-from tests.conftest import DRIVER, Databases, libpq_url
+from tests.conftest import Databases, libpq_url
 
 KINDS = ("sqlite", "postgresql")
 MakeDatabases = Callable[[str], Databases]
@@ -38,17 +38,11 @@ def make_databases(pg_url: str, tmp_path_factory: pytest.TempPathFactory) -> Mak
         urls = []
         with psycopg.connect(libpq_url(pg_url), autocommit=True) as connection:
             for name in (f"cv_data_{mark}", f"cv_keyring_{mark}"):
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-                urls.append(_database_url(pg_url, name))
+                postgres.create(connection, name)
+                urls.append(postgres.for_database(pg_url, name))
         return Databases(kind, *urls)
 
     return make
-
-
-def _database_url(url: str, name: str) -> str:
-    from urllib.parse import urlsplit
-
-    return urlsplit(url)._replace(scheme=DRIVER, path=f"/{name}").geturl()
 
 
 def made_when_asked_for(

@@ -22,8 +22,8 @@ def empty(database: Databases) -> Iterator[tuple[Database, Database]]:
 
 
 @pytest.fixture
-def vault(database: Databases, tmp_path: Path) -> Iterator[AVault]:
+def vault(reserved: Databases, tmp_path: Path) -> Iterator[AVault]:
     """Give a vault whose ceremony was just held."""
-    made = a_vault(database, tmp_path)
+    made = a_vault(reserved, tmp_path)
     yield made
     made.close()

@@ -23,9 +23,9 @@ AMINA = {"name_to_use": "Amina Example", "birth_year": 1994, "phones": ["+447700
 
 
 @pytest.fixture
-def vault(database, tmp_path):
+def vault(reserved, tmp_path):
     """A vault with one team."""
-    with_team = a_vault(database, tmp_path)
+    with_team = a_vault(reserved, tmp_path)
     yield with_team
     with_team.stores.close()
 

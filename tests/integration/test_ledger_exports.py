@@ -24,9 +24,9 @@ NEXT = "example.org/casevault/next"
 
 
 @pytest.fixture
-def vault(database, tmp_path):
+def vault(reserved, tmp_path):
     """Give a vault whose log was closed and followed by another."""
-    made = a_vault(database, tmp_path)
+    made = a_vault(reserved, tmp_path)
     made.stores.ledger.record(*(an_act("key.roll", count=n) for n in range(5)))
     made.integrate()
     made.checkpoints().sign()
