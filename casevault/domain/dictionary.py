@@ -159,6 +159,12 @@ def checked(
     return normal
 
 
+def normal(text: str) -> str:
+    """Return words as they are kept: NFC, nothing around them."""
+    # Forms filled in on Windows bring \r\n; one kind of line end is enough.
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
+
+
 def known_purposes() -> frozenset[str]:
     """Return the purposes that a programme can switch on."""
     return frozenset(field.switch for field in FIELDS if field.switch)
@@ -251,8 +257,7 @@ def _check_one(at: str, field: Field, value: object, faults: list[FieldError]) -
         faults.append(FieldError(at, "field.group"))
         return None
     if isinstance(value, str):
-        # Forms filled in on Windows bring \r\n; one kind of line end is enough.
-        value = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
+        value = normal(value)
     fault = _fault(field, value)
     if fault is not None:
         faults.append(FieldError(at, "field." + fault))

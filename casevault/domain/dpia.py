@@ -53,6 +53,12 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
         "tests/api/test_purposes.py",
     ),
     (
+        "GDPR 5(1)(c): a narrative that names nobody",
+        "whoever writes a note is told at once where it gives names, phones, numbers of papers or"
+        " addresses away, in any script; advice, never a proof",
+        "tests/unit/matching/test_noticing.py",
+    ),
+    (
         "GDPR 5(1)(d), 16: accuracy",
         "corrections keep what was said before, with the reason",
         "tests/api/test_records.py",

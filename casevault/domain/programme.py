@@ -7,14 +7,13 @@ a person. It can only find what looks personal: nobody should write such a note 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from casevault.domain import dictionary
+from casevault.domain import dictionary, personal
 from casevault.domain.fields import Field, Type
 from casevault.errors import FieldError, Invalid
 
@@ -103,24 +102,6 @@ FIELDS: Mapping[Kind, tuple[Field, ...]] = {
     ),
 }
 
-# Signs of a person in words: addresses, numbers, titles, ages, references of cases.
-_PERSONAL = tuple(
-    (sign, re.compile(pattern, flags))
-    for sign, flags, pattern in (
-        ("e-mail", 0, r"\S@\S+\.\S"),
-        ("number", 0, r"(?:\d[\s./()-]?){7,}"),
-        ("reference", re.IGNORECASE, r"\bCV-[0-9A-Z]{4}-[0-9A-Z]{4}\b"),
-        ("title", 0, r"\b(?:Mr|Mrs|Ms|Mme|Mlle|Sra?|Srta|Dr)\b\.?\s+[A-ZÀ-Þ]"),
-        ("age", re.IGNORECASE, r"\b\d{1,2}[\s-]*(?:years?[\s-]old|ans|años|y/o)\b"),
-        ("age", re.IGNORECASE, r"\b(?:aged|âgée? de)\s+\d{1,2}\b"),
-        ("title", 0, r"(?:^|\s)(?:السيدة?|الآنسة|الدكتورة?)\s+\S"),
-        ("age", 0, r"(?:عمره|عمرها|يبلغ|تبلغ)\s+(?:من العمر\s+)?\d"),
-        ("age", 0, r"(?:فتى|فتاة|طفلة?|شاب|شابة|امرأة|رجل)\s+\S*\s*\d{1,2}\s*(?:سنة|عام)"),
-        ("birth", 0, r"(?:^|\s)(?:مولودة?|وُلدت?|من مواليد)\s"),
-        ("birth", re.IGNORECASE, r"\b(?:born|née?|nacid[oa])\s+(?:(?:on|in|le|en|el)\s+)?\d"),
-    )
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -139,7 +120,7 @@ def checked(kind: Kind, content: Mapping[str, Any]) -> dict[str, Any]:
     faults = [
         FieldError(f"/{one.name}", "register.personal")
         for one in FIELDS[kind]
-        if one.type in {_T.TEXT, _T.LONG} and looks_personal(str(found.get(one.name, "")))
+        if one.type in {_T.TEXT, _T.LONG} and personal.looks_personal(str(found.get(one.name, "")))
     ]
     faults += _impossible(kind, found)
     if faults:
@@ -150,11 +131,6 @@ def checked(kind: Kind, content: Mapping[str, Any]) -> dict[str, Any]:
             errors=tuple(faults),
         )
     return found
-
-
-def looks_personal(text: str) -> str | None:
-    """Say which sign of a person stands in words, or None."""
-    return next((sign for sign, pattern in _PERSONAL if pattern.search(text)), None)
 
 
 def _impossible(kind: Kind, found: Mapping[str, Any]) -> list[FieldError]:

@@ -17,6 +17,7 @@ from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record, coded_services
 from casevault.errors import Invalid, NotFound
 from casevault.store import feeds, people, stamps
+from casevault.store.advising import IDENTITY_COMPARED, Advice, advise
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
@@ -45,6 +46,15 @@ class RecordPage:
     cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A record that was written, and what is to be remarked about its words."""
+
+    id: UUID
+    version: int
+    advice: Advice
+
+
 class Records:
     """The use cases of records."""
 
@@ -59,13 +69,14 @@ class Records:
         kind: DocumentKind,
         content: Mapping[str, Any],
         about: UUID | None = None,
-    ) -> UUID:
-        """Add a record in the caller's name; return its id. `about`: whose task it is.
+    ) -> Written:
+        """Add a record in the caller's name. `about`: whose task it is.
 
         A repeated request adds nothing and returns the id that it got before.
         """
         stores = self._stores
         checked = stores.dictionary.validate(kind, content)
+        advice = advise(stores, self._desk, caller, case_id, kind, checked)
         record = Record.new(checked, caller.staff, self._stores.now(), about)
 
         def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
@@ -75,14 +86,14 @@ class Records:
                     people.known_staff(tx, about)
             row = change.add(NARRATIVE, kind.value, record.encode())
             _recount(change, kind)
-            return row, _done(kind, "add", row, checked)
+            return row, _done(kind, "add", row, checked, advice)
 
         again = f"{kind.value}.repeat"
         added = self._desk.make(
             caller, [case_id], Permission.CASE_AMEND, _compartments(kind), kind, work, again
         )
         self._follow(caller, Kept(added, kind, 1, record))
-        return added
+        return Written(added, 1, advice)
 
     def correct(
         self,
@@ -93,12 +104,13 @@ class Records:
         content: Mapping[str, Any],
         reason: str,
         version: int,
-    ) -> int:
+    ) -> Written:
         """Write a new version; the old one stays readable. A note's correction needs a reason."""
         if kind is DocumentKind.NOTE:
             self._check_reason(reason)
         words, now = self._stores.dictionary, self._stores.now()
-        return self._amend(
+        advice = advise(self._stores, self._desk, caller, case_id, kind, content)
+        changed = self._amend(
             caller,
             case_id,
             kind,
@@ -107,8 +119,9 @@ class Records:
             lambda record: record.corrected(
                 words.amended(kind, record.current.content, content), caller.staff, now, reason
             ),
-            _done(kind, "amend", row, content),
+            _done(kind, "amend", row, content, advice),
         )
+        return Written(row, changed, advice)
 
     def redact(
         self,
@@ -246,10 +259,18 @@ def _recount(change: Change, kind: DocumentKind) -> None:
     change.amend(FACTS, facts.row, {**facts.content, "services": coded}, facts.version)
 
 
-def _done(kind: DocumentKind, act: str, row: UUID, content: Mapping[str, Any]) -> Done:
+def _done(
+    kind: DocumentKind,
+    act: str,
+    row: UUID,
+    content: Mapping[str, Any],
+    advice: Advice | None = None,
+) -> Done:
+    # Whoever compares words with the identity has looked at it: so it is on the log.
+    compared = IDENTITY_COMPARED if advice is not None and advice.compared else ()
     return Done(
         f"{kind.value}.{act}",
-        tuple(f"{kind.value}.{name}" for name in sorted(content)),
+        (*compared, *(f"{kind.value}.{name}" for name in sorted(content))),
         (Touched(kind.value, row),),
     )
 

@@ -71,7 +71,7 @@ def card_text(options: SearchOptions, identity: Mapping[str, Any], year: int) ->
 def known_of(options: SearchOptions, identity: Mapping[str, Any], year: int) -> Person:
     """Return what matching goes by of an identity document."""
     return person(
-        list(_names(identity)),
+        list(names_of(identity)),
         birth_years(identity, year),
         identity.get("phones", ()),
         [one["number"] for one in identity.get("papers", ()) if one.get("number")],
@@ -129,7 +129,8 @@ def delist(stores: Stores, change: Change) -> None:
     cards.remove(change.connection, stores.roots, case.team, [case.id])
 
 
-def _names(identity: Mapping[str, Any]) -> Iterable[str]:
+def names_of(identity: Mapping[str, Any]) -> Iterable[str]:
+    """Give every name that an identity document holds, as it was written."""
     yield identity["name_to_use"]
     for one in identity.get("names", ()):
         parts = (one.get("given"), one.get("other"), one.get("family"))

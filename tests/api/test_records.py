@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from casevault.matching import noticing
+from casevault.store import advising
 from tests.api.world import an_identity, unknown_id
 
 NOTE = {"type": "visit", "date": "2026-11-20", "text": "Obviously made-up talk about Blue Street."}
@@ -48,7 +50,7 @@ def test_a_note_is_corrected_with_a_reason_and_keeps_its_history(world):
     body = {"content": {**NOTE, "text": "Made-up talk about Green Street."}}
     assert world.put(at, "cara", body, '"v1"').json()["code"] == "record.reason"
     body["reason"] = "wrong street"
-    assert world.put(at, "cara", body, '"v1"').status_code == 204
+    assert world.put(at, "cara", body, '"v1"').status_code == 200
     assert world.put(at, "cara", body, '"v1"').status_code == 412
     versions = world.get(at, "cara").json()["versions"]
     assert [v["content"]["text"] for v in versions] == [NOTE["text"], body["content"]["text"]]
@@ -59,7 +61,7 @@ def test_a_redaction_takes_a_passage_out_of_every_version(world):
     """The passage is gone from the answer; a trace says who, when and why."""
     at = added(world, world.open())
     body = {"content": {**NOTE, "text": "Blue Street again"}, "reason": "more"}
-    assert world.put(at, "cara", body, '"v1"').status_code == 204
+    assert world.put(at, "cara", body, '"v1"').status_code == 200
     wish = {"passage": "Blue Street", "reason": "tells where"}
     headers = {"If-Match": '"v2"'}
     assert world.post(at + "/redactions", "cara", wish, headers=headers).status_code == 204
@@ -70,6 +72,59 @@ def test_a_redaction_takes_a_passage_out_of_every_version(world):
     again = world.post(at + "/redactions", "cara", wish, headers=headers)
     assert again.json()["code"] == "redaction.absent"
     assert "Blue Street" not in again.text
+
+
+def test_a_note_comes_back_with_places_that_tell_who_somebody_is(world):
+    """Places and kinds, own by the identity; never the words, and nothing of it in the way."""
+    case = world.open("cara", {"name_to_use": "Zaziwe Testperson", "phones": ["+15550100199"]})
+    text = "  Zazive met Karim Madeup,\r\nphone 001 555 010 0199."
+    body = {"content": {**NOTE, "text": text}}
+    made = world.post(f"/v1/cases/{case}/notes", "cara", body)
+    advice = made.json()["advice"]
+    kept = world.get(made.headers["location"], "cara").json()["content"]["text"]
+    places = [(kept[one["start"] : one["end"]], one["sign"], one["own"]) for one in advice["items"]]
+    assert advice["state"] == "checked"
+    assert places == [
+        ("Zazive", "name", True),
+        ("Karim Madeup", "name", False),
+        ("001 555 010 0199", "phone", True),
+    ]
+    assert "Karim" not in made.text
+    body = {"content": {**NOTE, "text": "Made-up: sleeps better."}, "reason": "names nobody"}
+    changed = world.put(made.headers["location"], "cara", body, '"v1"')
+    assert changed.json()["advice"] == {"state": "checked", "items": []}
+    entries = [one for one in world.entries(case=case) if one["code"].startswith("note.a")]
+    assert ["identity.names" in one["fields"] for one in entries] == [True] * 2
+
+
+def test_who_holds_no_identity_learns_none_from_advice(world):
+    """A colleague with the narrative alone: a guessed name is a name, nobody's in particular."""
+    case = world.open("cara", {"name_to_use": "Karim Testperson"})
+    assert world.assign(case, "colin", compartments=["narrative"]).status_code == 204
+    at = f"/v1/cases/{case}/notes"
+    for name in ("Karim", "Dawit"):
+        body = {"content": {**NOTE, "text": f"Is it {name}?"}}
+        (item,) = world.post(at, "colin", body).json()["advice"]["items"]
+        assert (item["sign"], item["own"]) == ("name", False)
+    (last, *_) = [one for one in world.entries(case=case) if one["code"] == "note.add"]
+    assert "identity.names" not in last["fields"]
+
+
+def test_advice_that_fails_costs_nobody_their_note(world, monkeypatch):
+    """An error in it or a text that takes too long: not checked, and the note is there."""
+    case, at = world.open(), "/v1/cases/{}/notes"
+
+    def fail(*_args, **_kwargs):
+        raise RuntimeError("Zaziwe")
+
+    for place, name, value in ((noticing, "names_in", fail), (advising, "MOST_SECONDS", -1.0)):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, value)
+            body = {"content": {**NOTE, "text": "Zaziwe came"}}
+            made = world.post(at.format(case), "cara", body)
+        assert made.status_code == 201
+        assert made.json()["advice"] == {"state": "not_checked", "items": []}
+        assert world.get(made.headers["location"], "cara").json()["content"]["text"]
 
 
 def test_a_service_becomes_a_coded_fact(world):
@@ -87,7 +142,7 @@ def test_a_service_becomes_a_coded_fact(world):
     }
     assert facts["services"] == [coded]
     body = {"content": {**SERVICE, "outcome": "unavailable"}}
-    assert world.put(at, "cara", body, '"v1"').status_code == 204
+    assert world.put(at, "cara", body, '"v1"').status_code == 200
     facts = world.get(f"/v1/cases/{case}/facts", "cara").json()
     assert facts["services"] == [{**coded, "outcome": "unavailable"}]
     assert "pid" not in facts
@@ -123,7 +178,7 @@ def test_a_task_belongs_to_somebody_and_is_done(world):
     me = world.get("/v1/me", "cara").json()["id"]
     assert world.get(at, "cara").json()["about"] == me
     body = {"content": {**TASK, "done": "2026-11-30"}}
-    assert world.put(at, "cara", body, '"v1"').status_code == 204
+    assert world.put(at, "cara", body, '"v1"').status_code == 200
     assert world.get(at, "cara").json()["content"]["done"] == "2026-11-30"
 
 

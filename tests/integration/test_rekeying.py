@@ -83,7 +83,7 @@ class Office:
 
     def note(self, login: str = "amal") -> UUID:
         """Write a note as somebody."""
-        return self.records.add(self.caller(login), self.case, DocumentKind.NOTE, NOTE)
+        return self.records.add(self.caller(login), self.case, DocumentKind.NOTE, NOTE).id
 
     def revoke(self) -> None:
         """Take the colleague's grant away."""
@@ -359,7 +359,7 @@ def test_a_write_that_was_overtaken_is_tried_again(office, monkeypatch):
         return held
 
     monkeypatch.setattr(records._desk, "hold", hold_then_revoke)
-    row = records.add(office.caller("amal"), office.case, DocumentKind.NOTE, NOTE)
+    row = records.add(office.caller("amal"), office.case, DocumentKind.NOTE, NOTE).id
     assert office.key_version == 2
     assert office.records.read(office.caller("amal"), office.case, DocumentKind.NOTE, row)
 

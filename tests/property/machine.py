@@ -213,7 +213,7 @@ class Casefiles(RuleBasedStateMachine):
             lambda: self.records.add(self.caller(who), case, KINDS[kind], content), *expected
         )
         if row is not None:
-            model.records[row] = ModelRecord(kind, [dict(content)])
+            model.records[row.id] = ModelRecord(kind, [dict(content)])
 
     @precondition(lambda self: self.record_at(0))
     @rule(who=people, place=places, text=texts, stale=st.booleans())

@@ -182,7 +182,7 @@ def _noted(vault: VaultDep, caller: Caller, arrival_id: UUID, case: UUID, text: 
     today = vault.stores.clock.now().date().isoformat()
     content = {"type": _NOTE, "date": today, "text": text}
     once = _once(caller, arrival_id, case.hex)
-    return vault.records.add(once, case, DocumentKind.NOTE, content)
+    return vault.records.add(once, case, DocumentKind.NOTE, content).id
 
 
 def _once(caller: Caller, arrival: UUID, into: str) -> Caller:

@@ -24,6 +24,7 @@ from casevault.api.schemas.records import (
     Decision,
     LinkList,
     Made,
+    MadeRecord,
     NewLink,
     NewRecord,
     NewRedaction,
@@ -71,7 +72,7 @@ def _add_routes(named: _Kind) -> None:
         case_id: UUID,
         response: Response,
         body: NewRecord,
-    ) -> Made:
+    ) -> MadeRecord:
         about = (body.assignee or caller.staff) if kind is DocumentKind.TASK else None
         made = vault.records.add(
             caller,
@@ -80,9 +81,9 @@ def _add_routes(named: _Kind) -> None:
             body.content,
             about,
         )
-        response.headers["Location"] = f"/v1/cases/{case_id}{at_all}/{made}"
-        response.headers["ETag"] = etag(1)
-        return Made(id=made)
+        response.headers["Location"] = f"/v1/cases/{case_id}{at_all}/{made.id}"
+        response.headers["ETag"] = etag(made.version)
+        return MadeRecord.of(made)
 
     @router.get(
         at_all,
@@ -105,7 +106,6 @@ def _add_routes(named: _Kind) -> None:
 
     @router.put(
         at_one,
-        status_code=204,
         **_operation(
             "amend", named.one, "Write a new version; the old one stays readable.", _AMEND
         ),
@@ -117,11 +117,13 @@ def _add_routes(named: _Kind) -> None:
         record_id: UUID,
         version: Version,
         body: Correction,
-    ) -> Response:
+        response: Response,
+    ) -> MadeRecord:
         changed = vault.records.correct(
             caller, case_id, kind, record_id, body.content, body.reason, version
         )
-        return Response(status_code=204, headers={"ETag": etag(changed)})
+        response.headers["ETag"] = etag(changed.version)
+        return MadeRecord.of(changed)
 
     @router.post(
         at_one + "/redactions",

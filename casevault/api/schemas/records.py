@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field
@@ -11,8 +11,9 @@ from pydantic import Field
 from casevault.api.schemas.common import Shape, Words, moment
 from casevault.domain.records import Version
 from casevault.services.links import RefusedPerson
-from casevault.services.records import RecordPage
+from casevault.services.records import RecordPage, Written
 from casevault.services.transitions import Moved
+from casevault.store.advising import Advice
 from casevault.store.records import Kept
 
 
@@ -20,6 +21,57 @@ class Made(Shape):
     """The id of what was made."""
 
     id: UUID
+
+
+class WordRemark(Shape):
+    """Where a text tells who somebody is: characters (code points) of the field as it is kept.
+
+    `end` is the first one after it. `own`: it is somebody's whom this file's identity speaks of.
+    """
+
+    field: str
+    start: int
+    end: int
+    sign: Literal["email", "phone", "number", "reference", "name", "age", "birth"]
+    own: bool
+
+
+class WordAdvice(Shape):
+    """Advice about what was written; the record is kept in any case.
+
+    ``not_checked``: nobody looked. ``checked`` is no proof that the text names nobody.
+    """
+
+    state: Literal["checked", "not_checked"]
+    items: list[WordRemark]
+
+    @classmethod
+    def of(cls, advice: Advice) -> Self:
+        """Return the shape of advice."""
+        return cls(
+            state="checked" if advice.checked else "not_checked",
+            items=[
+                WordRemark(
+                    field=one.field,
+                    start=one.hint.start,
+                    end=one.hint.end,
+                    sign=one.hint.sign.value,
+                    own=one.hint.own,
+                )
+                for one in advice.remarks
+            ],
+        )
+
+
+class MadeRecord(Made):
+    """The id of a record that was written, and where its words tell who somebody is."""
+
+    advice: WordAdvice
+
+    @classmethod
+    def of(cls, written: Written) -> Self:
+        """Return the shape of what was written."""
+        return cls(id=written.id, advice=WordAdvice.of(written.advice))
 
 
 class RecordVersion(Shape):

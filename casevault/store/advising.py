@@ -1,0 +1,153 @@
+"""Remarks on what somebody writes into a case: where words tell who somebody is.
+
+The narrative may be read by more people than the identity, so it should name nobody. Decides where
+a text does, by its own form and by the identity of the case, if the writer holds that; says places
+and kinds, never words. Advice only: what goes wrong in it, or takes too long, is "not checked", and
+the writing goes on. Must never log, keep or repeat anything of the text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from casevault.domain import dictionary, personal
+from casevault.domain.casefile import Compartment, DocumentKind
+from casevault.domain.granting import ObjectKind
+from casevault.domain.personal import Hint, Sign
+from casevault.logs import get_logger
+from casevault.matching import noticing
+from casevault.matching.noticing import Known
+from casevault.store import case_keys, cases, listing
+from casevault.store.caller import Caller
+from casevault.store.grants import Object
+from casevault.store.held import Desk
+from casevault.store.held_case import HeldCase
+from casevault.store.stores import Stores
+
+# How much of a processor's time one text may take; a full one takes a tenth of it.
+MOST_SECONDS: Final = 0.5
+MOST_HINTS: Final = 100
+_IDENTITY = Compartment.IDENTITY.value
+# What of an identity words are compared with, for the log.
+IDENTITY_COMPARED: Final = tuple(
+    f"{_IDENTITY}.{name}"
+    for name in ("aliases", "name_to_use", "names", "papers", "phones", "spellings")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A place in one field of a record that tells who somebody is."""
+
+    field: str
+    hint: Hint
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What was remarked; `checked` is false where nobody looked, `compared` with the identity."""
+
+    checked: bool
+    compared: bool = False
+    remarks: tuple[Remark, ...] = ()
+
+
+NOT_CHECKED: Final = Advice(checked=False)
+
+
+def advise(
+    stores: Stores,
+    desk: Desk,
+    caller: Caller,
+    case_id: UUID,
+    kind: DocumentKind,
+    content: Mapping[str, Any],
+) -> Advice:
+    """Return what is to be remarked about the free texts of a record; never fails."""
+    texts = _texts(kind, content)
+    if not texts:
+        return Advice(checked=True)
+    try:
+        known, reference = _known(stores, desk, caller, case_id)
+        found = [
+            Remark(name, hint)
+            for name, text in texts.items()
+            for hint in remarked(text, known or Known(), stores.search.regions, reference)
+        ]
+    except Exception as error:
+        # Whatever it was: advice must not cost anybody their note.
+        get_logger().warning("advice failed", exception_type=type(error).__name__)
+        return NOT_CHECKED
+    return Advice(True, known is not None, tuple(found[:MOST_HINTS]))
+
+
+def _texts(kind: DocumentKind, content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the free texts of a record as they will be kept; what is none is refused elsewhere."""
+    names = sorted(dictionary.texts_of(kind))
+    found = {name: content.get(name) for name in names}
+    return {name: dictionary.normal(text) for name, text in found.items() if isinstance(text, str)}
+
+
+def remarked(
+    text: str, known: Known, regions: Sequence[str] = (), reference: str = ""
+) -> list[Hint]:
+    """Return where a text tells who somebody is, in its order.
+
+    :raises TimeoutError: it took longer than anybody should wait for advice.
+    """
+    if len(text) > dictionary.MAX_TEXT:
+        raise TimeoutError
+    since = time.thread_time()
+
+    def late() -> None:
+        if time.thread_time() - since > MOST_SECONDS:
+            raise TimeoutError
+
+    found = [_judged(text, hint, known, regions, reference) for hint in personal.hints(text)]
+    late()
+    named = noticing.names_in(text, known, late)
+    found += [Hint(one.start, one.end, Sign.NAME, one.own) for one in named]
+    return personal.merged(found)
+
+
+def _judged(text: str, hint: Hint, known: Known, regions: Sequence[str], reference: str) -> Hint:
+    """Return a hint that tells phones from numbers, and whose they are."""
+    words = text[hint.start : hint.end]
+    if hint.sign is Sign.NUMBER:
+        own = noticing.is_number_of(words, known)
+        sign = Sign.PHONE if noticing.is_phone(words, regions) else Sign.NUMBER
+        return Hint(hint.start, hint.end, sign, own)
+    own = hint.sign is Sign.REFERENCE and words.upper() == reference
+    return Hint(hint.start, hint.end, hint.sign, own)
+
+
+def _known(stores: Stores, desk: Desk, caller: Caller, case_id: UUID) -> tuple[Known | None, str]:
+    """Return whom the case's identity names, if the caller holds it; and the case's reference.
+
+    Whether they may write is asked elsewhere, before anything is answered: this decides nothing.
+    """
+    with stores.data.reading() as connection:
+        case = cases.find_case(connection, stores.roots, case_id)
+        # The same work for a case that there is not.
+        team = None if case is None else case.team
+        with stores.keyring.reading() as tx:
+            keys = caller.keys.open(tx, Object(ObjectKind.CASE, case_id, team), _IDENTITY)
+            versions = case_keys.of_case(tx, case_id, _IDENTITY)
+        if case is None or _IDENTITY not in keys:
+            return None, "" if case is None else str(case.reference)
+        held = HeldCase(stores.organisation, case, keys, versions)
+        with desk.recording_failure(caller, case_id):
+            manifest = held.manifest(connection, _IDENTITY)
+            found = held.documents(connection, manifest, [DocumentKind.IDENTITY.value])
+    identity = found[0].content if found else None
+    return _named(stores, identity, int(case.opened_month[:4])), str(case.reference)
+
+
+def _named(stores: Stores, identity: Mapping[str, Any] | None, year: int) -> Known | None:
+    if identity is None:
+        return None
+    return Known(listing.known_of(stores.search, identity, year), tuple(listing.names_of(identity)))
