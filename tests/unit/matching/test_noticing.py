@@ -36,7 +36,7 @@ def judged(notes):
     ("notes", "recall", "precision"), [(NOTES, 0.95, 0.95), (UNSEEN, 0.75, 0.9)]
 )
 def test_what_names_somebody_is_found(notes, recall, precision, capsys):
-    """In eleven languages; of notes that nothing was tuned to, most: it is advice, no proof."""
+    """In eight languages; of notes that nothing was tuned to, most: it is advice, no proof."""
     found, missed, false = judged(notes)
     with capsys.disabled():
         sys.stdout.write(
