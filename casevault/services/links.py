@@ -210,7 +210,7 @@ def _close_question(change: Change, other: UUID) -> None:
     """Take the question away that this decision answers."""
     for one in _links(change):
         if one.record.about == other and one.record.current.content["type"] == POSSIBLE:
-            change.remove(_NARRATIVE, one.id)
+            change.remove(_NARRATIVE, one.id, answered=True)
 
 
 def _check_new(change: Change, other: UUID, kind: str) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from casevault.crypto.sealing import Key
-from casevault.domain import casefile
+from casevault.domain import casefile, keeping
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, DocumentKind
 from casevault.domain.granting import ObjectKind
@@ -83,8 +83,13 @@ class Change:
             *self._at(compartment), row, content, version
         )
 
-    def remove(self, compartment: str, row: UUID) -> None:
-        """Delete a document."""
+    def remove(self, compartment: str, row: UUID, *, answered: bool = False) -> None:
+        """Delete a document; `Conflict` if a legal hold keeps the case.
+
+        `answered`: it was a question, and what answers it is written in the same transaction.
+        """
+        if not answered:
+            keeping.check_free(self.case)
         self._manifests[compartment] = documents.remove_document(*self._at(compartment), row)
 
     @property

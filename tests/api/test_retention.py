@@ -20,6 +20,7 @@ from casevault.services.rolls import Rolls
 from casevault.store import cases
 from casevault.store.media import Medium
 from tests.api.test_consents import a_consent
+from tests.api.test_files import added
 from tests.api.world import an_identity, build
 from tests.security.interface import CLASS, SCHEDULE
 
@@ -78,11 +79,28 @@ def a_hold(world, case, days=20):
     return world.post("/v1/holds", "dora", {**body, "review": review.isoformat()})
 
 
+def destructible(world, case):
+    """Give a case a file, a link and a refused colleague; return their addresses."""
+    other = world.open()
+    link = {"case_id": other, "content": {"type": "same_incident"}}
+    refusal = {"staff_id": str(world.staff["colin"])}
+    made = [
+        world.post(f"/v1/cases/{case}/{noun}", "cara", body).json()["id"]
+        for noun, body in (("links", link), ("refused-staff", refusal))
+    ]
+    paths = [
+        f"/v1/cases/{case}/{noun}/{one}"
+        for noun, one in zip(("links", "refused-staff"), made, strict=True)
+    ]
+    return [*paths, added(world, case)]
+
+
 def test_a_hold_keeps_a_case_from_everything(world):
-    """From the schedule, from an erasure on request and from redaction; two people end it."""
+    """From the schedule, an erasure on request, redaction and taking a part away; two end it."""
     case = opened(world)
     note = {"content": {"type": "visit", "date": "2026-11-20", "text": "Blue Street, made up"}}
     row = world.post(f"/v1/cases/{case}/notes", "cara", note)
+    parts = destructible(world, case)
     reference = world.get(f"/v1/cases/{case}", "cara").json()["reference"]
     for wrong in ("CV-0000-0000", "nothing"):
         assert a_hold(world, wrong).status_code == 404
@@ -109,6 +127,8 @@ def test_a_hold_keeps_a_case_from_everything(world):
         headers={"If-Match": row.headers["etag"]},
     )
     assert redaction.json()["code"] == "case.hold"
+    for part in parts:
+        assert world.call("DELETE", part, "cara").json()["code"] == "case.hold", part
     later = (world.vault.stores.clock.now().date() + timedelta(days=90)).isoformat()
     path = f"/v1/holds/{hold['id']}"
     assert world.post(path + "/review", "dora", {"review": later}).json()["review"] == later
@@ -118,6 +138,8 @@ def test_a_hold_keeps_a_case_from_everything(world):
     assert decide(world, "ada", asked).status_code == 403
     assert decide(world, "sue", asked).status_code == 200
     assert world.get(f"/v1/cases/{case}", "cara").json()["hold"] is False
+    for part in parts:
+        assert world.call("DELETE", part, "cara").status_code == 204, part
     assert hold["id"] not in world.get("/v1/holds", "dora").text
     assert job(world).run().partly >= 1
     assert world.get(f"/v1/cases/{case}/identity", "cara").status_code == 404

@@ -1,14 +1,16 @@
 """One act in a process of its own, which dies at its N-th commit: before or after it.
 
-    python -m tests.faults.child PLAN.json ACT N before|after
+    python -m tests.faults.child PLAN.json ACT N before|after|full
 
-Prints ACK when the act has returned. What kills is patched here, in this process only.
+Prints ACK when the act has returned, FULL when it could not write: `full` lets every write of this
+process to a file fail from its N-th commit on. What kills is patched here, in this process only.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -23,7 +25,7 @@ from casevault.crypto.roots import SERVICE_KEY, open_roots
 from casevault.domain.access import Actor, Role
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.granting import PrincipalKind
-from casevault.errors import Conflict, Invalid
+from casevault.errors import Busy, Conflict, Invalid, Unrecorded
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.services import rolls
 from casevault.services.assignments import Assignments
@@ -173,8 +175,12 @@ def die_at(number: int, moment: str) -> None:
             mine = counted
             if mine == number and moment == "before":
                 os.kill(os.getpid(), signal.SIGKILL)
+            if mine == number and moment == "full":
+                # Of SIGXFSZ Python makes an error, as a full disk does.
+                limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+                resource.setrlimit(resource.RLIMIT_FSIZE, (1, limit))
             done = act(*args, **kwargs)
-            if mine == number:
+            if mine == number and moment == "after":
                 os.kill(os.getpid(), signal.SIGKILL)
             return done
 
@@ -188,7 +194,12 @@ if __name__ == "__main__":
     given = json.loads(Path(sys.argv[1]).read_text())
     opened = stores_of(given)
     die_at(int(sys.argv[3]), sys.argv[4])
-    perform(given, opened, sys.argv[2])
+    try:
+        perform(given, opened, sys.argv[2])
+    except (Busy, Unrecorded):
+        sys.stdout.write("FULL\n")
+        sys.stdout.flush()
+        os._exit(0)
     sys.stdout.write("ACK\n")
     sys.stdout.flush()
     opened.close()

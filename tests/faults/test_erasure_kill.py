@@ -18,6 +18,11 @@ WHOLE = {"data", "case_key", "access_grant"}
 @pytest.fixture
 def office(database, tmp_path):
     """Give a vault in which cases become due, and its plan for child processes."""
+    yield from made(database, tmp_path)
+
+
+def made(database, tmp_path):
+    """Make the vault and the plan; close it at the end."""
     vault = a_vault(database, tmp_path, SystemClock())
     plan = {
         "data_url": database.data_url,
@@ -36,6 +41,36 @@ def office(database, tmp_path):
     Path(plan["file"]).write_text(json.dumps(plan))
     yield Office(vault, tmp_path), plan
     vault.close()
+
+
+@pytest.fixture
+def sqlite_office(sqlite_databases, tmp_path):
+    """Give the same on SQLite, whose files the process itself writes."""
+    yield from made(sqlite_databases, tmp_path)
+
+
+@pytest.mark.faults
+def test_an_erasure_on_a_full_disk_is_finished(sqlite_office):
+    """From each commit on nothing can be written: all keys or none, and with room it goes on."""
+    desk, plan = sqlite_office
+    number, full, finished = 1, 0, False
+    while not finished:
+        assert number < 20
+        case = desk.open()
+        desk.age(case, months=61)
+        finished, died = run(plan, "erase", number, "full")
+        assert not died
+        left = desk.left(case)
+        assert left in (WHOLE, {"data"}, set()), "half the keys are gone"
+        assert desk.name(case) == ("Testperson" if left == WHOLE else None)
+        desk.run()
+        assert desk.left(case) == set()
+        assert desk.codes().count("case.erase") == number
+        full += not finished
+        number += 1
+    assert full >= 3
+    desk.roll()
+    assert desk.run().certificates == number - 1
 
 
 @pytest.mark.faults
