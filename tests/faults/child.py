@@ -196,10 +196,10 @@ if __name__ == "__main__":
     die_at(int(sys.argv[3]), sys.argv[4])
     try:
         perform(given, opened, sys.argv[2])
+        sys.stdout.write("ACK\n")
+        sys.stdout.flush()
+        opened.close()
     except (Busy, Unrecorded):
         sys.stdout.write("FULL\n")
         sys.stdout.flush()
         os._exit(0)
-    sys.stdout.write("ACK\n")
-    sys.stdout.flush()
-    opened.close()
