@@ -33,6 +33,7 @@ from casevault.store.caller import Gate
 from casevault.store.leaving import TEAM as TEAM_MARK
 from casevault.store.leaving import Recipient, Sender
 from casevault.store.ledger import pseudonym
+from casevault.store.tree import integrate_all
 from tests.builders import FIRST_PEOPLE, PASSPHRASE, PLAN, SUPERVISOR, TEAM, a_vault
 from tests.faults.child import caller_of, stores_of
 
@@ -218,6 +219,7 @@ def sent(plan, stores):
     gate = Gate(stores, "passphrase")
     record = Records(stores, gate).read(caller, case, DocumentKind.REFERRAL, row).record
     month = stores.months.current()
+    integrate_all(stores.data, stores.roots)
     with stores.data.reading() as connection:
         found = ledger_reading.entries(
             connection, stores.roots, stores.organisation, month, limit=100_000
