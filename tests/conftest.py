@@ -64,6 +64,8 @@ def stretched_once() -> Iterator[None]:
         once = functools.lru_cache(maxsize=4096)(credentials.hash_secret_raw)
         patch.setattr(credentials, "hash_secret_raw", once)
         yield
+
+
 # Processes that a test starts watch their connections too.
 os.environ["PYTHONPATH"] = os.pathsep.join(
     one for one in (str(Path(connects.__file__).parent), os.environ.get("PYTHONPATH")) if one
