@@ -256,6 +256,12 @@ def language_name(code: str) -> str:
     return name
 
 
+def right_text(name: str, language: str) -> str:
+    """Return a word of what survivors are answered (``right.access``, ``answer.title``)."""
+    text: str = _words("rights_texts.json")[name][language]
+    return text
+
+
 def passphrase_words() -> tuple[str, ...]:
     """Return the 7,776 words of the EFF's large list."""
     return tuple(_text("passphrase_words.txt").split())
