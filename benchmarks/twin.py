@@ -12,6 +12,7 @@ is JSON in a column; names and phones are columns with an index; the audit is on
 case that was seen or changed, in the transaction of the act, a commit for each read.
 What it leaves out because an ordinary product has none of it: sealing, keys, manifests, a tree of
 hashes, equal work for refusals. Nothing in it waits or works on purpose.
+Its operations run as FastAPI runs them (three crossings into a thread), the vault's in one thread.
 """
 
 import hashlib

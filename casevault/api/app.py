@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from anyio import to_thread
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from casevault import __version__, logs
@@ -38,13 +38,13 @@ from casevault.api.routes import (
     register,
     releases,
     retention,
-    rights,
     safety,
     search,
     staff,
     vocabulary,
     worklist,
 )
+from casevault.api.routing import Router
 from casevault.bootstrap import (
     Vault,
     open_vault,
@@ -58,7 +58,7 @@ DESCRIPTION = (
     "Case management in which the key is the permission. Errors are problem documents (RFC 9457);"
     " changes need If-Match; lists are paged by cursor."
 )
-docs = APIRouter(tags=["docs"])
+docs = Router(tags=["docs"])
 ROUTERS = (
     health.router,
     auth.router,
@@ -78,7 +78,6 @@ ROUTERS = (
     register.router,
     releases.router,
     retention.router,
-    rights.router,
     search.router,
     access_requests.router,
     drafts.router,

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Query, Request
 from fastapi.security import HTTPBearer
 
+from casevault.api.routing import blocking
 from casevault.bootstrap import Vault
 from casevault.crypto import macs
 from casevault.domain.access import Permission
@@ -55,7 +56,7 @@ RequestId = Annotated[str | None, Depends(request_id_of)]
 Token = Annotated[str | None, Depends(token_of)]
 
 
-def caller_of(
+def caller_in_thread(
     request: Request,
     vault: VaultDep,
     token: Token,
@@ -66,6 +67,18 @@ def caller_of(
     caller = vault.sessions.authenticate(token, request_id)
     request.state.actor = macs.pseudonym(vault.stores.roots.service(), "log-actor", caller.staff)
     return caller
+
+
+@blocking
+async def caller_of(
+    request: Request,
+    vault: VaultDep,
+    token: Token,
+    request_id: RequestId,
+    documented: Annotated[object, Depends(bearer)],
+) -> Caller:
+    """As `caller_in_thread`, for operations that run in a thread themselves."""
+    return caller_in_thread(request, vault, token, request_id, documented)
 
 
 async def version_of(if_match: Annotated[str | None, Header(alias="If-Match")] = None) -> int:
@@ -90,6 +103,8 @@ def repeat_for(caller: Caller, route: str, key: tuple[str, bytes] | None) -> Rep
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]
+# For an operation in the event loop, which must not wait for a database.
+AwaitedCaller = Annotated[Caller, Depends(caller_in_thread)]
 
 
 async def once_caller_of(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from casevault.api.deps import CallerDep, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.access_requests import (
     AccessDecision,
     AccessRequestItem,
@@ -17,7 +16,7 @@ from casevault.api.schemas.access_requests import (
 from casevault.clock import unix_seconds
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1", tags=["search"])
+router = Router(prefix="/v1", tags=["search"])
 
 
 @router.post(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
 from casevault.api.deps import CallerDep, Cursor, OnceCaller, VaultDep, Version, etag, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.alerts import (
     Alert,
     AlertList,
@@ -23,7 +24,7 @@ from casevault.domain.access import Permission
 from casevault.domain.reviewing import State
 from casevault.ledger.sample import Week
 
-router = APIRouter(prefix="/v1/ledger", tags=["ledger"])
+router = Router(prefix="/v1/ledger", tags=["ledger"])
 
 
 @router.get("/alerts", operation_id="list_alerts", openapi_extra=needs(Permission.LEDGER_QUERY))

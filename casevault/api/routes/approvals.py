@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from casevault.api.deps import CallerDep, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.approvals import (
     Approval,
     ApprovalDecision,
@@ -15,7 +14,7 @@ from casevault.api.schemas.approvals import (
 )
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1", tags=["approvals"])
+router = Router(prefix="/v1", tags=["approvals"])
 
 
 @router.get(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from casevault.api.deps import CallerDep, RequestId, Token, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.auth import (
     Confirmed,
     Enrolment,
@@ -24,7 +25,7 @@ from casevault.api.schemas.common import moment
 from casevault.api.schemas.staff import StaffMember
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1", tags=["auth"])
+router = Router(prefix="/v1", tags=["auth"])
 
 
 @router.post(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from casevault.api.deps import CallerDep, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.break_glass import (
     BreakGlass,
     BreakGlassItem,
@@ -18,7 +17,7 @@ from casevault.api.schemas.break_glass import (
 )
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1", tags=["break-glass"])
+router = Router(prefix="/v1", tags=["break-glass"])
 
 
 @router.post(

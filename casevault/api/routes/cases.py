@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Response
+from fastapi import Body, Response
 
 from casevault.api.deps import (
     CallerDep,
@@ -16,6 +16,7 @@ from casevault.api.deps import (
     etag,
     needs,
 )
+from casevault.api.routing import Router
 from casevault.api.schemas.cases import (
     Access,
     Case,
@@ -43,7 +44,7 @@ from casevault.errors import CaseVaultError
 from casevault.services import casework
 from casevault.store.caller import Caller
 
-router = APIRouter(prefix="/v1/cases", tags=["cases"])
+router = Router(prefix="/v1/cases", tags=["cases"])
 
 
 @router.post(

@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from casevault.api import pages, problems
 from casevault.api.deps import RequestId, VaultDep, needs
 from casevault.api.pages import STYLE, Language
+from casevault.api.routing import Router
 from casevault.api.schemas.referrals import CodeGiven, PartnerAnswer
 from casevault.domain import collect_page
 from casevault.domain.access import Permission
 from casevault.domain.referral import ReferralState
 from casevault.errors import CaseVaultError
 
-router = APIRouter(prefix="/v1/collect", tags=["collect"], default_response_class=HTMLResponse)
+router = Router(prefix="/v1/collect", tags=["collect"], default_response_class=HTMLResponse)
 _WRONG = "collect.code"
 
 

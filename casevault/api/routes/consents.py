@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from casevault.api.deps import CallerDep, Cursor, OnceCaller, VaultDep, etag, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.consents import (
     BasisState,
     DeadlineReview,
@@ -21,7 +22,7 @@ from casevault.api.schemas.records import CaseRecord, CaseRecordPage, Decision, 
 from casevault.domain.access import Permission
 from casevault.domain.casefile import DocumentKind
 
-router = APIRouter(prefix="/v1", tags=["consents"])
+router = Router(prefix="/v1", tags=["consents"])
 _READ, _AMEND = needs(Permission.CASE_READ), needs(Permission.CASE_AMEND)
 _CONSENT, _BASIS = DocumentKind.CONSENT, DocumentKind.BASIS
 

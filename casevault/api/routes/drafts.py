@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from casevault.api.deps import (
     CallerDep,
@@ -15,10 +15,11 @@ from casevault.api.deps import (
     etag,
     needs,
 )
+from casevault.api.routing import Router
 from casevault.api.schemas.drafts import DraftList, DraftSaved, FullDraft, NewDraft
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1/drafts", tags=["drafts"])
+router = Router(prefix="/v1/drafts", tags=["drafts"])
 _READ, _WRITE = needs(Permission.DRAFT_READ), needs(Permission.DRAFT_WRITE)
 
 

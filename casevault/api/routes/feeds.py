@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from casevault.api.deps import CallerDep, RequestId, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.feeds import NewFeed
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1/feed", tags=["feed"])
+router = Router(prefix="/v1/feed", tags=["feed"])
 _CALENDAR = "text/calendar"
 _SHOWN: dict[int | str, dict[str, Any]] = {
     200: {

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from anyio import CancelScope, to_thread
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import Header, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import Send
 
 from casevault.api import problems, uploads
 from casevault.api.deps import (
     IDEMPOTENCY,
+    AwaitedCaller,
     CallerDep,
     RequestId,
     Token,
@@ -23,6 +24,7 @@ from casevault.api.deps import (
     needs,
     repeat_for,
 )
+from casevault.api.routing import Router
 from casevault.api.schemas.files import FileCompartment, FileList, FileShown
 from casevault.api.schemas.records import Made
 from casevault.cleaning import TYPES
@@ -31,7 +33,7 @@ from casevault.errors import CaseVaultError, Tampered
 from casevault.logs import get_logger
 from casevault.services.files import Download, Upload
 
-router = APIRouter(prefix="/v1/cases/{case_id}/files", tags=["files"])
+router = Router(prefix="/v1/cases/{case_id}/files", tags=["files"])
 _READ, _AMEND = needs(Permission.CASE_READ), needs(Permission.CASE_AMEND)
 _UPLOAD = re.compile(r"/v1/cases/[^/]+/files")
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
@@ -56,7 +58,7 @@ def is_upload(method: str, path: str) -> bool:
 async def add_file(
     request: Request,
     vault: VaultDep,
-    caller: CallerDep,
+    caller: AwaitedCaller,
     token: Token,
     request_id: RequestId,
     case_id: UUID,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from casevault.api.deps import CallerDep, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.handover import (
     Cover,
     DeclinedTransfer,
@@ -20,7 +19,7 @@ from casevault.api.schemas.handover import (
 from casevault.clock import unix_seconds
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1", tags=["staff"])
+router = Router(prefix="/v1", tags=["staff"])
 
 
 @router.post(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from casevault.api.deps import VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.common import Shape
 from casevault.domain.access import Permission
 
-router = APIRouter(tags=["health"])
+router = Router(tags=["health"])
 
 
 class Live(Shape):

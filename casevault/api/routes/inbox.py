@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from casevault.api.deps import CallerDep, VaultDep, needs
 from casevault.api.pages import Language
+from casevault.api.routing import Router
 from casevault.api.schemas.inbox import (
     ArrivedPackage,
     Decline,
@@ -33,7 +34,7 @@ from casevault.store.arrivals import ArrivalState
 from casevault.store.caller import Caller
 from casevault.store.idempotency import Repeat
 
-router = APIRouter(prefix="/v1", tags=["inbox"])
+router = Router(prefix="/v1", tags=["inbox"])
 _LIST, _DECIDE = needs(Permission.INBOX_LIST), needs(Permission.INBOX_DECIDE)
 _NOTE: Literal["other"] = "other"
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from pydantic import AwareDatetime
 
 from casevault.api.deps import CallerDep, Cursor, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.ledger import (
     LedgerEntry,
     LedgerExport,
@@ -21,7 +22,7 @@ from casevault.domain.access import Permission
 from casevault.services.ledger_exports import MEDIA_TYPES
 from casevault.store import ledger_query
 
-router = APIRouter(prefix="/v1/ledger", tags=["ledger"])
+router = Router(prefix="/v1/ledger", tags=["ledger"])
 _MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 _PSEUDONYM = r"^[A-Za-z0-9_-]{16,64}$"
 Month = Annotated[str | None, Query(pattern=_MONTH, description="One month; default: this one.")]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from casevault.api import pages
 from casevault.api.deps import CallerDep, OnceCaller, VaultDep, needs
 from casevault.api.pages import STYLE, Language
+from casevault.api.routing import Router
 from casevault.api.schemas.looks import LookList, NewRelease, SeenByLeaver, SeenCounts
 from casevault.domain import looks
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1", tags=["looks"])
+router = Router(prefix="/v1", tags=["looks"])
 
 
 @router.get(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from casevault.api.deps import CallerDep, Token, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.own import (
     OwnSession,
     OwnSessionList,
@@ -18,7 +19,7 @@ from casevault.domain import vocabulary
 from casevault.domain.access import Permission
 
 _WORDS = 6
-router = APIRouter(prefix="/v1", tags=["auth"])
+router = Router(prefix="/v1", tags=["auth"])
 
 
 @router.get(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 from fastapi.responses import HTMLResponse
 
 from casevault.api import pages
 from casevault.api.deps import CallerDep, OnceCaller, VaultDep, Version, etag, needs
 from casevault.api.pages import STYLE, Language
+from casevault.api.routing import Router
 from casevault.api.schemas.partners import (
     GapList,
     GapShown,
@@ -24,7 +25,7 @@ from casevault.domain import leaflet
 from casevault.domain.access import Permission
 from casevault.domain.partners import Search
 
-router = APIRouter(prefix="/v1", tags=["partners"])
+router = Router(prefix="/v1", tags=["partners"])
 _READ, _WRITE = needs(Permission.PARTNER_READ), needs(Permission.PARTNER_WRITE)
 Code = Annotated[str, Query(max_length=40, pattern=r"^[a-z_]*$")]
 Area = Annotated[str, Query(max_length=200)]

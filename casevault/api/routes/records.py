@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from casevault.api.deps import (
     CallerDep,
@@ -17,6 +17,7 @@ from casevault.api.deps import (
     etag,
     needs,
 )
+from casevault.api.routing import Router
 from casevault.api.schemas.records import (
     CaseRecord,
     CaseRecordPage,
@@ -37,7 +38,7 @@ from casevault.api.schemas.records import (
 from casevault.domain.access import Permission
 from casevault.domain.casefile import DocumentKind
 
-router = APIRouter(prefix="/v1/cases/{case_id}", tags=["records"])
+router = Router(prefix="/v1/cases/{case_id}", tags=["records"])
 _READ, _AMEND = needs(Permission.CASE_READ), needs(Permission.CASE_AMEND)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from fastapi.responses import HTMLResponse
 
 from casevault.api import pages
 from casevault.api.deps import CallerDep, Cursor, OnceCaller, VaultDep, Version, etag, needs
 from casevault.api.pages import STYLE, Language
+from casevault.api.routing import Router
 from casevault.api.schemas.records import Decision, Made
 from casevault.api.schemas.referrals import (
     Agreement,
@@ -35,7 +36,7 @@ from casevault.domain.packing import PackageOffer
 from casevault.domain.referral import ReferralState
 from casevault.domain.referral_page import referral_html
 
-router = APIRouter(prefix="/v1/cases/{case_id}/referrals", tags=["referrals"])
+router = Router(prefix="/v1/cases/{case_id}/referrals", tags=["referrals"])
 _READ, _REFER = needs(Permission.CASE_READ), needs(Permission.CASE_REFER)
 _KIND = DocumentKind.REFERRAL
 

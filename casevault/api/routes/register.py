@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 
 from casevault.api.deps import (
     CallerDep,
@@ -17,6 +17,7 @@ from casevault.api.deps import (
     needs,
 )
 from casevault.api.pages import STYLE, Language, page
+from casevault.api.routing import Router
 from casevault.api.schemas.records import Made
 from casevault.api.schemas.register import (
     IndicatorsShown,
@@ -33,7 +34,7 @@ from casevault.domain.access import Permission
 from casevault.domain.indicators import Period
 from casevault.domain.programme import Kind
 
-router = APIRouter(prefix="/v1", tags=["register"])
+router = Router(prefix="/v1", tags=["register"])
 _READ, _WRITE = needs(Permission.REGISTER_READ), needs(Permission.REGISTER_WRITE)
 _PERIOD = r"^[0-9]{4}(-(H[12]|Q[1-4]))?$"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from casevault.api.deps import CallerDep, OnceCaller, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.releases import (
     ChargeShown,
     ExactDisclosure,
@@ -21,7 +22,7 @@ from casevault.api.schemas.releases import (
 )
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1/releases", tags=["releases"])
+router = Router(prefix="/v1/releases", tags=["releases"])
 
 
 @router.get(

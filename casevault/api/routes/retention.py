@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from casevault.api.deps import CallerDep, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.approvals import Approval
 from casevault.api.schemas.retention import (
     Certificate,
@@ -26,7 +25,7 @@ from casevault.api.schemas.retention import (
 )
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1", tags=["retention"])
+router = Router(prefix="/v1", tags=["retention"])
 
 
 @router.get(

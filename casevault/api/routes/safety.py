@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from casevault.api.deps import CallerDep, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.own import LockdownWanted, Suspended
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1", tags=["staff"])
+router = Router(prefix="/v1", tags=["staff"])
 
 
 @router.post(

@@ -5,14 +5,15 @@ from __future__ import annotations
 from uuid import UUID
 
 from anyio import from_thread
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from casevault.api.deps import CallerDep, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.search import Found, NewSearch, Shared
 from casevault.domain.access import Permission
 from casevault.store.helpers import Gone
 
-router = APIRouter(prefix="/v1", tags=["search"])
+router = Router(prefix="/v1", tags=["search"])
 
 
 @router.post("/search", operation_id="search", openapi_extra=needs(Permission.SEARCH_RUN))

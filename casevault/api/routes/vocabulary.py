@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from casevault.api.deps import VaultDep, needs
 from casevault.api.pages import STYLE, Language, page, spoken
+from casevault.api.routing import Router
 from casevault.api.schemas.common import Shape
 from casevault.domain import forms, paper
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1", tags=["vocabulary"])
+router = Router(prefix="/v1", tags=["vocabulary"])
 
 
 class Code(Shape):

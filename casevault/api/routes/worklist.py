@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from casevault.api.deps import CallerDep, Cursor, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.worklist import TeamWorkload, Worklist, Workload
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1", tags=["worklist"])
+router = Router(prefix="/v1", tags=["worklist"])
 
 
 @router.get(
