@@ -50,12 +50,17 @@ class GrantTerms:
     granter_key_id: bytes
     issued_at: int
     expires_at: int | None = None
-    # The bytes from which `decode` read this; the same terms have no others.
+    # The bytes that `decode` read or `encode` wrote; the same terms have no others.
     _read: bytes | None = field(init=False, default=None, repr=False, compare=False)
 
     def encode(self) -> bytes:
         """Return the canonical bytes: the HPKE `info` and the start of what is signed."""
-        return self._read or canonical.encode(
+        if self._read is None:
+            object.__setattr__(self, "_read", self._encoded())
+        return self._read  # type: ignore[return-value]
+
+    def _encoded(self) -> bytes:
+        return canonical.encode(
             _CONTEXT,
             self.id,
             self.purpose,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import hmac
+import os
 import secrets
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -32,6 +33,8 @@ OVERHEAD = HEADER_BYTES + 16
 SMALLEST_BUCKET = 256
 LARGEST_BUCKET = 1 << 25
 _SUITE = b"\x01"
+_SHA256 = SHA256()
+_MESSAGE = b"casevault/1/message" + _SUITE
 # The message key is used for one message only (a fresh 24-byte salt each time), so the nonce
 # carries no information and is fixed.
 _NONCE = bytes(12)
@@ -44,7 +47,7 @@ def expand(key: bytes, info: bytes, length: int = KEY_BYTES) -> bytes:
     # The library accepts an empty key, which would make every derived key public.
     if len(key) != KEY_BYTES:
         raise ValueError("a key has 32 bytes")
-    return HKDFExpand(SHA256(), length, info).derive(key)
+    return HKDFExpand(_SHA256, length, info).derive(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ def seal(key: Key, place: Place, content: bytes, revision: int = 1) -> bytes:
 
 
 def _sealed(key: Key, place: Place, plain: bytes, revision: int) -> bytes:
-    salt = secrets.token_bytes(24)
+    salt = os.urandom(24)
     message_key, commitment = _derive(key, place.kind, salt)
     head = (
         MAGIC
@@ -197,7 +200,7 @@ class Resealer:
             plain = cipher.decrypt(_NONCE, sealed[HEADER_BYTES:], aad)
         except _FAULTS:
             raise Tampered(code="sealed") from None
-        salt = secrets.token_bytes(24)
+        salt = os.urandom(24)
         message_key, commitment = _message(self._new, salt)
         head = self._to + sealed[24:28] + salt + commitment
         aad = _HEAD + head + place
@@ -236,7 +239,8 @@ def _derive(key: Key, kind: str, salt: bytes) -> tuple[bytes, bytes]:
 
 
 def _message(object_key: bytes, salt: bytes) -> tuple[bytes, bytes]:
-    block = expand(object_key, b"casevault/1/message" + _SUITE + salt, 2 * KEY_BYTES)
+    # As `expand`, which has checked the length of the key from which this one was derived.
+    block = HKDFExpand(_SHA256, 2 * KEY_BYTES, _MESSAGE + salt).derive(object_key)
     return block[:KEY_BYTES], block[KEY_BYTES:]
 
 

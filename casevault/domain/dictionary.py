@@ -34,6 +34,12 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 _HOSTILE = frozenset({"Cc", "Cs", "Co", "Zl", "Zp"})
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_PATTERNS = {
+    Type.PHONE: _PHONE,
+    Type.LANGUAGE: _LANGUAGE,
+    Type.COUNTRY: _COUNTRY,
+    Type.MONTH: _MONTH,
+}
 
 
 DOCUMENTS: Mapping[str, tuple[Field, ...]] = {
@@ -183,14 +189,8 @@ def scalar_schema(field: Field) -> dict[str, Any]:
         return {"type": "integer", "minimum": field.low, "maximum": field.high}
     if field.type is Type.CODE:
         return {"type": "string", "enum": list(vocabulary.code_list(field.codes))}
-    patterns = {
-        Type.PHONE: _PHONE,
-        Type.LANGUAGE: _LANGUAGE,
-        Type.COUNTRY: _COUNTRY,
-        Type.MONTH: _MONTH,
-    }
-    if field.type in patterns:
-        return {"type": "string", "pattern": f"^{patterns[field.type].pattern}$"}
+    if field.type in _PATTERNS:
+        return {"type": "string", "pattern": f"^{_PATTERNS[field.type].pattern}$"}
     if field.type is Type.DATE:
         return {"type": "string", "format": "date"}
     return {"type": "string", "maxLength": MAX_TEXT if field.type is Type.LONG else _TEXT}
@@ -278,14 +278,9 @@ def _fault(field: Field, value: object) -> str | None:
 
 
 def _text_fault(field: Field, text: str) -> str | None:
-    patterns = {
-        Type.PHONE: _PHONE,
-        Type.LANGUAGE: _LANGUAGE,
-        Type.COUNTRY: _COUNTRY,
-        Type.MONTH: _MONTH,
-    }
-    if field.type in patterns:
-        return None if patterns[field.type].fullmatch(text) else field.type.value
+    pattern = _PATTERNS.get(field.type)
+    if pattern is not None:
+        return None if pattern.fullmatch(text) else field.type.value
     if field.type is Type.CODE:
         return None if text in vocabulary.code_list(field.codes) else "code"
     if field.type is Type.DATE:
@@ -297,6 +292,9 @@ def words_fault(text: str, *, long: bool) -> str | None:
     """Say what is wrong with words that somebody typed, or None: too long, hidden, or no words."""
     if len(text) > (MAX_TEXT if long else _TEXT):
         return "too-long"
+    if text.isprintable() and any(map(str.isalnum, text)):
+        # As nearly everything is; nothing that hides or breaks text is printable.
+        return None
     allowed = "\n\t" if long else ""
     if any(_is_hostile(c) and c not in allowed for c in text):
         return "control-character"

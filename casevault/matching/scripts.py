@@ -145,6 +145,8 @@ def _greek(word: str) -> str:
 
 
 def _latin(word: str) -> str:
+    if word.isascii():
+        return word
     composed = unicodedata.normalize("NFC", word)
     return "".join(_MARKED[one] if one in _MARKED else anyascii(one) for one in composed)
 

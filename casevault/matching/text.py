@@ -6,6 +6,7 @@ alphabet read as what they stand between. Linear in the input, which is cut at a
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 
 # Nobody's name is longer; what is cut off adds nothing by which to find somebody.
@@ -24,7 +25,7 @@ _JOINERS = frozenset("-‐‑–_·.־/,;")
 def words(text: str) -> list[str]:
     """Return the words of a name, folded; hyphens and points divide, apostrophes do not."""
     plain = unicodedata.normalize("NFKC", text[:MAX_LETTERS])
-    found = "".join(_kept(letter) for letter in plain).split()[:MAX_WORDS]
+    found = "".join(map(_kept, plain)).split()[:MAX_WORDS]
     return [unicodedata.normalize("NFKC", _unmixed(word).casefold()) for word in found]
 
 
@@ -34,6 +35,8 @@ def digits(text: str) -> str:
     return "".join(str(one) for one in found if one is not None)
 
 
+# Of single letters: a name is made of few, and finding one out is slow.
+@functools.lru_cache(maxsize=1 << 12)
 def script(letter: str) -> str:
     """Return the script of a letter as the first word of its Unicode name, in lower case."""
     return unicodedata.name(letter, "unknown").partition(" ")[0].lower()
@@ -41,7 +44,7 @@ def script(letter: str) -> str:
 
 def scripts(word: str) -> set[str]:
     """Return the scripts of a word's letters."""
-    return {script(letter) for letter in word if letter.isalpha()}
+    return {script(letter) for letter in set(word) if letter.isalpha()}
 
 
 def unmarked(word: str) -> str:
@@ -51,6 +54,7 @@ def unmarked(word: str) -> str:
     )
 
 
+@functools.lru_cache(maxsize=1 << 12)
 def _kept(letter: str) -> str:
     if letter in _APOSTROPHES:
         return ""

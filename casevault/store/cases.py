@@ -7,7 +7,7 @@ by hand. Documents are in `store.documents`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,8 @@ _LOCK_CASE = Quick(_ONE.with_for_update())
 _FIND_CASES = Among(
     lambda ids: select(tables.case_file).where(_CASE.id.in_(ids)), "ids", _CASE.id.type
 )
+# Each column of the plain row with the field that it holds.
+_HELD = tuple((_COLUMN.get(one.name, one.name), one.name) for one in fields(CaseMetadata))
 _NAMES = tuple(column.name for column in tables.case_file.columns)
 _CHANGE_CASE = Quick(
     update(tables.case_file)
@@ -142,7 +144,7 @@ def restamp(connection: Connection, roots: RootProvider, most: int) -> int:
 
 
 def _columns(roots: RootProvider, case: CaseMetadata) -> dict[str, Any]:
-    columns = {_COLUMN.get(name, name): value for name, value in asdict(case).items()}
+    columns = {column: getattr(case, name) for column, name in _HELD}
     columns["status"] = case.status.value
     return columns | {"mac": stamps.stamp(roots, _STAMP, _stamped(columns))}
 
