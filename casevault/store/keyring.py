@@ -257,7 +257,7 @@ class KeyringTransaction:
         return Row(lookup, unseal(key, self._place(table, lookup), bytes(row["sealed"])).content)
 
     def _place(self, table: Table, lookup: Lookup) -> Place:
-        if set(_lookup_names(table)) != set(lookup):
+        if lookup.keys() != _lookup_set(table):
             raise ValueError("a row is named by all its lookup columns")
         return place_of(self.organisation, table, lookup)
 
@@ -287,6 +287,11 @@ def sealed_tables() -> tuple[Table, ...]:
 @functools.cache
 def _lookup_names(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in plain_columns(table))
+
+
+@functools.cache
+def _lookup_set(table: Table) -> frozenset[str]:
+    return frozenset(_lookup_names(table))
 
 
 def plain_columns(table: Table) -> tuple[Column[Any], ...]:

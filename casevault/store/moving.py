@@ -6,7 +6,9 @@ Must never wait for a row while it holds others, nor touch one that its owner wr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,15 +16,15 @@ from sqlalchemy import (
     ARRAY,
     Column,
     ColumnElement,
-    Select,
+    Integer,
     Table,
     Update,
     Uuid,
     and_,
     bindparam,
+    column,
     func,
     select,
-    tuple_,
     type_coerce,
     update,
 )
@@ -32,6 +34,7 @@ from casevault.crypto import canonical, macs
 from casevault.crypto.sealing import Resealer
 from casevault.errors import KeyUnavailable, Tampered
 from casevault.store.keyring import Keyring, kind_of, place_of_digest, plain_columns
+from casevault.store.quick import Quick
 
 # Rows of one read transaction, which keeps SQLite from emptying its write-ahead log.
 _PASS = 10_000
@@ -54,14 +57,11 @@ class Mover:
         key = tuple(table.primary_key.columns)
         columns = (*key, *(c for c in plain_columns(table) if c.name not in {k.name for k in key}))
         names = [column.name for column in columns]
-        # Where each plain column stands in a row, in the order that binds its content.
-        self._plain = [names.index(column.name) for column in plain_columns(table)]
-        self._key_length, self._names = len(key), ["at_" + column.name for column in key]
-        plain = [_plain(column) for column in columns]
-        older = select(*plain, table.c.epoch, table.c.sealed).where(table.c.epoch < epoch)
-        self._select, self._lock, self._update = older.limit(_PASS), _locking(key), _updating(table)
+        self._key_length = len(key)
+        self._statements = _statements(table, columns)
         self._start = canonical.encode(table.name)
-        self._encoders = [_encoder(column) for column in plain_columns(table)]
+        # Of each plain column its bytes and its place in a row, in the order that binds content.
+        self._plain = [(_encoder(c), names.index(c.name)) for c in plain_columns(table)]
         self._resealers: dict[int, Resealer] = {}
         self._spoilt: set[Key] = set()
         self.moved = 0
@@ -69,46 +69,44 @@ class Mover:
     def older(self) -> list[Found]:
         """Return rows that lie under older epochs, but those that do not open."""
         with self._keyring.database.reading() as connection:
-            rows = [tuple(row) for row in connection.execute(self._select)]
+            at = {"before": self._epoch, "most": _PASS}
+            rows = self._statements.older.all(connection, at)
         if not self._spoilt:
             return rows
         return [row for row in rows if self._key_of(row) not in self._spoilt]
 
     def move(self, rows: Sequence[Found]) -> None:
         """Seal these rows under the new epoch, and put those in place that nobody holds."""
-        named = {self._key_of(row): row for row in rows}
-        sealed = self._sealed(named)
-        if not sealed:
+        changes = self._changes(rows)
+        if not changes:
             return
-        database = self._keyring.database
+        database, names = self._keyring.database, self._statements.names
         with database.writing() as connection:
-            # Locked at once or not at all: who waits while others wait for them is a deadlock.
-            if not database.is_sqlite:
-                arrays = {
-                    f"key_{at}": list(one) for at, one in enumerate(zip(*sealed, strict=True))
-                }
-                locked = connection.execute(self._lock, arrays)
-                sealed = {key: sealed[key] for key in map(tuple, locked)}
-            if sealed:
-                values = [self._values(key, named[key], new) for key, new in sealed.items()]
-                connection.execute(self._update, values)
-        self.moved += len(sealed)
+            if database.is_sqlite:
+                self.moved += self._statements.each.run_rows(connection, names, changes)
+            else:
+                # Locked at once or not at all: who waits while others wait is a deadlock.
+                columns = map(list, zip(*changes, strict=True))
+                at = dict(zip(names, columns, strict=True)) | {"epoch": self._epoch}
+                self.moved += self._statements.unlocked.run(connection, at)
         database.tidy()
 
-    def _sealed(self, rows: Mapping[Key, Found]) -> dict[Key, bytes]:
-        found: dict[Key, bytes] = {}
-        for key, row in rows.items():
+    def _changes(self, rows: Sequence[Found]) -> list[Found]:
+        """Return what is written of each row, in the order of the statements' names."""
+        found = list[Found]()
+        for row in rows:
             try:
                 place = place_of_digest(macs.sha256(self._named(row)))
-                found[key] = self._resealer(row[-2]).move(bytes(row[-1]), *place)
+                sealed = self._resealer(row[-2]).move(bytes(row[-1]), *place)
             except (Tampered, KeyUnavailable):
-                self._spoilt.add(key)
+                self._spoilt.add(self._key_of(row))
+                continue
+            found.append((self._epoch, sealed, *row[: self._key_length], row[-2]))
         return found
 
     def _named(self, row: Found) -> bytes:
         """Return what `macs.digest` is of: the table's name and every plain column, in order."""
-        pairs = zip(self._encoders, self._plain, strict=True)
-        return self._start + b"".join([encode(row[at]) for encode, at in pairs])
+        return self._start + b"".join([encode(row[at]) for encode, at in self._plain])
 
     def _resealer(self, epoch: int) -> Resealer:
         found = self._resealers.get(epoch)
@@ -119,12 +117,31 @@ class Mover:
             self._resealers[epoch] = found
         return found
 
-    def _values(self, key: Key, row: Found, sealed: bytes) -> dict[str, Any]:
-        at = dict(zip(self._names, key, strict=True))
-        return {"old": row[-2], "epoch": self._epoch, "sealed": sealed, **at}
-
     def _key_of(self, row: Found) -> Key:
         return tuple(row[: self._key_length])
+
+
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """What is asked of one table; `names` are those of what is written of a row."""
+
+    names: tuple[str, ...]
+    older: Quick
+    each: Quick
+    unlocked: Quick
+
+
+# Building statements costs more than moving the rows of a small table.
+@functools.cache
+def _statements(table: Table, columns: tuple[Column[Any], ...]) -> _Statements:
+    key = tuple(table.primary_key.columns)
+    older = (
+        select(*map(_plain, columns), table.c.epoch, table.c.sealed)
+        .where(table.c.epoch < bindparam("before"))
+        .limit(bindparam("most", type_=Integer()))
+    )
+    names = ("epoch", "sealed", *("at_" + column.name for column in key), "old")
+    return _Statements(names, Quick(older), Quick(_one_by_one(table)), Quick(_all_at_once(table)))
 
 
 def _plain(column: Column[Any]) -> ColumnElement[Any]:
@@ -137,7 +154,10 @@ def _type(column: Column[Any]) -> TypeEngine[Any]:
 
 
 def _encoder(column: Column[Any]) -> Callable[[Any], bytes]:
-    return _uuid_bytes if isinstance(column.type, Uuid) else canonical.encode
+    if isinstance(column.type, Uuid):
+        return _uuid_bytes
+    # Kinds, compartments and versions are few.
+    return functools.lru_cache(maxsize=256)(canonical.encode)
 
 
 def _uuid_bytes(stored: str | UUID | None) -> bytes:
@@ -147,24 +167,41 @@ def _uuid_bytes(stored: str | UUID | None) -> bytes:
     return _UUID + raw
 
 
-def _locking(key: Sequence[Column[Any]]) -> Select[Any]:
-    # An array for each key column, side by side: a list of a thousand tuples is slow to plan.
-    arrays = [
-        func.unnest(bindparam(f"key_{at}", type_=ARRAY(column.type)))
-        for at, column in enumerate(key)
-    ]
-    named = tuple_(*key).in_(select(*arrays))
-    return select(*map(_plain, key)).where(named).with_for_update(skip_locked=True)
-
-
-def _updating(table: Table) -> Update:
-    key = table.primary_key.columns
+def _one_by_one(table: Table) -> Update:
     matches = and_(
-        *(_plain(column) == bindparam("at_" + column.name, type_=_type(column)) for column in key)
+        *(
+            _plain(column) == bindparam("at_" + column.name, type_=_type(column))
+            for column in table.primary_key.columns
+        )
     )
     return (
         update(table)
         # A row that its owner wrote meanwhile lies under the new epoch already.
         .where(matches, table.c.epoch == bindparam("old"))
-        .values(epoch=bindparam("epoch"), sealed=bindparam("sealed"))
+        .values(epoch=bindparam("epoch"), sealed=bindparam("sealed", type_=_AsStored()))
+    )
+
+
+def _all_at_once(table: Table) -> Update:
+    """One statement for any number of rows, which passes over those that somebody holds."""
+    names = [column.name for column in table.primary_key.columns]
+    types = [*(table.c[name].type for name in names), table.c.epoch.type, table.c.sealed.type]
+    # An array for each column, side by side: a list of a thousand tuples is slow to plan.
+    given = [*("at_" + name for name in names), "old", "sealed"]
+    arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in zip(given, types, strict=True)]
+    columns = [column(f"n_{name}", type_) for name, type_ in zip(given, types, strict=True)]
+    new = func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+    held = table.alias("held")
+    same = and_(*(held.c[name] == new.c[f"n_at_{name}"] for name in names))
+    free = (
+        select(*(held.c[name] for name in names), new.c.n_sealed)
+        # As above: what its owner wrote meanwhile stays.
+        .where(same, held.c.epoch == new.c.n_old)
+        .with_for_update(of=held, skip_locked=True)
+        .subquery("free")
+    )
+    return (
+        update(table)
+        .where(and_(*(table.c[name] == free.c[name] for name in names)))
+        .values(epoch=bindparam("epoch"), sealed=free.c.n_sealed)
     )

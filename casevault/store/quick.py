@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Connection, Dialect, Executable, bindparam
+from sqlalchemy import ARRAY, BindParameter, Connection, Dialect, Executable, bindparam
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -37,14 +37,10 @@ class _Compiled:
 
     def parameters(self, at: Values) -> Any:  # noqa: ANN401 - what the driver takes
         """Return values as the driver takes them; one that is missing is a KeyError."""
-        constants = self.constants
-        found = (
-            (name, at[name] if name in at else constants[name], process)
-            for name, process in self.values
-        )
+        at = {**self.constants, **at} if self.constants else at
         if self.by_name:
-            return {name: value if p is None else p(value) for name, value, p in found}
-        return tuple(value if p is None else p(value) for _, value, p in found)
+            return {name: at[name] if p is None else p(at[name]) for name, p in self.values}
+        return tuple([at[name] if p is None else p(at[name]) for name, p in self.values])
 
     def row(self, raw: Sequence[Any]) -> tuple[Any, ...]:
         """Return a row as SQLAlchemy's types give it."""
@@ -84,12 +80,24 @@ class Quick:
     def run(self, connection: Connection, at: Values | Sequence[Values]) -> int:
         """Carry it out once, or once for each of these rows; return how many rows it touched."""
         compiled = self._for(connection.dialect)
-        if isinstance(at, Mapping):
+        if isinstance(at, dict | Mapping):
             return _carried_out(connection, compiled.text, compiled.parameters(at))
         many = [compiled.parameters(one) for one in at]
         if len(many) < 2:
             return _carried_out(connection, compiled.text, many[0]) if many else 0
         return _carried_out(connection, compiled.text, many, many=True)
+
+    def run_rows(
+        self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    ) -> int:
+        """Carry it out once for each row of values, which stand in the order of `names`.
+
+        The values go as they are to a driver that wants them in the statement's own order.
+        """
+        compiled = self._for(connection.dialect)
+        if compiled.by_name or compiled.values != tuple((name, None) for name in names):
+            return self.run(connection, [dict(zip(names, row, strict=True)) for row in rows])
+        return _carried_out(connection, compiled.text, rows, many=True)
 
     def _for(self, dialect: Dialect) -> _Compiled:
         found = self._compiled.get(dialect.name)
@@ -176,6 +184,12 @@ def _compiled(statement: Executable, columns: list[str] | None, dialect: Dialect
     if made.post_compile_params or made.insert_prefetch or made.update_prefetch:
         raise ValueError("this statement depends on its values")
     processors = cast("Mapping[str, Process]", made._bind_processors)
+    text = made.string
+    if not made.positional:
+        for name, bound in made.bind_names.items():
+            if isinstance(name, BindParameter) and isinstance(name.type, ARRAY):
+                # As text each of its values would be quoted, which costs more than all the rest.
+                text = text.replace(f"%({bound})s", f"%({bound})b")
     order = made.positiontup if made.positional else list(made.bind_names.values())
     results = []
     for place, column in enumerate(made._result_columns):
@@ -183,7 +197,7 @@ def _compiled(statement: Executable, columns: list[str] | None, dialect: Dialect
         if process is not None:
             results.append((place, process))
     return _Compiled(
-        made.string,
+        text,
         tuple((name, processors.get(name)) for name in order or ()),
         {name: b.value for b, name in made.bind_names.items() if not b.required},
         not made.positional,

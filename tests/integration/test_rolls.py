@@ -18,12 +18,22 @@ from casevault.errors import Busy, Conflict, KeyUnavailable, MediumFault, Tamper
 from casevault.ids import new_id
 from casevault.services import rolls
 from casevault.services.rolls import Rolls
-from casevault.store import capsules, identity, keyring_backup, media, milestones, people, rolling
+from casevault.store import (
+    capsules,
+    identity,
+    keyring_backup,
+    media,
+    milestones,
+    people,
+    quick,
+    rolling,
+)
 from casevault.store import keyring_tables as tables
 from casevault.store.database import Database
 from casevault.store.keyring import Keyring, sealed_tables
 from casevault.store.media import Medium
 from casevault.store.migrate import upgrade
+from casevault.store.moving import Mover
 from tests.builders import a_vault, an_act
 from tests.tokens import PIN, a_token
 
@@ -330,6 +340,29 @@ def filled(keyring, rows):
         with keyring.writing() as tx:
             tx.add_many(tables.grant, made[at : at + 2000])
     return made
+
+
+def test_a_batch_is_one_statement(vault, monkeypatch):
+    """However many rows: a statement for each row is what made a roll slow on PostgreSQL."""
+    keyring = vault.stores.keyring
+    filled(keyring, 400)
+    epoch, carried = rolling.switch(keyring), []
+
+    def counted(connection, text, parameters, **how):
+        carried.append(text)
+        return quick_carried_out(connection, text, parameters, **how)
+
+    quick_carried_out = quick._carried_out
+    monkeypatch.setattr(quick, "_carried_out", counted)
+    mover = Mover(keyring, tables.grant, epoch)
+    rows = mover.older()
+    mover.move(rows)
+    assert mover.moved == len(rows) >= 300
+    assert len(carried) == 1
+    # Who asks for them again finds nothing to do, and touches nothing.
+    mover.move(rows)
+    assert mover.moved == len(rows)
+    assert not mover.older()
 
 
 @pytest.mark.slow
