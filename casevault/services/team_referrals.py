@@ -16,9 +16,9 @@ from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.granting import PrincipalKind
 from casevault.domain.records import Record
 from casevault.domain.referral import ReferralState
-from casevault.errors import Conflict
+from casevault.errors import Conflict, Refused
 from casevault.ids import new_id
-from casevault.store import arrivals, leaving, referral_traces, sending
+from casevault.store import arrivals, intake_groups, leaving, referral_traces, sending
 from casevault.store.arrivals import Arrival, ArrivalKind
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
@@ -46,7 +46,8 @@ class TeamReferrals:
         """Put what was agreed to into the team's inbox.
 
         :raises Conflict: it was not agreed to, not approved, would be other bytes by now, or the
-            team takes nothing in. :raises Busy: too much waits there.
+            team takes nothing in. :raises Busy: too much waits there. :raises Refused: consent
+            does not cover it, or somebody who would read it is not to see the case.
         """
 
         def work(change: Change) -> tuple[tuple[Arrival, Leaving], Done]:
@@ -59,6 +60,7 @@ class TeamReferrals:
             digest = record.marks[DIGEST]
             out = sending.allowed(self._stores, self._sender, change.documents, record, digest)
             self._require_open(team)
+            self._require_wanted(change, team)
             if is_new:
                 record = self._sent(record)
                 change.amend(_NARRATIVE, row, record.encode(), found.version)
@@ -104,6 +106,20 @@ class TeamReferrals:
             if not stores.trust.groups(tx, PrincipalKind.INTAKE, team):
                 raise arrivals.closed()
             arrivals.require_room(tx, team, stores.now())
+
+    def _require_wanted(self, change: Change, team: UUID) -> None:
+        """Refuse if the survivor does not want somebody who opens the team's inbox."""
+        refused = {
+            Record.decode(one.content).about
+            for one in change.documents(_NARRATIVE, [DocumentKind.REFUSED_STAFF.value])
+        }
+        with self._stores.keyring.reading() as tx:
+            if refused & intake_groups.readers(self._stores, tx, team):
+                raise Refused(
+                    "The survivor does not want somebody who opens that team's inbox to see this.",
+                    code="referral.refused-staff",
+                    hint="Choose another team. Only the survivor can take this back.",
+                )
 
     def _sent(self, record: Record) -> Record:
         marks = {

@@ -216,6 +216,8 @@ def about(tx: KeyringTransaction, ids: Iterable[UUID]) -> list[Arrival]:
 def inbox(tx: KeyringTransaction, teams: Iterable[UUID]) -> list[Arrival]:
     """Return the intakes and referrals that came in for these teams, oldest first."""
     wanted = set(teams)
+    if not wanted:
+        return []
     handed_on = map(_arrival, tx.find(_TABLE, kind=ArrivalKind.REFERRAL.value))
     found = [one for one in about(tx, wanted) if one.kind is ArrivalKind.INTAKE]
     found += [one for one in handed_on if one.team in wanted]
@@ -224,11 +226,12 @@ def inbox(tx: KeyringTransaction, teams: Iterable[UUID]) -> list[Arrival]:
 
 def referrals_of(tx: KeyringTransaction, cases: Iterable[UUID]) -> dict[UUID, Arrival]:
     """Return what was referred of these cases to other teams, by the referral."""
-    return {
-        one.referral: one
-        for one in about(tx, cases)
-        if one.kind is ArrivalKind.REFERRAL and one.referral is not None
-    }
+    wanted = set(cases)
+    rows = tx.lookups(_TABLE, kind=ArrivalKind.REFERRAL.value)
+    # There are few of them and many cases: a caseload is not asked for one by one.
+    ids = [row["id"] for row in rows if row["object_id"] in wanted]
+    found = map(_arrival, tx.find(_TABLE, id=ids)) if ids else ()
+    return {one.referral: one for one in found if one.referral is not None}
 
 
 def see(tx: KeyringTransaction, arrival_id: UUID) -> None:

@@ -55,3 +55,13 @@ def members(
         if scope.team == group.team and "supervisor" in scope.roles
     }
     return people, leading
+
+
+def readers(stores: Stores, tx: KeyringTransaction, team: UUID) -> set[UUID]:
+    """Return the people who open what is sealed to a team's inbox now."""
+    return {
+        one
+        for group in principals.groups(tx, PrincipalKind.INTAKE, team)
+        if stores.trust.standing(tx, group.id, team) is not None
+        for one in members(stores, tx, group)[0]
+    }

@@ -305,8 +305,8 @@ collect_page = Table(
     **_NO_ROWIDS,
 )
 
-# What came in from outside and is sealed to a team's intake group: an answer names its case, an
-# intake its team.
+# What came in from outside and is sealed to a team's intake group: an answer and a referral name
+# their case, an intake its team.
 arrival = Table(
     "arrival",
     keyring,

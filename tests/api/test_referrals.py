@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.api.test_alerts import ALERTS, watched
 from tests.api.test_consents import a_basis, a_consent, posted
 from tests.api.test_partners import added
 from tests.api.world import NORTH, an_identity, bearer, unknown_id
@@ -179,6 +180,9 @@ def test_five_wrong_codes_end_a_letter(world):
     assert bare.json()["code"] == "collect.dead"
     alarms = [e for e in world.entries(case=case) if e["code"] == "referral.dead"]
     assert len(alarms) == 1
+    assert "letter-guessed" in {found.rule for found in watched(world)}
+    alerts = world.get(ALERTS, "ada", params={"rule": "letter-guessed"}).json()["items"]
+    assert case in {one for alert in alerts for one in alert["cases"]}
 
 
 def test_what_is_not_agreed_to_leaves_nothing(world):
@@ -226,6 +230,13 @@ def test_only_the_agreed_bytes_are_sent(world):
     assert world.post(at + "/sending", "cara", {}).json()["code"] == "referral.transition"
     now = world.get(at, "cara").json()
     assert (now["stage"], now["page"]) == ("draft", None)
+    other, elsewhere = a_shelter(world, name="A Made-Up House of Tomorrow")
+    agreed_to(world, case, elsewhere, valid_until=world.clock.now().date().isoformat())
+    at = written(world, case, other)
+    agree(world, at)
+    with world.later(days=1):
+        late = world.post(at + "/sending", None, {}, headers=bearer(world.sign_in("cara")))
+        assert {one["code"] for one in late.json()["errors"]} == {"consent.expired"}
 
 
 def test_a_withdrawal_stops_what_relies_on_it_and_names_what_was_read(world):

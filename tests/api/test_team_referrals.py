@@ -196,6 +196,19 @@ def test_each_way_out_is_for_its_recipients(world):
     assert (nowhere.status_code, nowhere.json()["code"]) == (404, "referral.team")
 
 
+def test_who_is_refused_reads_no_letter(world):
+    """A team whose inbox is opened by somebody whom the survivor does not want gets nothing."""
+    case, before = a_case(world), waiting(world, "sid")
+    agreed_to(world, case, SOUTH)
+    at = to_team(world, case)
+    agree(world, at)
+    refusal = {"staff_id": world.staff["sid"], "content": {"reason": "made up"}}
+    assert world.post(f"/v1/cases/{case}/refused-staff", "cara", refusal).status_code == 201
+    refused = world.post(at + "/team", "cara", None)
+    assert (refused.status_code, refused.json()["code"]) == (403, "referral.refused-staff")
+    assert waiting(world, "sid") == before
+
+
 def test_an_erased_case_takes_its_letters_out_of_inboxes(world):
     """Whatever erases a case deletes what another team has not taken over, without any key."""
     case, _, _, entry, _ = referred(world)
