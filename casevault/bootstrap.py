@@ -30,7 +30,9 @@ from casevault.services.assignments import Assignments
 from casevault.services.caretaker import Caretaker
 from casevault.services.casework import Casework
 from casevault.services.collecting import Collecting
+from casevault.services.complaints import Complaints
 from casevault.services.consents import Consents
+from casevault.services.copying import Copying
 from casevault.services.covers import Covers
 from casevault.services.deadlines import Deadlines
 from casevault.services.departures import Departures
@@ -64,7 +66,9 @@ from casevault.services.reissues import Reissues
 from casevault.services.releases import Releases
 from casevault.services.reporting import Reporting
 from casevault.services.resets import Resets
+from casevault.services.restrictions import Restrictions
 from casevault.services.reviewing import Reviewing
+from casevault.services.rights import Rights
 from casevault.services.rolls import Rolls
 from casevault.services.rotations import Rotations
 from casevault.services.search import Search
@@ -133,6 +137,10 @@ class Vault:
     deadlines: Deadlines
     holds: Holds
     keeping: Keeping
+    copying: Copying
+    restrictions: Restrictions
+    rights: Rights
+    complaints: Complaints
     partners: Partners
     register: Register
     releases: Releases
@@ -270,6 +278,10 @@ def open_vault(
         deadlines=Deadlines(stores, gate),
         holds=Holds(stores, gate),
         keeping=Keeping(stores, gate),
+        copying=Copying(stores, gate),
+        restrictions=Restrictions(stores, gate),
+        rights=Rights(stores, gate),
+        complaints=Complaints(stores, gate),
         partners=Partners(stores, gate),
         register=Register(stores, gate, settings.organisation_name),
         releases=Releases(stores, gate, signer.sign),

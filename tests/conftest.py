@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import postgres
+from tests.connects import sitecustomize as connects
 from tests.postgres import DRIVER, fast_folder, libpq_url
 
 __all__ = ["DRIVER", "Databases", "libpq_url"]
@@ -63,6 +64,29 @@ def stretched_once() -> Iterator[None]:
         once = functools.lru_cache(maxsize=4096)(credentials.hash_secret_raw)
         patch.setattr(credentials, "hash_secret_raw", once)
         yield
+
+
+# Processes that a test starts watch their connections too.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    one for one in (str(Path(connects.__file__).parent), os.environ.get("PYTHONPATH")) if one
+)
+if connects.TRACE not in os.environ:
+    _trace = tempfile.mkstemp(prefix="connects-")
+    os.close(_trace[0])
+    os.environ[connects.TRACE] = _trace[1]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if anything left this machine, whatever became of the test that did it."""
+    trace = Path(os.environ[connects.TRACE])
+    # Workers leave it to whoever started them.
+    if hasattr(session.config, "workerinput") or not trace.exists():
+        return
+    left = trace.read_text()
+    trace.unlink()
+    if left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        sys.stderr.write(f"\nConnections that left this machine:\n{left}")
 
 
 @dataclass(frozen=True, slots=True)

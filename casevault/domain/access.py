@@ -95,6 +95,10 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         ),
         # Of the team to which it was given, whose supervisors hold it already.
         Permission.CASE_TAKE: Rule(_SUPERVISOR, writes=True, own_team=True, needs_grant=True),
+        # The person's own file, for themselves.
+        Permission.CASE_EXPORT: Rule(
+            _TEAM, writes=True, own_team=True, needs_grant=True, step_up=True
+        ),
         Permission.CASE_TRANSITION: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),
         Permission.CASE_DECIDE: Rule(
             _SUPERVISOR, writes=True, own_team=True, needs_grant=True, not_self=True
@@ -122,6 +126,15 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.HOLD_SET: Rule(_DPO, writes=True, step_up=True),
         # Asking only: a second person's word ends it.
         Permission.HOLD_RELEASE: Rule(_DPO, writes=True, step_up=True),
+        # What a survivor asks for passes through the hands of whoever holds the case.
+        Permission.RIGHT_ASK: Rule(_TEAM, writes=True, own_team=True, needs_grant=True),
+        Permission.RIGHT_IDENTIFY: Rule(frozenset({Role.DPO, Role.SUPERVISOR}), writes=True),
+        Permission.RIGHT_LIST: Rule(frozenset({Role.DPO, Role.SUPERVISOR})),
+        Permission.RIGHT_DECIDE: Rule(_DPO, writes=True, step_up=True),
+        # Whoever hears a complaint passes it on, and cannot read it back.
+        Permission.COMPLAINT_SEND: Rule(_TEAM | {Role.DPO}, writes=True),
+        Permission.COMPLAINT_LIST: Rule(_DPO),
+        Permission.COMPLAINT_ANSWER: Rule(_DPO, writes=True, step_up=True),
         Permission.RETENTION_READ: Rule(_TEAM | {Role.DPO, Role.AUDITOR}),
         # Asking only: a second person's word lets it hold.
         Permission.RETENTION_CHANGE: Rule(_DPO, writes=True, step_up=True),
@@ -161,7 +174,7 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.INTAKE_SET: Rule(_SUPERVISOR, writes=True, own_team=True, step_up=True),
         Permission.DRAFT_READ: Rule(_TEAM),
         Permission.DRAFT_WRITE: Rule(_TEAM, writes=True),
-        Permission.WORKLIST_READ: Rule(_TEAM),
+        Permission.WORKLIST_READ: Rule(_TEAM | {Role.DPO}),
         Permission.WORKLOAD_READ: Rule(_SUPERVISOR),
         # Whoever has the token of a feed has nothing but that feed.
         Permission.FEED_READ: Rule(public=True),

@@ -81,6 +81,12 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
         "tests/security/test_ledger_attacks.py",
     ),
     (
+        "GDPR 12: answers in time, in plain words",
+        "requests with a day by which they are answered, the asker checked without keeping what was"
+        " shown, an answer in four languages that says where to complain",
+        "tests/api/test_rights.py",
+    ),
+    (
         "GDPR 15: who looked at my file",
         "released by an auditor, as a page in four languages; the copy of the content itself is not"
         " built yet",
@@ -88,9 +94,9 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "GDPR 18, 21: restriction, objection",
-        "a consent is withdrawn at any time, and its consequences are carried out; freezing a file"
-        " on request is not built yet",
-        "tests/api/test_consents.py",
+        "a case is frozen on request: kept and read, and every other act is refused; a consent is"
+        " withdrawn at any time, and its consequences are carried out",
+        "tests/security/test_restriction.py",
     ),
     (
         "GDPR 20: portability",

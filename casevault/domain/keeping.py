@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 
+from casevault.domain import restricting
 from casevault.domain.casefile import CaseMetadata, Compartment, Status, is_closed
 from casevault.domain.retention import (
     ERASED,
@@ -111,9 +112,11 @@ def is_free(case: CaseMetadata) -> bool:
 
 
 def check_free(case: CaseMetadata) -> None:
-    """Return if no hold forbids to destroy something of a case, else `Conflict`."""
+    """Return if nothing forbids to destroy something of a case, else `Conflict`."""
     if case.hold:
         raise held()
+    if case.restriction:
+        raise restricting.frozen()
 
 
 def held() -> Conflict:

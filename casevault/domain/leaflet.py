@@ -50,8 +50,11 @@ def _entry(one: Partner, language: str) -> str:
         serves = escape(_codes("serves", content["serves"], language))
         lines.append(f"<p>{_label('serves', language)}: {serves}</p>")
     if content.get("languages"):
-        spoken = escape(", ".join(content["languages"]))
-        lines.append(f"<p>{_label('languages', language)}: <bdi>{spoken}</bdi></p>")
+        # Each as those who speak it call it: they look for a word that they know.
+        spoken = _mark(language).join(
+            f"<bdi>{escape(vocabulary.language_name(one))}</bdi>" for one in content["languages"]
+        )
+        lines.append(f"<p>{_label('languages', language)}: {spoken}</p>")
     if content.get("fee"):
         lines.append(f"<p>{escape(vocabulary.code_label('fee', content['fee'], language))}</p>")
     inner = "".join(lines)
@@ -59,8 +62,11 @@ def _entry(one: Partner, language: str) -> str:
 
 
 def _codes(name: str, codes: Iterable[str], language: str) -> str:
-    mark = "، " if language == "ar" else ", "
-    return mark.join(vocabulary.code_label(name, code, language) for code in codes)
+    return _mark(language).join(vocabulary.code_label(name, code, language) for code in codes)
+
+
+def _mark(language: str) -> str:
+    return "، " if language == "ar" else ", "
 
 
 def _label(name: str, language: str) -> str:

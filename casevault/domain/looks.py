@@ -115,6 +115,18 @@ def grouped(looks: Iterable[Look]) -> list[Look]:
     return sorted(by_person, key=lambda one: one.day, reverse=True)
 
 
+def section(period: tuple[str, str], looks: Iterable[Look], language: str) -> str:
+    """Return the list as a part of another page."""
+    title = _raw("title", language)
+    rows = "".join(_row(look, language) for look in looks)
+    body = _table(rows, title, language) if rows else f"<p>{_text('nobody', language)}</p>"
+    first, last = (f'<bdi dir="ltr">{escape(day)}</bdi>' for day in period)
+    return (
+        f"<h2>{_text('title', language)}</h2>\n"
+        f"<p>{_text('period', language)}: {first} – {last} (UTC)</p>\n{body}"
+    )
+
+
 def page(
     reference: str, period: tuple[str, str], looks: Iterable[Look], language: str, style_href: str
 ) -> str:

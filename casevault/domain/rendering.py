@@ -15,7 +15,7 @@ from casevault.domain.fields import Field, Type
 from casevault.domain.paper import STYLE
 
 # What reads from left to right in every script.
-_LTR = frozenset({Type.PHONE, Type.DATE, Type.MONTH, Type.INTEGER, Type.LANGUAGE, Type.COUNTRY})
+_LTR = frozenset({Type.PHONE, Type.DATE, Type.MONTH, Type.INTEGER, Type.COUNTRY})
 
 
 def page(title: str, body: str, language: str, style_href: str | None = None) -> str:
@@ -71,5 +71,7 @@ def _words(one: Field, value: Any, language: str) -> str:  # noqa: ANN401
         return escape(vocabulary.code_label(one.codes, value, language))
     if one.type is Type.YES_NO:
         return escape(vocabulary.form_text("paper.yes" if value else "paper.no", language))
+    if one.type is Type.LANGUAGE:
+        return f"<bdi>{escape(vocabulary.language_name(value))}</bdi>"
     way = "ltr" if one.type in _LTR else "auto"
     return f'<bdi dir="{way}">{escape(str(value)).replace(chr(10), "<br>")}</bdi>'

@@ -15,7 +15,7 @@ WARN_BYTES = 2048 * MIB
 EXPORT_BYTES = 500 * MIB
 CASE_BYTES = 200 * MIB
 
-_EXPORTS = frozenset({Permission.LEDGER_EXPORT.value, "case:export", "release:make"})
+_EXPORTS = frozenset({Permission.LEDGER_EXPORT.value, Permission.CASE_EXPORT.value, "release:make"})
 # Whatever is not named here, by its noun or whole, is about cases and waits for room.
 _GOES_ON_NOUNS = frozenset(
     {
@@ -37,6 +37,8 @@ _GOES_ON_NOUNS = frozenset(
         "retention",
         "erasure",
         "hold",
+        "right",
+        "complaint",
         "alert",
         "review",
         "sign-off",

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from casevault.domain import casefile, dictionary, facts, keeping
+from casevault.domain import casefile, dictionary, facts, keeping, restricting
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.dictionary import Dictionary
@@ -217,13 +217,22 @@ class Casework:
         def work(change: Change) -> tuple[int, Done]:
             document = change.document(wanted[0], kind.value)
             amended = words.amended(kind, document.content, content)
+            if change.case.restriction and not restricting.is_for_safety(document.content, amended):
+                raise restricting.frozen()
             change.amend(wanted[0], document.row, amended, version)
             fresh.extend(self._listed(caller, change, kind, document.content, amended, wanted))
             # Past the dictionary, so these are names of fields and nothing that somebody typed.
             fields = tuple(f"{kind.value}.{name}" for name in sorted(content))
             return version + 1, Done("case.amend", fields)
 
-        done = self._desk.change(caller, case_id, Permission.CASE_AMEND, wanted, work)
+        done = self._desk.change(
+            caller,
+            case_id,
+            Permission.CASE_AMEND,
+            wanted,
+            work,
+            frozen_too=kind is DocumentKind.IDENTITY,
+        )
         if fresh:
             cards.settle(self._stores, *fresh)
         return done

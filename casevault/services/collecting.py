@@ -18,7 +18,7 @@ from casevault.domain import referral
 from casevault.domain.collecting import ANSWERS, CODE_DIGITS, TRIES, PageState, typed
 from casevault.domain.referral import ReferralState
 from casevault.errors import Conflict, NotFound, Refused, Unrecorded
-from casevault.store import arrivals, cases, collect_pages
+from casevault.store import arrivals, cases, collect_pages, matters
 from casevault.store.collect_pages import CollectPage
 from casevault.store.ledger import FAILED, REFUSED, Act, Actor, Touched
 from casevault.store.stores import Stores
@@ -59,6 +59,9 @@ class Collecting:
         """Return whether a page asks for a code; what has ended is an error that says how."""
         with self._stores.keyring.reading() as tx:
             page = collect_pages.find(tx, page_id)
+            paused = bool(matters.restricted(tx, [page.case]))
+        if paused:
+            raise _paused()
         state = page.state(self._stores.now())
         if state not in _OPENS:
             raise _closed(state)
@@ -125,11 +128,16 @@ class Collecting:
     def _known(self, page_id: UUID, request: str | None) -> CollectPage:
         try:
             with self._stores.keyring.reading() as tx:
-                return collect_pages.find(tx, page_id)
+                found = collect_pages.find(tx, page_id)
+                paused = bool(matters.restricted(tx, [found.case]))
         except NotFound:
             act = Act("referral.guess", Actor(request=request), rule="deny:unknown")
             self._stores.ledger.record(replace(act, outcome=REFUSED))
             raise
+        if paused:
+            self._refuse(found, "referral.guess", "deny:restricted", request)
+            raise _paused()
+        return found
 
     def _require_open(self, page: CollectPage, request: str | None) -> None:
         state = page.state(self._stores.now())
@@ -221,6 +229,15 @@ def _opened(present: CollectPage, shows: bool, ticket: str, now: int) -> Collect
 
 def _fits(page: CollectPage, ticket: str) -> bool:
     return page.ticket is not None and hmac.compare_digest(page.ticket, tokens.code_digest(ticket))
+
+
+def _paused() -> NotFound:
+    # No word of why: who reads this may be anybody who has the link.
+    return NotFound(
+        "This letter cannot be opened at present.",
+        code="collect.paused",
+        hint="Call whoever sent you the link.",
+    )
 
 
 def _closed(state: PageState) -> NotFound:

@@ -119,7 +119,9 @@ class Consents:
             effects = self._follow(change, consent.ground_of(row, marked, self._stores.now()))
             return effects, _done(kind, "withdraw", row, {})
 
-        return self._desk.change(caller, case_id, Permission.CASE_AMEND, _BOTH, work)
+        return self._desk.change(
+            caller, case_id, Permission.CASE_AMEND, _BOTH, work, frozen_too=True
+        )
 
     def claim(self, caller: Caller, case_id: UUID, content: Mapping[str, Any]) -> UUID:
         """Ask to disclose on another basis than consent; a supervisor decides."""

@@ -6,33 +6,24 @@ told apart by a row that somebody inserted, because it is signed. Must never ope
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
 from casevault.domain import approvals as rules
-from casevault.domain.access import Permission, Role, Subject
+from casevault.domain.access import Permission, Subject
 from casevault.domain.approvals import ApprovedAct, Wish
-from casevault.errors import FieldError, Invalid, NotFound, Tampered
+from casevault.errors import FieldError, Invalid, NotFound
 from casevault.ids import new_id
-from casevault.store import approvals, cases, holding, intents, matters, people
+from casevault.store import approvals, holding, intents, matters, people, showing
 from casevault.store.caller import Caller, Gate
 from casevault.store.keyring import KeyringTransaction
-from casevault.store.ledger import FAILED, Act, Touched
+from casevault.store.ledger import Act, Touched
 from casevault.store.matters import Kind, Matter
+from casevault.store.showing import Shown
 from casevault.store.stores import Stores
 
 _MOST_DAYS = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """A hold as somebody sees it; no reason where it does not open for them."""
-
-    matter: Matter
-    reference: str | None
-    signed: bool
-    reason: str | None = field(default=None, repr=False)
 
 
 class Holds:
@@ -44,7 +35,7 @@ class Holds:
 
     def set_(
         self, caller: Caller, case: UUID | str, reason: str, owner: UUID, review: date
-    ) -> Hold:
+    ) -> Shown:
         """Keep a case from every erasure until two people release it.
 
         :raises NotFound: there is no such case (any more).
@@ -77,45 +68,14 @@ class Holds:
         act = Act("hold.set", caller.on_ledger, rule="permit:role", touched=touched)
         intents.taking(stores, act, write)
         holding.show(stores, found.id)
-        return Hold(kept[0], found.reference, signed=True)
+        return Shown(kept[0], found.reference, signed=True)
 
-    def list_(self, caller: Caller) -> list[Hold]:
+    def list_(self, caller: Caller) -> list[Shown]:
         """Return the holds: to the DPO all, to supervisors those of their teams."""
-        stores = self._stores
         self._gate.require(caller, Permission.HOLD_LIST, Subject("hold"))
-        with stores.keyring.reading() as tx:
-            shown = [one for one in matters.all_(tx, Kind.HOLD) if _sees(caller, one)]
-            signed = {one.id: matters.is_signed(tx, stores.trust, one) for one in shown}
-            texts = {one.id: _text(tx, caller, one) for one in shown}
-        with stores.data.reading() as connection:
-            rows = cases.find_cases(connection, stores.roots, [one.case for one in shown])
-        touched = tuple(
-            part for one in shown for part in (Touched("hold", one.id), Touched("case", one.case))
-        )
-        bad = tuple(
-            Act(
-                "hold.list",
-                caller.on_ledger,
-                rule="failed:tampered",
-                outcome=FAILED,
-                touched=(Touched("hold", one.id),),
-            )
-            for one in shown
-            if not signed[one.id]
-        )
-        act = Act("hold.list", caller.on_ledger, rule="permit:role", touched=touched)
-        stores.ledger.record(replace(act, count=len(shown)), *bad)
-        return [
-            Hold(
-                one,
-                None if (row := rows.get(one.case)) is None else row.reference,
-                signed[one.id],
-                texts[one.id],
-            )
-            for one in shown
-        ]
+        return showing.listed(self._stores, caller, Kind.HOLD)
 
-    def review(self, caller: Caller, hold_id: UUID, until: date) -> Hold:
+    def review(self, caller: Caller, hold_id: UUID, until: date) -> Shown:
         """Let a hold stand until another day, on which somebody looks again."""
         stores, touched = self._stores, (Touched("hold", hold_id),)
         self._gate.require(caller, Permission.HOLD_SET, Subject("hold"), touched)
@@ -141,7 +101,7 @@ class Holds:
             reviewed.append(signed)
 
         intents.taking(stores, act, write)
-        return Hold(reviewed[0], None, signed=True)
+        return Shown(reviewed[0], None, signed=True)
 
     def ask_release(self, caller: Caller, hold_id: UUID) -> Wish:
         """Ask that a hold ends; a second person's approval ends it."""
@@ -182,14 +142,3 @@ class Holds:
         with self._stores.keyring.reading() as tx:
             if all(member.id != owner for member in people.all_staff(tx)):
                 raise NotFound()
-
-
-def _sees(caller: Caller, hold: Matter) -> bool:
-    return Role.DPO in caller.actor.roles or hold.team in caller.actor.teams
-
-
-def _text(tx: KeyringTransaction, caller: Caller, hold: Matter) -> str | None:
-    try:
-        return matters.read(tx, caller, hold)
-    except Tampered:
-        return None

@@ -93,7 +93,8 @@ class Keeping:
             case = self._desk.hold(caller, connection, case_id, Permission.CASE_ERASE).case
         with self._desk.recording_failure(caller, case_id):
             with stores.keyring.reading() as tx:
-                if case.hold or matters.held(tx, [case_id]):
+                keeping.check_free(case)
+                if matters.held(tx, [case_id]):
                     raise keeping.held()
             if not set(names) <= keeping.due_of(case).keys() or not names:
                 raise Conflict("This was erased already.", code="case.erased")

@@ -125,8 +125,8 @@ class Links:
             row = change.add(_NARRATIVE, _REFUSED.value, record.encode())
             return row, Done("case.refuse_staff", (), (Touched("staff", staff),))
 
-        one = [case_id]
-        return self._desk.make(caller, one, Permission.CASE_AMEND, [_NARRATIVE], _REFUSED, work)
+        amend, one = Permission.CASE_AMEND, [case_id]
+        return self._desk.make(caller, one, amend, [_NARRATIVE], _REFUSED, work, frozen_too=True)
 
     def accept_again(self, caller: Caller, case_id: UUID, row: UUID) -> None:
         """Take a refusal back, as the survivor wishes."""

@@ -87,7 +87,9 @@ class ReferralOutcomes:
             was_read = _is_out(found) or (before is not None and before.was_read)
             return Recalled(_S.RECALLED, was_read), _done("recall", row)
 
-        return self._desk.change(caller, case_id, Permission.CASE_REFER, _BOTH, work)
+        return self._desk.change(
+            caller, case_id, Permission.CASE_REFER, _BOTH, work, frozen_too=True
+        )
 
     def note(
         self, caller: Caller, case_id: UUID, row: UUID, answer: ReferralState, told: Told

@@ -6,17 +6,15 @@ The workload of a team is numbers only, and only of cases that the asking superv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, date, datetime
 from uuid import UUID
 
-from casevault.domain import casefile, keeping
+from casevault.domain import casefile
 from casevault.domain.access import Permission, Role, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.records import WAITING
-from casevault.domain.retention import WARNING_DAYS, Schedule
 from casevault.store import (
     access_requests,
     arrivals,
@@ -24,7 +22,6 @@ from casevault.store import (
     cases,
     dossiers,
     intake_groups,
-    matters,
     partners,
     people,
     referral_traces,
@@ -32,16 +29,16 @@ from casevault.store import (
     schedules,
     stamps,
     transferring,
+    waiting,
 )
 from casevault.store.caller import Caller, Gate
 from casevault.store.caseload import Glance, Seen
 from casevault.store.ledger import Act, Touched
-from casevault.store.matters import Kind, Matter
 from casevault.store.records import POSSIBLE, Kept, kept
 from casevault.store.referral_traces import Trace
 from casevault.store.referral_waits import Wait
 from casevault.store.stores import Stores
-from casevault.store.transferring import Returned
+from casevault.store.waiting import Item, Waiting, dated
 
 # Enough for the whole caseload of one caseworker, so that overdue first holds over all of it.
 CASES = 200
@@ -52,60 +49,12 @@ _LINK = DocumentKind.LINK.value
 _TASK, _TRANSITION = DocumentKind.TASK.value, DocumentKind.TRANSITION.value
 _BASIS = DocumentKind.BASIS.value
 _REFERRAL, _CONSENT = DocumentKind.REFERRAL.value, DocumentKind.CONSENT.value
-
-
-class Waiting(StrEnum):
-    """Why something is on the worklist."""
-
-    TASK = "task"
-    REVIEW = "review"
-    CLOSING = "closing"
-    BASIS = "basis"
-    # What leaves: to be approved, not answered in time, answered, to be asked again.
-    REFERRAL = "referral"
-    REFERRAL_OVERDUE = Wait.OVERDUE.value
-    REFERRAL_ANSWERED = Wait.ANSWERED.value
-    REFERRAL_DECLINED = Wait.DECLINED.value
-    REFERRAL_CLOSED = Wait.CLOSED.value
-    REFERRAL_UNDELIVERED = Wait.UNDELIVERED.value
-    CONSENT_EXPIRING = Wait.CONSENT.value
-    # Of no case: what came in for the team, and an organisation to ask again.
-    INTAKE = "intake"
-    # Read by somebody here, then called back by the team that had sent it.
-    INTAKE_RECALLED = "intake_recalled"
-    PARTNER_STALE = "partner_stale"
-    REKEY = "rekey"
-    BREAK_GLASS = "break_glass"
-    ACCESS_REQUEST = "access_request"
-    DUPLICATE = "duplicate"
-    # A case that the own team is to take, or that another team has not taken yet.
-    TRANSFER_IN = "transfer_in"
-    TRANSFER_OUT = "transfer_out"
-    # A legal hold that is to be looked at; parts of a case that go soon.
-    HOLD_REVIEW = "hold_review"
-    ERASURE = "erasure"
-    UNREADABLE = "unreadable"
-
-
 # What a supervisor decides, and as what it waits.
 _DECIDED = {
     DocumentKind.TRANSITION: Waiting.CLOSING,
     DocumentKind.BASIS: Waiting.BASIS,
     DocumentKind.REFERRAL: Waiting.REFERRAL,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One thing that waits; `due` is ``2026-11-30``. A row that does not hold has no reference."""
-
-    type: Waiting
-    case: UUID | None
-    reference: str | None
-    due: str | None = None
-    record: UUID | None = None
-    overdue: bool = False
-    why: Returned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +116,7 @@ class Worklists:
             glass = dossiers.waiting(tx, stores.now())
             asked = access_requests.all_(tx, stores.now())
             traces = referral_traces.of_cases(tx, ids, stores.now())
-            holds = matters.all_(tx, Kind.HOLD)
+            waits = waiting.matters_that_wait(tx)
             schedule = schedules.newest(tx)
         today = self._today()
 
@@ -184,7 +133,7 @@ class Worklists:
                 and one.asker != caller.staff
                 and one.waits(stores.now())
             )
-            kept = _kept(schedule, holds, glance.case, today)
+            kept = waiting.of_case(schedule, waits, glance.case, today)
             items = self._items(caller, glance, own, traces, today)
             return [*broken, *requests, *kept, *items]
 
@@ -200,16 +149,18 @@ class Worklists:
         )
         # Once, on the first page: what was given away is in nobody's caseload here.
         moving = self._moving(caller) if cursor is None else []
+        asked_of = self._of_dpo(caller, today) if cursor is None else []
         found = [item for seen in page.items for item in _of(seen)]
         came_in = self._of_team(caller) if cursor is None else []
-        items = sorted([*moving, *came_in, *found], key=_urgency)
+        items = sorted([*moving, *asked_of, *came_in, *found], key=_urgency)
         acts = caseload.acts(
             caller, "worklist.read", page.items, fields=("task.due",), count=len(items)
         )
-        if moving:
-            touched = tuple(Touched("case", item.case) for item in moving if item.case)
-            act = Act("worklist.read", caller.on_ledger, rule="permit:team", touched=touched)
-            acts.append(act)
+        for rule, named in (("permit:team", moving), ("permit:role", asked_of)):
+            touched = [Touched("case", item.case) for item in named if item.case]
+            for part in caseload.parts(touched):
+                act = Act("worklist.read", caller.on_ledger, rule=rule, touched=part)
+                acts.append(act)
         stores.ledger.record(*acts)
         last = [] if page.after is None else [str(page.after)]
         return Worklist(
@@ -274,6 +225,9 @@ class Worklists:
             if one.case in rows
         ]
 
+    def _of_dpo(self, caller: Caller, today: date) -> list[Item]:
+        return waiting.of_dpo(self._stores, today) if Role.DPO in caller.actor.roles else []
+
     def _of_team(self, caller: Caller) -> list[Item]:
         """Return what came in for the teams whose inbox the caller opens, and whom to ask again."""
         now, today = self._stores.now(), self._today()
@@ -304,11 +258,11 @@ class Worklists:
         if case.rekey_due:
             yield Item(Waiting.REKEY, case.id, case.reference)
         if case.id in own and casefile.review_is_due(case, today):
-            yield _dated(Waiting.REVIEW, case, case.next_review, today)
+            yield dated(Waiting.REVIEW, case, case.next_review, today)
         for record in map(kept, glance.documents):
             if record.kind is DocumentKind.TASK:
                 if record.is_open_task_of(caller.staff):
-                    yield _dated(Waiting.TASK, case, record.date, today, record.id)
+                    yield dated(Waiting.TASK, case, record.date, today, record.id)
             elif record.kind is DocumentKind.LINK:
                 if record.record.current.content["type"] == POSSIBLE:
                     yield Item(Waiting.DUPLICATE, case.id, case.reference, record=record.id)
@@ -343,28 +297,6 @@ def _of(seen: Seen[list[Item]]) -> list[Item]:
     # Of a row whose stamp does not hold, nothing but its id is believed.
     reference = None if seen.case is None else seen.case.reference
     return [Item(Waiting.UNREADABLE, seen.id, reference)]
-
-
-def _kept(
-    schedule: Schedule, holds: Iterable[Matter], case: CaseMetadata, today: date
-) -> Iterator[Item]:
-    """Give what is about the keeping of a case: parts that go soon, holds to be looked at."""
-    near = (today + timedelta(days=max(WARNING_DAYS))).isoformat()
-    for one in holds:
-        if one.case == case.id and one.due <= near:
-            yield _dated(Waiting.HOLD_REVIEW, case, one.due, today, one.id)
-    warned = keeping.warning(schedule, case, today)
-    if warned is not None:
-        # Twice: in the month before, and as something that cannot wait in the last week.
-        due, days = warned
-        last = days == min(WARNING_DAYS)
-        yield Item(Waiting.ERASURE, case.id, case.reference, due, overdue=last)
-
-
-def _dated(
-    waiting: Waiting, case: CaseMetadata, due: str, today: date, record: UUID | None = None
-) -> Item:
-    return Item(waiting, case.id, case.reference, due, record, due < today.isoformat())
 
 
 def _urgency(item: Item) -> tuple[bool, bool, str, str, str]:

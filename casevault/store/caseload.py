@@ -6,7 +6,7 @@ as such and raises an alarm; it must never cost the others their place on the pa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, ParamSpec, TypeVar
 from uuid import UUID
@@ -127,6 +127,11 @@ def page(
     return CaseloadPage(items, chosen[limit - 1] if len(chosen) > limit else None)
 
 
+def parts(touched: Sequence[Touched]) -> list[tuple[Touched, ...]]:
+    """Return what an act touched in portions of which each fits into one entry."""
+    return [tuple(touched[at : at + _TOUCHED]) for at in range(0, len(touched), _TOUCHED)]
+
+
 def acts(
     caller: Caller,
     code: str,
@@ -142,8 +147,7 @@ def acts(
     # A case that an emergency opened has an entry of its own, which the ledger marks.
     broken = [one for one in good if one.id in caller.keys.broken]
     usual = [one for one in good if one.id not in caller.keys.broken]
-    parts = [tuple(usual[at : at + _TOUCHED]) for at in range(0, len(usual), _TOUCHED)]
-    parts = [*parts, *((one,) for one in broken)] or [()]
+    many = [*parts(usual), *((one,) for one in broken)] or [()]
     looks = [
         Act(
             code,
@@ -154,7 +158,7 @@ def acts(
             fields=fields if part else (),
             count=len(good) if count is None else count,
         )
-        for part in parts
+        for part in many
     ]
     alarms = [
         Act(

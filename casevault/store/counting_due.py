@@ -70,7 +70,7 @@ def _count(
         names = keeping.due_now(schedule, case, found.day)
         if not names:
             continue
-        if case.hold or case.id in held:
+        if case.hold or (case.id in held and not case.restriction):
             found.held += 1
         elif case.restriction:
             found.restricted += 1

@@ -29,7 +29,9 @@ class DeadlineKind(StrEnum):
 
     CONFIRM_VITAL_INTERESTS = "vital-interests-unconfirmed"
     HOLD_REVIEW = "hold-review-due"
+    RESTRICTION_REVIEW = "restriction-review-due"
     RIGHT = "rights-request-due"
+    COMPLAINT = "complaint-due"
 
 
 @dataclass(frozen=True, slots=True)

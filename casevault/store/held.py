@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from casevault.crypto.sealing import Key
-from casevault.domain import casefile, keeping
+from casevault.domain import casefile, keeping, restricting
 from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, DocumentKind
 from casevault.domain.granting import ObjectKind
@@ -31,7 +31,7 @@ from casevault.errors import (
     Tampered,
 )
 from casevault.ids import TeamId
-from casevault.store import case_keys, cases, documents, idempotency, rekeying
+from casevault.store import case_keys, cases, documents, idempotency, matters, rekeying
 from casevault.store.caller import Caller, Gate
 from casevault.store.documents import Document
 from casevault.store.grants import Object
@@ -138,12 +138,15 @@ class Desk:
         compartment: str | None = None,
         *,
         of_team: UUID | None = None,
+        frozen_too: bool = False,
     ) -> HeldCase:
         """Return a case with the caller's keys, or answer as if there were no such case.
 
         `of_team`: the team that the caller must be of, where that is not the case's (yet).
+        `frozen_too`: the act goes on although the case is restricted (`domain.restricting`).
         """
         stores = self._stores
+        stops = restricting.is_stopped(permission) and not frozen_too
         touched = (Touched("case", case_id),)
         with self.recording_failure(caller, case_id):
             case = cases.find_case(connection, stores.roots, case_id)
@@ -153,6 +156,7 @@ class Desk:
                 versions = case_keys.of_case(tx, case_id, compartment)
                 behind = case is not None and case_keys.is_behind(case.key_version, versions)
                 under_way = behind and rekeying.is_under_way(tx, case_id)
+                frozen = stops and bool(matters.restricted(tx, [case_id]))
         holds = bool(keys) if compartment is None else compartment in keys
         asked = team if of_team is None else TeamId(of_team)
         subject = Subject(kind="case", team=asked, holds_grant=holds and case is not None)
@@ -161,6 +165,9 @@ class Desk:
             raise NotFound()
         if not keys:
             raise KeyUnavailable()
+        if frozen or (stops and case.restriction):
+            with self.recording_failure(caller, case_id):
+                raise restricting.frozen()
         held = HeldCase(stores.organisation, case, keys, versions)
         if held.is_behind and not under_way:
             self._report_behind(caller, held)
@@ -173,6 +180,8 @@ class Desk:
             raise NotFound()
         if case.key_version != held.case.key_version or case.team != held.case.team:
             raise rekeying.rekeyed()
+        if case.restriction and not held.case.restriction:
+            raise restricting.frozen()
         return replace(held, case=case)
 
     def require_not_own(
@@ -195,10 +204,17 @@ class Desk:
         permission: Permission,
         compartments: Iterable[str],
         work: Callable[[Change], tuple[T, Done]],
+        *,
+        frozen_too: bool = False,
     ) -> T:
         """Let `work` change documents of these compartments; change and entry commit together."""
         return self.change_all(
-            caller, [case_id], permission, compartments, lambda changes: work(changes[case_id])
+            caller,
+            [case_id],
+            permission,
+            compartments,
+            lambda changes: work(changes[case_id]),
+            frozen_too=frozen_too,
         )
 
     def change_all(
@@ -208,12 +224,14 @@ class Desk:
         permission: Permission,
         compartments: Iterable[str],
         work: Callable[[Mapping[UUID, Change]], tuple[T, Done]],
+        *,
+        frozen_too: bool = False,
     ) -> T:
         """As `change`, for several cases in one transaction with one entry."""
         # Everybody locks in the same order, or two could wait for each other.
         wanted, names = sorted(set(case_ids)), tuple(compartments)
         return rekeying.tried_twice(
-            lambda: self._change_all(caller, wanted, permission, names, work)
+            lambda: self._change_all(caller, wanted, permission, names, work, frozen_too)
         )
 
     def make(
@@ -225,6 +243,8 @@ class Desk:
         kind: DocumentKind,
         work: Callable[[Mapping[UUID, Change]], tuple[UUID, Done]],
         again: str = "case.repeat",
+        *,
+        frozen_too: bool = False,
     ) -> UUID:
         """As `change_all`, for work that makes a record: once, however often the request is sent.
 
@@ -242,7 +262,9 @@ class Desk:
             idempotency.keep(connection, stores.roots, caller.repeat, row, stores.now())
             return row, done
 
-        return self.change_all(caller, case_ids, permission, compartments, once)
+        return self.change_all(
+            caller, case_ids, permission, compartments, once, frozen_too=frozen_too
+        )
 
     def _change_all(
         self,
@@ -251,12 +273,16 @@ class Desk:
         permission: Permission,
         names: Sequence[str],
         work: Callable[[Mapping[UUID, Change]], tuple[T, Done]],
+        frozen_too: bool,
     ) -> T:
         stores = self._stores
         one = names[0] if len(names) == 1 else None
         with stores.data.reading() as connection:
-            first = [self.hold(caller, connection, each, permission, one) for each in wanted]
-        found = [self._renewed(caller, each, permission, one) for each in first]
+            first = [
+                self.hold(caller, connection, each, permission, one, frozen_too=frozen_too)
+                for each in wanted
+            ]
+        found = [self._renewed(caller, each, permission, one, frozen_too) for each in first]
         with ExitStack() as stack:
             for each in wanted:
                 stack.enter_context(self.recording_failure(caller, each))
@@ -288,7 +314,12 @@ class Desk:
         return outcome
 
     def _renewed(
-        self, caller: Caller, held: HeldCase, permission: Permission, compartment: str | None
+        self,
+        caller: Caller,
+        held: HeldCase,
+        permission: Permission,
+        compartment: str | None,
+        frozen_too: bool,
     ) -> HeldCase:
         """Bring a case under its newest keys, or give it new ones if that is due, before a write.
 
@@ -298,7 +329,7 @@ class Desk:
             return held
         stores, case_id = self._stores, held.case.id
         with stores.data.reading() as connection:
-            whole = self.hold(caller, connection, case_id, permission)
+            whole = self.hold(caller, connection, case_id, permission, frozen_too=frozen_too)
             if whole.keys.keys() != whole.versions.keys():
                 return held
             with self.recording_failure(caller, case_id):
@@ -309,7 +340,9 @@ class Desk:
             else:
                 rekeying.renew(stores, caller, whole, manifests)
         with stores.data.reading() as connection:
-            return self.hold(caller, connection, case_id, permission, compartment)
+            return self.hold(
+                caller, connection, case_id, permission, compartment, frozen_too=frozen_too
+            )
 
     def _report_behind(self, caller: Caller, held: HeldCase) -> None:
         """Record that data lies under older keys although nobody is about to change that.

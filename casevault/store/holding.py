@@ -1,8 +1,8 @@
-"""Legal holds: the row in the keyring that counts, and the flag in the case's row that is shown.
+"""Holds and restrictions: the row in the keyring that counts, the flag in the case that shows it.
 
-Every erasure asks the keyring, under the lock that setting a hold takes too, so that no erasure
+Every erasure asks the keyring, under the lock that setting one takes too, so that no erasure
 passes between the two. The flag follows; what was cut off is put right by whoever comes next. Must
-never lower the flag while a hold is there.
+never lower a flag while what it shows is there.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ from casevault.store import cases, deadlines, matters, tombstones
 from casevault.store import keyring_tables as tables
 from casevault.store.deadlines import Deadline, DeadlineKind
 from casevault.store.keyring import KeyringTransaction
-from casevault.store.matters import Matter
+from casevault.store.matters import Kind, Matter
 from casevault.store.stores import Stores
 
 INTENT = "hold"
+_REVIEWS = {
+    Kind.HOLD: DeadlineKind.HOLD_REVIEW,
+    Kind.RESTRICTION: DeadlineKind.RESTRICTION_REVIEW,
+}
 
 
 def find_case(stores: Stores, case: UUID | str) -> CaseMetadata:
@@ -41,18 +45,23 @@ def find_case(stores: Stores, case: UUID | str) -> CaseMetadata:
 
 
 def add(stores: Stores, tx: KeyringTransaction, hold: Matter) -> None:
-    """Let a hold count from now on, and watch its review; of an erased case: `NotFound`."""
-    tombstones.lock(tx, [hold.case])
-    stone = tombstones.find(tx, [hold.case]).get(hold.case)
-    if stone is not None and stone.is_whole:
-        raise NotFound()
+    """Let it count from now on, and watch its review; of an erased case: `NotFound`."""
+    require_there(tx, hold.case)
     matters.add(tx, hold)
     watch(tx, hold)
     _begin(stores, tx, hold)
 
 
+def require_there(tx: KeyringTransaction, case_id: UUID) -> None:
+    """Return while nobody can erase a case, until the transaction ends; erased: `NotFound`."""
+    tombstones.lock(tx, [case_id])
+    stone = tombstones.find(tx, [case_id]).get(case_id)
+    if stone is not None and stone.is_whole:
+        raise NotFound()
+
+
 def drop(stores: Stores, tx: KeyringTransaction, hold: Matter) -> None:
-    """Let a hold count no longer."""
+    """Let it count no longer."""
     tombstones.lock(tx, [hold.case])
     matters.drop(tx, [hold.id])
     deadlines.settle(tx, hold.id)
@@ -60,24 +69,26 @@ def drop(stores: Stores, tx: KeyringTransaction, hold: Matter) -> None:
 
 
 def watch(tx: KeyringTransaction, hold: Matter) -> None:
-    """Watch that somebody looks at a hold by the day on which it is to be reviewed."""
+    """Watch that somebody looks at it by the day on which it is to be reviewed."""
     deadlines.settle(tx, hold.id)
     due = int(datetime.combine(datetime.fromisoformat(hold.due), time(), UTC).timestamp())
-    kind = DeadlineKind.HOLD_REVIEW
+    kind = _REVIEWS[hold.kind]
     deadlines.add(tx, Deadline(hold.id, kind, hold.case, hold.team, hold.owner, due))
 
 
 def show(stores: Stores, case_id: UUID) -> None:
-    """Let the case's row say whether there is a hold."""
+    """Let the case's row say whether there is a hold or a restriction."""
     with stores.keyring.reading() as tx:
-        held = bool(matters.held(tx, [case_id]))
+        kept = _keeping(tx, case_id)
     with stores.data.writing() as connection:
         case = cases.find_case(connection, stores.roots, case_id, lock=True)
-        if case is not None and case.hold != held:
-            shown = casefile.next_version(replace(case, hold=held))
-            cases.change_case(connection, stores.roots, shown)
+        if case is not None:
+            hold, restriction = (kind.value in kept for kind in matters.KEEPING)
+            shown = replace(case, hold=hold, restriction=restriction)
+            if shown != case:
+                cases.change_case(connection, stores.roots, casefile.next_version(shown))
     with stores.keyring.writing() as tx:
-        if bool(matters.held(tx, [case_id])) == held:
+        if _keeping(tx, case_id) == kept:
             tx.remove(tables.intent, kind=INTENT, object_id=case_id)
 
 
@@ -88,6 +99,10 @@ def show_left(stores: Stores) -> int:
     for case_id in sorted(left):
         show(stores, case_id)
     return len(left)
+
+
+def _keeping(tx: KeyringTransaction, case_id: UUID) -> set[str]:
+    return matters.kinds_of(tx, case_id) & {kind.value for kind in matters.KEEPING}
 
 
 def _begin(stores: Stores, tx: KeyringTransaction, hold: Matter) -> None:

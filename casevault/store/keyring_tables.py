@@ -317,8 +317,9 @@ arrival = Table(
     **_NO_ROWIDS,
 )
 
-# What is said about a case outside of it: why it must be kept (`hold`), what somebody asked for of
-# their rights (`right`), a complaint (`complaint`). Its text lies under a key of its own.
+# What is said about a case outside of it: why it must be kept (`hold`) or frozen (`restriction`),
+# what somebody asked for of their rights (`right`), a complaint (`complaint`). Its text lies under
+# a key of its own.
 matter = Table(
     "matter",
     keyring,

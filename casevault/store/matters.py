@@ -15,9 +15,9 @@ from uuid import UUID
 
 from casevault.crypto import canonical, statements
 from casevault.crypto.canonical import Reader
-from casevault.crypto.sealing import Key, Place, seal, unseal
+from casevault.crypto.sealing import Key, Place, header, seal, unseal
 from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.errors import NotFound, Tampered
+from casevault.errors import KeyUnavailable, NotFound, Tampered
 from casevault.store import grants
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller
@@ -37,6 +37,8 @@ class Kind(StrEnum):
     EXTENSION = "extension"
     RIGHT = "right"
     COMPLAINT = "complaint"
+    RESTRICTION = "restriction"
+    OBJECTION = "objection"
 
 
 # Who reads the text of each, beside the recovery shares.
@@ -45,7 +47,14 @@ _READERS = {
     Kind.EXTENSION: (PrincipalKind.DPO, PrincipalKind.OVERSIGHT),
     Kind.RIGHT: (PrincipalKind.DPO, PrincipalKind.OVERSIGHT),
     Kind.COMPLAINT: (PrincipalKind.DPO,),
+    Kind.RESTRICTION: (PrincipalKind.DPO, PrincipalKind.OVERSIGHT),
+    Kind.OBJECTION: (PrincipalKind.DPO, PrincipalKind.OVERSIGHT),
 }
+
+
+_MOVING = frozenset({Kind.RIGHT, Kind.COMPLAINT})
+# While there is one of these, nothing of its case is erased.
+KEEPING = (Kind.HOLD, Kind.RESTRICTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,19 @@ def read(tx: KeyringTransaction, caller: Caller, matter: Matter) -> str | None:
         raise Tampered(code="matter") from None
 
 
+def rewritten(tx: KeyringTransaction, caller: Caller, matter: Matter, text: str) -> Matter:
+    """Return a matter with another text under the same key; who cannot read it cannot either.
+
+    :raises KeyUnavailable: the caller's groups hold no key of it.
+    """
+    opened = caller.keys.open(tx, matter.target, _TEXT).get(_TEXT)
+    if opened is None:
+        raise KeyUnavailable()
+    revision = header(matter.text).revision + 1
+    place = _place(tx.organisation, matter)
+    return replace(matter, text=seal(opened.key, place, text.encode(), revision))
+
+
 def signed(organisation: UUID, caller: Caller, matter: Matter) -> Matter:
     """Return a matter with its author's signed statement."""
     parts = _said(organisation, matter)
@@ -153,11 +175,18 @@ def of_case(tx: KeyringTransaction, kind: Kind, case: UUID) -> list[Matter]:
 
 
 def held(tx: KeyringTransaction, cases: Sequence[UUID]) -> set[UUID]:
-    """Return those of these cases that a hold keeps; no hold is opened for it."""
-    if not cases:
-        return set()
-    found = tx.lookups(_TABLE, object_id=list(cases), kind=Kind.HOLD.value)
-    return {row["object_id"] for row in found}
+    """Return those of these cases that a hold or a restriction keeps; none is opened for it."""
+    return _with(tx, cases, *KEEPING)
+
+
+def restricted(tx: KeyringTransaction, cases: Sequence[UUID]) -> set[UUID]:
+    """Return those of these cases that are frozen; no restriction is opened for it."""
+    return _with(tx, cases, Kind.RESTRICTION)
+
+
+def kinds_of(tx: KeyringTransaction, case: UUID) -> set[str]:
+    """Return of which kinds there are matters of a case."""
+    return {str(row["kind"]) for row in tx.lookups(_TABLE, object_id=case)}
 
 
 def drop(tx: KeyringTransaction, matters: Iterable[UUID]) -> None:
@@ -171,6 +200,13 @@ def drop(tx: KeyringTransaction, matters: Iterable[UUID]) -> None:
 def forget(tx: KeyringTransaction, cases: Sequence[UUID]) -> None:
     """Delete all matters of cases that are erased."""
     drop(tx, [row["id"] for row in tx.lookups(_TABLE, object_id=list(cases))])
+
+
+def _with(tx: KeyringTransaction, cases: Sequence[UUID], *kinds: Kind) -> set[UUID]:
+    if not cases:
+        return set()
+    names = [kind.value for kind in kinds]
+    return {row["object_id"] for row in tx.lookups(_TABLE, object_id=list(cases), kind=names)}
 
 
 def _readers(stores: Stores, tx: KeyringTransaction, matter: Matter) -> list[Grantee]:
@@ -193,6 +229,8 @@ def _said(organisation: UUID, one: Matter) -> tuple[canonical.Part, ...]:
         one.at,
         one.due,
         one.type,
+        # How far it is, where that moves.
+        *((one.state,) if one.kind in _MOVING else ()),
     )
 
 

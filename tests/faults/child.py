@@ -35,6 +35,7 @@ from casevault.services.reissues import Reissues
 from casevault.services.retention import Retention
 from casevault.services.rolls import Rolls
 from casevault.services.rotations import Rotations
+from casevault.services.team_referrals import TeamReferrals
 from casevault.services.transfers import Transfers
 from casevault.store import pairs, sweeping
 from casevault.store.caller import Caller, Gate
@@ -42,6 +43,7 @@ from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
 from casevault.store.keyholder import KeyHolder
 from casevault.store.keyring import Keyring
+from casevault.store.leaving import Sender
 from casevault.store.ledger import Ledger
 from casevault.store.media import Medium
 from casevault.store.months import Months
@@ -87,6 +89,9 @@ def perform(plan, stores, act) -> None:
         act_on_keys(plan, stores, act)
     elif act in ("give", "take", "decline"):
         act_on_transfer(plan, Transfers(stores, gate), caller, act)
+    elif act == "refer":
+        refers = TeamReferrals(stores, gate, Sender("Made-up society"), needs_approval=False)
+        refers.send(caller, UUID(plan["case"]), UUID(plan["referral"]))
     elif act == "open":
         casework.open_case(caller, {"name_to_use": "Killed Testperson"}, {}, "standard")
     elif act == "amend":

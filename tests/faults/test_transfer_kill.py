@@ -16,16 +16,24 @@ from uuid import UUID
 import pytest
 
 from casevault.clock import SystemClock
+from casevault.crypto.credentials import PROFILES, PassphraseKdf
 from casevault.domain import vocabulary
 from casevault.domain.access import Role
 from casevault.domain.casefile import DocumentKind
+from casevault.domain.referral import ReferralState, stage_of
 from casevault.errors import NotFound
 from casevault.services.casework import Casework
 from casevault.services.ceremony import FirstPerson
 from casevault.services.consents import Consents
+from casevault.services.records import Records
+from casevault.services.referrals import Referrals
 from casevault.services.transfers import Transfers
-from casevault.store import intents, transferring
+from casevault.store import arrivals, intents, ledger_reading, transferring
 from casevault.store.caller import Gate
+from casevault.store.leaving import TEAM as TEAM_MARK
+from casevault.store.leaving import Recipient, Sender
+from casevault.store.ledger import pseudonym
+from casevault.store.tree import integrate_all
 from tests.builders import FIRST_PEOPLE, PASSPHRASE, PLAN, SUPERVISOR, TEAM, a_vault
 from tests.faults.child import caller_of, stores_of
 
@@ -190,3 +198,63 @@ def test_giving_back_is_killed_and_ended(plan):
     assert look(plan)[0] == ["other"]
     assert killed_at(plan, "decline", 3, "after")
     assert look(plan)[0] == ["supervisor"]
+
+
+def a_letter(plan, stores):
+    """Write a letter to the other team, to which the survivor agrees; return its id."""
+    gate, caller = Gate(stores, "passphrase"), caller_of(plan, stores)
+    kdf = PassphraseKdf(next(iter(PROFILES.values())), 1)
+    sender = Sender("Made-up society")
+    refers = Referrals(stores, gate, kdf, sender, needs_approval=False)
+    case, team = UUID(plan["case"]), Recipient(TEAM_MARK, UUID(plan["other_team"]))
+    content = {"service": "food", "urgency": "today", "disclose": ["name"]}
+    row = refers.draft(caller, case, team, content)
+    refers.agree(caller, case, row, refers.preview(caller, case, row).digest, "en")
+    return str(row)
+
+
+def sent(plan, stores):
+    """Return how far the letter is, how often the log says it went, and what lies in the inbox."""
+    caller, case, row = caller_of(plan, stores), UUID(plan["case"]), UUID(plan["referral"])
+    gate = Gate(stores, "passphrase")
+    record = Records(stores, gate).read(caller, case, DocumentKind.REFERRAL, row).record
+    month = stores.months.current()
+    integrate_all(stores.data, stores.roots)
+    with stores.data.reading() as connection:
+        found = ledger_reading.entries(
+            connection, stores.roots, stores.organisation, month, limit=100_000
+        )
+    with stores.keyring.reading() as tx:
+        there = arrivals.referrals_of(tx, [case])
+    mark = pseudonym(month, "subject", row)
+    on_log = [e for e in found if mark in {x.record for x in e.body.entities}]
+    codes = [e.body.code for e in on_log]
+    return stage_of(record), codes.count("referral.send"), row in there
+
+
+@pytest.mark.faults
+def test_a_letter_to_a_team_is_on_the_log_before_it_is_there(plan):
+    """Killed at each commit: never there unrecorded; sent again it is there, once."""
+    killed, undelivered = 0, 0
+    for number in range(1, 9):
+        for moment in ("before", "after"):
+            stores = stores_of(plan)
+            plan["referral"] = a_letter(plan, stores)
+            save(plan)
+            acknowledged, died = run(plan, "refer", number, moment)
+            stage, recorded, there = sent(plan, stores)
+            killed += died
+            assert (stage is ReferralState.SENT) == (recorded > 0)
+            assert recorded or not there, (number, moment)
+            assert there or not acknowledged
+            if not there:
+                undelivered += recorded > 0
+                assert run(plan, "refer") == (True, False)
+            assert sent(plan, stores)[2]
+            with stores.keyring.writing() as tx:
+                arrivals.forget(tx, [UUID(plan["case"])])
+            stores.close()
+        if acknowledged and not died:
+            break
+    assert killed >= 3
+    assert undelivered >= 1

@@ -1187,6 +1187,106 @@ def _release(stage):
     return replace(_hold(stage), body=None)
 
 
+RIGHT = {"right": "access", "asker": "survivor", "words": "Made-up words", "identity": "code_word"}
+COMPLAINT = {"asker": "survivor", "words": "A made-up complaint"}
+
+
+@valid("ask_right")
+def _ask_right(_stage):
+    return Ask(body=RIGHT)
+
+
+def _asked_for(stage):
+    """Return a request about a case of its own that reached the DPO."""
+    body = {**RIGHT, "case": stage.world.open("cara"), "identity": None}
+    return stage.world.post("/v1/rights", "dora", body).json()["id"]
+
+
+@valid("receive_right")
+def _receive_right(stage):
+    return Ask(body={**RIGHT, "case": stage.world.open("cara")})
+
+
+@valid("finish_right")
+def _finish_right(stage):
+    if stage.holder is None:
+        return Ask(ids={"right_id": unknown_id()}, body={"told": "in_person"})
+    body = {**RIGHT, "right": "portability"}
+    answer = stage.world.post(stage.at + "/rights", stage.holder, body)
+    if answer.status_code == 409:
+        listed = stage.world.get(stage.at + "/rights", stage.holder).json()["items"]
+        made = next(one["id"] for one in listed if one["right"] == "portability")
+    else:
+        made = answer.json()["id"]
+    stage.world.post(f"/v1/rights/{made}/decision", "dora", {"grant": True})
+    return Ask(ids={"right_id": made}, body={"told": "in_person"})
+
+
+@valid("identify_asker")
+def _identify_asker(stage):
+    return Ask(ids={"right_id": _asked_for(stage)}, body={"method": "code_word"})
+
+
+@valid("extend_right")
+def _extend_right(stage):
+    return Ask(ids={"right_id": _asked_for(stage)}, body={"reason": "Made up"})
+
+
+@valid("decide_right")
+def _decide_right(stage):
+    body = {"grant": False, "reason": "Made up", "ground": "not_identified"}
+    return Ask(ids={"right_id": _asked_for(stage)}, body=body)
+
+
+@valid("print_right_answer")
+def _print_right_answer(stage):
+    ask = _decide_right(stage)
+    stage.world.post(f"/v1/rights/{ask.ids['right_id']}/decision", "dora", ask.body)
+    return replace(ask, body=None)
+
+
+@valid("send_complaint")
+def _send_complaint(_stage):
+    return Ask(body=COMPLAINT)
+
+
+@valid("answer_complaint")
+def _answer_complaint(stage):
+    sent = stage.world.post("/v1/complaints", "cara", COMPLAINT).json()
+    return Ask(ids={"complaint_id": sent["id"]}, body={"words": "Made up"})
+
+
+@valid("preview_copy")
+def _preview_copy(_stage):
+    return Ask(body={"withheld": []})
+
+
+@valid("give_copy")
+def _give_copy(stage):
+    digest = "0" * 64
+    if stage.holder is not None:
+        shown = stage.world.post(stage.at + "/copy/preview", stage.holder, {"withheld": []})
+        digest = shown.json()["digest"]
+    return Ask(body={"withheld": [], "digest": digest, "others_reviewed": True})
+
+
+@valid("list_restrictions", "list_rights", "list_case_rights", "list_complaints")
+def _rights(_stage):
+    return Ask()
+
+
+@valid("set_restriction")
+def _restrict(stage):
+    # A case of its own: others here are to be changed.
+    return Ask(body={"case": stage.world.open("cara"), "reason": "Made up", **REVIEW})
+
+
+@valid("lift_restriction")
+def _lift(stage):
+    made = stage.world.post("/v1/restrictions", "dora", _restrict(stage).body).json()
+    return Ask(ids={"restriction_id": made["id"]}, body={"told": "in_person"})
+
+
 @valid("ask_erasure")
 def _ask_erasure(_stage):
     return Ask(body={"reason": "request"})

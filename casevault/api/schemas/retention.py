@@ -12,9 +12,9 @@ from casevault.api.schemas.approvals import Approval
 from casevault.api.schemas.common import Shape, Words, moment
 from casevault.domain.casefile import CaseMetadata, Compartment
 from casevault.domain.retention import Periods, Reason, Reference, Schedule
-from casevault.services.holds import Hold as HoldView
 from casevault.services.keeping import Proposed
 from casevault.store.counting_due import Preview
+from casevault.store.showing import Shown
 
 _Months = Annotated[int, Field(ge=1, le=600)]
 _Why = Annotated[Words, Field(min_length=1, max_length=2000)]
@@ -204,7 +204,7 @@ class Hold(Shape):
     reason: str | None
 
     @classmethod
-    def of(cls, hold: HoldView) -> Self:
+    def of(cls, hold: Shown) -> Self:
         """Return the shape of a hold."""
         one = hold.matter
         return cls(
@@ -216,7 +216,7 @@ class Hold(Shape):
             set_at=moment(one.at),
             review=one.due,
             signed=hold.signed,
-            reason=hold.reason,
+            reason=hold.text,
         )
 
 

@@ -9,8 +9,9 @@ from pydantic import ConfigDict
 
 from casevault.api.schemas.common import Shape
 from casevault.services import worklist
-from casevault.services.worklist import Item, TeamLoad, Waiting
+from casevault.services.worklist import TeamLoad
 from casevault.store.transferring import Returned
+from casevault.store.waiting import Item, Waiting
 
 
 class WorkItem(Shape):

@@ -250,6 +250,18 @@ def look_text(name: str, language: str) -> str:
     return text
 
 
+def language_name(code: str) -> str:
+    """Return a language as those who speak it call it; the code itself where we do not know."""
+    name: str = _words("language_names.json").get(code, code)
+    return name
+
+
+def right_text(name: str, language: str) -> str:
+    """Return a word of what survivors are answered (``right.access``, ``answer.title``)."""
+    text: str = _words("rights_texts.json")[name][language]
+    return text
+
+
 def passphrase_words() -> tuple[str, ...]:
     """Return the 7,776 words of the EFF's large list."""
     return tuple(_text("passphrase_words.txt").split())

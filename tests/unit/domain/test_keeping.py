@@ -136,13 +136,13 @@ def test_an_open_case_that_is_counted_from_closing_is_never_due():
 
 @pytest.mark.parametrize(("hold", "restriction"), [(True, False), (False, True), (False, False)])
 def test_what_is_held_or_frozen_is_not_free(hold, restriction):
-    """Only a hold forbids to destroy a part at somebody's wish."""
+    """Neither by date nor at somebody's wish; a hold is named first."""
     case = a_case(hold=hold, restriction=restriction)
     assert keeping.is_free(case) == (not hold and not restriction)
-    if hold:
+    if hold or restriction:
         with pytest.raises(Conflict) as caught:
             keeping.check_free(case)
-        assert caught.value.code == "case.hold"
+        assert caught.value.code == ("case.hold" if hold else "case.restricted")
     else:
         keeping.check_free(case)
 

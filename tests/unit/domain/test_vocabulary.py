@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from importlib import resources
 from typing import Any
@@ -147,3 +148,13 @@ def test_no_two_codes_of_a_list_read_alike(name):
     for language in LANGUAGES:
         shown = [text[language] for text in LABELS[name].values()]
         assert len(set(shown)) == len(shown)
+
+
+def test_languages_are_called_as_their_speakers_call_them():
+    """On leaflets and letters; a code that we have no name for is better than nothing."""
+    assert vocabulary.language_name("ar") == "العربية"
+    assert vocabulary.language_name("xyz") == "xyz"
+    named = packaged("language_names.json")
+    assert set(vocabulary.LANGUAGES) <= named.keys()
+    assert all(re.fullmatch("[a-z]{2,3}", code) and name.strip() for code, name in named.items())
+    assert len(set(named.values())) == len(named)

@@ -1,0 +1,392 @@
+"""What goes in and out about the survivor's rights."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from casevault.api.schemas.common import Shape, Words, moment
+from casevault.domain.consent import Purpose
+from casevault.domain.copies import KeepBack, Withheld
+from casevault.domain.restricting import TellingWay
+from casevault.domain.rights import Asker, Check, Ground, Right
+from casevault.services.complaints import Complaint
+from casevault.services.copying import Preview
+from casevault.services.rights import Told, Wish
+from casevault.store.matters import Matter
+from casevault.store.showing import Shown
+
+_Why = Annotated[Words, Field(min_length=1, max_length=2000)]
+
+
+class NewRestriction(Shape):
+    """Which case (id or reference) is frozen, why, and when somebody looks at it again.
+
+    The reason is sealed to the DPO's group and the team's supervisors.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "case": "CV-7K3M-9QXP",
+                    "reason": "Says that a made-up entry is wrong; nothing is used meanwhile.",
+                    "review": "2027-05-31",
+                }
+            ]
+        }
+    )
+    case: str = Field(min_length=1, max_length=40)
+    reason: _Why
+    review: date = Field(strict=False)
+
+
+class Lifting(Shape):
+    """How the survivor was told, before, that their file will be used again."""
+
+    told: Annotated[TellingWay, Field(strict=False)]
+
+
+class Restriction(Shape):
+    """A frozen case; `reason` is null if it does not open for you, `signed` false if unsigned."""
+
+    id: UUID
+    case_id: UUID
+    reference: str | None
+    set_by: UUID
+    set_at: datetime | None
+    review: str
+    signed: bool
+    reason: str | None
+
+    @classmethod
+    def of(cls, shown: Shown) -> Self:
+        """Return the shape of a restriction."""
+        one = shown.matter
+        return cls(
+            id=one.id,
+            case_id=one.case,
+            reference=shown.reference,
+            set_by=one.author,
+            set_at=moment(one.at),
+            review=one.due,
+            signed=shown.signed,
+            reason=shown.text,
+        )
+
+
+class RestrictionList(Shape):
+    """The frozen cases, what is to be reviewed first."""
+
+    items: list[Restriction]
+
+
+class NewRight(Shape):
+    """What the survivor asks for, who says so, and how it was made sure who asks (or null yet).
+
+    The words are sealed: you cannot read them back by this. Never write the number of a paper here.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "right": "access",
+                    "asker": "survivor",
+                    "words": "Wants to read everything that we wrote, in Arabic.",
+                    "identity": "code_word",
+                }
+            ]
+        }
+    )
+    right: Annotated[Right, Field(strict=False)]
+    asker: Annotated[Asker, Field(strict=False)]
+    words: _Why
+    identity: Annotated[Check, Field(strict=False)] | None = None
+    # Of an objection: what the file is not to be used for any more.
+    purpose: Annotated[Purpose, Field(strict=False)] | None = None
+
+    def wish(self) -> Wish:
+        """Return it as the use case takes it."""
+        return Wish(self.right, self.asker, self.words, self.identity, self.purpose)
+
+
+class ReceivedRight(NewRight):
+    """The same, with the case (id or reference) that it is about."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "case": "CV-7K3M-9QXP",
+                    "right": "objection",
+                    "asker": "survivor",
+                    "words": "Does not want to be counted.",
+                    "purpose": "statistics",
+                }
+            ]
+        }
+    )
+    case: str = Field(min_length=1, max_length=40)
+
+
+class RightState(Shape):
+    """How far a request is, and by when it is answered."""
+
+    id: UUID
+    case_id: UUID
+    right: str
+    stage: str
+    due: str
+
+    @classmethod
+    def of(cls, one: Matter) -> Self:
+        """Return the shape of a request's state."""
+        return cls(id=one.id, case_id=one.case, right=one.type, stage=one.state, due=one.due)
+
+
+class RightStates(Shape):
+    """The requests of a case, what is due first."""
+
+    items: list[RightState]
+
+
+class RightStep(Shape):
+    """One step of a request."""
+
+    at: datetime | None
+    by: str
+    what: str
+    words: str
+
+
+class RightShown(RightState):
+    """A request with its words; they are null if they do not open for you."""
+
+    reference: str | None
+    signed: bool
+    asker: str | None
+    words: str | None
+    identity: str | None
+    purpose: str | None
+    ground: str | None
+    received_at: datetime | None
+    steps: list[RightStep]
+
+    @classmethod
+    def told(cls, told: Told) -> Self:
+        """Return the shape of a request as the DPO sees it."""
+        one, story = told.shown.matter, told.story
+        steps = () if story is None else story.steps
+        return cls(
+            id=one.id,
+            case_id=one.case,
+            right=one.type,
+            stage=one.state,
+            due=one.due,
+            reference=told.shown.reference,
+            signed=told.shown.signed,
+            asker=None if story is None else story.asker,
+            words=None if story is None else story.words,
+            identity=None if story is None else story.check,
+            purpose=None if story is None else story.purpose,
+            ground=None if story is None else story.ground,
+            received_at=None if story is None else moment(story.received_at),
+            steps=[
+                RightStep(at=moment(each.at), by=each.by, what=each.what, words=each.words)
+                for each in steps
+            ],
+        )
+
+
+class RightList(Shape):
+    """The requests, what is due first."""
+
+    items: list[RightShown]
+
+
+class Identified(Shape):
+    """By which procedure it was made sure who asks."""
+
+    method: Annotated[Check, Field(strict=False)]
+
+
+class MoreTime(Shape):
+    """Why the answer takes longer; the asker is told."""
+
+    reason: _Why
+
+
+class RightDecision(Shape):
+    """Whether a request is granted, and why; a refusal names its ground."""
+
+    grant: bool
+    reason: Annotated[Words, Field(max_length=2000)] = ""
+    ground: Annotated[Ground, Field(strict=False)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.grant is (self.ground is not None):
+            raise PydanticCustomError("ground", "a refusal names its ground, a yes has none")
+        return self
+
+
+class RightDone(Shape):
+    """How the survivor was told, once what was decided is carried out."""
+
+    told: Annotated[TellingWay, Field(strict=False)]
+
+
+class NewComplaint(Shape):
+    """A complaint for the DPO alone; the case (id or reference) it is about, if any."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "asker": "survivor",
+                    "words": "Somebody told my made-up neighbour where I live.",
+                    "case": "CV-7K3M-9QXP",
+                }
+            ]
+        }
+    )
+    asker: Annotated[Asker, Field(strict=False)]
+    words: Annotated[Words, Field(min_length=1, max_length=8000)]
+    case: str | None = Field(default=None, min_length=1, max_length=40)
+
+
+class ComplaintSent(Shape):
+    """The receipt of a complaint; nobody but the DPO reads it."""
+
+    id: UUID
+
+
+class ComplaintShown(Shape):
+    """A complaint as the DPO reads it; `case_id` is null if it is about no case that there is."""
+
+    id: UUID
+    case_id: UUID | None
+    reference: str | None
+    said_about: str | None
+    sent_by: UUID
+    due: str
+    state: str
+    signed: bool
+    asker: str | None
+    words: str | None
+    answer: str | None
+
+    @classmethod
+    def of(cls, one: Complaint) -> Self:
+        """Return the shape of a complaint."""
+        matter = one.shown.matter
+        return cls(
+            id=matter.id,
+            case_id=matter.case if matter.case.int else None,
+            reference=one.shown.reference,
+            said_about=one.about,
+            sent_by=matter.owner,
+            due=matter.due,
+            state=matter.state,
+            signed=one.shown.signed,
+            asker=one.asker,
+            words=one.words,
+            answer=one.answer,
+        )
+
+
+class ComplaintList(Shape):
+    """The complaints, what is due first."""
+
+    items: list[ComplaintShown]
+
+
+class ComplaintAnswer(Shape):
+    """What whoever complained was answered."""
+
+    words: Annotated[Words, Field(min_length=1, max_length=8000)]
+
+
+class WithheldPart(Shape):
+    """What is kept back of a copy: a part by its id, a field of it, or a passage; and why."""
+
+    id: str = Field(min_length=32, max_length=32, pattern="^[0-9a-f]{32}$")
+    reason: Annotated[KeepBack, Field(strict=False)]
+    field: str | None = Field(default=None, min_length=1, max_length=60)
+    passage: Annotated[Words, Field(min_length=1, max_length=2000)] | None = None
+
+    def withheld(self) -> Withheld:
+        """Return it as the use case takes it."""
+        return Withheld(self.id, self.reason, self.field, self.passage)
+
+
+class CopyWanted(Shape):
+    """What is kept back because it speaks of others; nothing, until you have looked."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "withheld": [
+                        {
+                            "id": "0" * 32,
+                            "field": "text",
+                            "passage": "her made-up sister Ada",
+                            "reason": "other_person",
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+    withheld: list[WithheldPart] = Field(default_factory=list, max_length=500)
+
+    def kept_back(self) -> list[Withheld]:
+        """Return what is kept back as the use case takes it."""
+        return [one.withheld() for one in self.withheld]
+
+
+class CopyConfirmed(CopyWanted):
+    """The same, with the preview's digest, once somebody looked at all that speaks of others."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"withheld": [], "digest": "0" * 64, "others_reviewed": True, "form": "html"}
+            ]
+        }
+    )
+    digest: str = Field(pattern="^[0-9a-f]{64}$")
+    others_reviewed: Literal[True]
+    form: Literal["html", "json"] = "html"
+
+
+class ReviewPlace(Shape):
+    """A field to be looked at first; `certain`: it speaks of others by its nature."""
+
+    id: str
+    part: str
+    field: str
+    certain: bool
+
+
+class CopyPreview(Shape):
+    """The copy as it would leave, the digest that confirms it, and what to look at first."""
+
+    copy_: dict[str, Any] = Field(alias="copy")
+    digest: str
+    review: list[ReviewPlace]
+
+    @classmethod
+    def of(cls, shown: Preview) -> Self:
+        """Return the shape of a preview."""
+        places = [
+            ReviewPlace(id=one.id, part=one.kind, field=one.name, certain=one.certain)
+            for one in shown.review
+        ]
+        return cls(copy=shown.copy, digest=shown.digest, review=places)

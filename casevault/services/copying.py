@@ -1,0 +1,179 @@
+"""The survivor's copy of their own file: shown to whoever holds the case, then given as shown.
+
+Two halves: the content, which a holder of every part makes, and who looked, if an auditor released
+it. Nothing of a copy is stored: it leaves as a file once its entry is durable. Must never leave
+without a preview of the same bytes.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from casevault.domain import copies, dictionary, keeping
+from casevault.domain.access import Permission
+from casevault.domain.casefile import DocumentKind
+from casevault.domain.copies import Edition, Part, Place, Withheld
+from casevault.domain.records import Record
+from casevault.errors import Conflict, NotFound
+from casevault.store import audit_records
+from casevault.store.audit_records import LOOKS
+from casevault.store.caller import Caller, Gate
+from casevault.store.documents import Document
+from casevault.store.held import Desk
+from casevault.store.held_case import HeldCase
+from casevault.store.ledger import Act, Touched
+from casevault.store.stores import Stores
+
+# One document of a case that is no record with versions.
+_WHOLE = frozenset({DocumentKind.IDENTITY, DocumentKind.PROFILE, DocumentKind.FACTS})
+# What a record's marks say that is about the survivor, and not about who decided.
+_TOLD = ("state", "stage", "outcome_on", "answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A copy as it would leave, the word that confirms it, and what to look at first."""
+
+    copy: dict[str, Any] = field(repr=False)
+    digest: str
+    review: tuple[Place, ...]
+
+
+class Copying:
+    """The use cases of the survivor's copy."""
+
+    def __init__(self, stores: Stores, gate: Gate) -> None:
+        self._stores = stores
+        self._gate = gate
+        self._desk = Desk(stores, gate)
+
+    def preview(self, caller: Caller, case_id: UUID, withheld: Sequence[Withheld]) -> Preview:
+        """Return the copy as it would leave; the entry is durable before this returns."""
+        parts, found = self._made(caller, case_id, withheld)
+        self._record(caller, "case.read", case_id, parts, ("copy",))
+        return Preview(found, copies.digest(found), tuple(copies.to_review(parts)))
+
+    def give(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        withheld: Sequence[Withheld],
+        digest: str,
+        form: str,
+        language: str,
+    ) -> dict[str, Any]:
+        """Return the copy that was previewed; the entry is durable before this returns.
+
+        :raises Conflict: the file, or who looked at it, changed since.
+        """
+        parts, found = self._made(caller, case_id, withheld)
+        with self._desk.recording_failure(caller, case_id):
+            if not hmac.compare_digest(copies.digest(found), digest):
+                raise Conflict(
+                    "The copy is not what you were shown any more. Look at it again.",
+                    code="copy.changed",
+                )
+        said = (form, language, *sorted({f"kept-back:{one.reason}" for one in withheld}))
+        self._record(caller, "case.export", case_id, parts, said)
+        return found
+
+    def _made(
+        self, caller: Caller, case_id: UUID, withheld: Sequence[Withheld]
+    ) -> tuple[list[Part], dict[str, Any]]:
+        stores = self._stores
+        with stores.data.reading() as connection:
+            held = self._desk.hold(caller, connection, case_id, Permission.CASE_EXPORT)
+            with self._desk.recording_failure(caller, case_id):
+                _check_whole(held)
+                opened = {
+                    name: held.documents(connection, held.manifest(connection, name))
+                    for name in sorted(held.versions)
+                }
+        with self._desk.recording_failure(caller, case_id):
+            parts = [
+                _part(document, held.case.opened_month)
+                for found in opened.values()
+                for document in found
+            ]
+            looks = self._looks(caller, held)
+            about = self._about(held)
+            return parts, copies.made(about, parts, withheld, looks)
+
+    def _about(self, held: HeldCase) -> dict[str, Any]:
+        case = held.case
+        return {
+            "reference": case.reference,
+            "made_on": self._stores.clock.now().date().isoformat(),
+            "status": case.status.value,
+            "opened": case.opened_month,
+            "kept_until": keeping.due_of(case),
+        }
+
+    def _looks(self, caller: Caller, held: HeldCase) -> dict[str, Any] | None:
+        """Return who looked, as an auditor released it, or None."""
+        stores, case = self._stores, held.case
+        record_id = audit_records.id_for(stores, LOOKS, str(case.id))
+        try:
+            return dict(
+                audit_records.read(stores, caller.keys, LOOKS, record_id, case.team).content
+            )
+        except NotFound:
+            return None
+
+    def _record(
+        self,
+        caller: Caller,
+        code: str,
+        case_id: UUID,
+        parts: Iterable[Part],
+        filters: tuple[str, ...],
+    ) -> None:
+        shown = list(parts)
+        self._stores.ledger.record(
+            Act(
+                code,
+                caller.on_ledger,
+                rule="permit:caseload",
+                purpose="treatment",
+                touched=(Touched("case", case_id),),
+                fields=copies.field_names(shown),
+                filters=filters,
+                count=len(shown),
+            )
+        )
+
+
+def _check_whole(held: HeldCase) -> None:
+    if held.keys.keys() != held.versions.keys():
+        raise Conflict(
+            "A copy is made by somebody who can open every part of the case.", code="copy.parts"
+        )
+
+
+def _part(document: Document, opened_month: str) -> Part:
+    kind = DocumentKind(document.kind)
+    if kind in _WHOLE:
+        content = _plain(kind, document.content)
+        return Part(kind.value, document.row.hex, (Edition(opened_month, content),))
+    record = Record.decode(document.content)
+    editions = tuple(
+        Edition(_day(one.at), _plain(kind, one.content), one.reason) for one in record.versions
+    )
+    marks = {name: record.marks[name] for name in _TOLD if record.marks.get(name)}
+    return Part(kind.value, document.row.hex, editions, marks, len(record.redactions))
+
+
+def _plain(kind: DocumentKind, content: Any) -> dict[str, Any]:  # noqa: ANN401 - a document's
+    # What ties rows together inside the vault is about nobody.
+    hidden = {"case", "pid", "same_as"} if kind is DocumentKind.FACTS else set()
+    shown = dictionary.shown(kind, content)
+    return {name: value for name, value in shown.items() if name not in hidden}
+
+
+def _day(moment: int) -> str:
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()

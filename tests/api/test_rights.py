@@ -1,0 +1,320 @@
+"""The survivor's rights through the interface: one story for each, on both databases."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from tests.api import test_referrals as referrals
+from tests.api.test_consents import a_consent
+from tests.api.test_retention import aged, job, opened
+from tests.api.world import an_identity
+
+
+def in_days(world, days):
+    """Return the day that is so many days away."""
+    return (world.vault.stores.clock.now().date() + timedelta(days=days)).isoformat()
+
+
+def freeze(world, case, reason="A made-up entry is disputed", days=60):
+    """Freeze a case as the DPO; return the restriction."""
+    body = {"case": case, "reason": reason, "review": in_days(world, days)}
+    answer = world.post("/v1/restrictions", "dora", body)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def lift(world, restriction, told="in_person"):
+    """Lift a restriction as the DPO."""
+    return world.post(f"/v1/restrictions/{restriction}/lifting", "dora", {"told": told})
+
+
+def codes(world, case, *wanted):
+    """Return which of these codes the log has about a case."""
+    found = {entry["code"] for entry in world.entries(subject=case)}
+    return found & set(wanted)
+
+
+def test_a_frozen_case_is_kept_and_comes_back(world):
+    """From the schedule and from erasure; the reason is for the DPO and the supervisors."""
+    case = opened(world)
+    reference = world.get(f"/v1/cases/{case}", "cara").json()["reference"]
+    body = {"case": "CV-0000-0000", "reason": "Made up", "review": in_days(world, 9)}
+    assert world.post("/v1/restrictions", "dora", body).status_code == 404
+    late = {**body, "case": case, "review": in_days(world, 500)}
+    assert world.post("/v1/restrictions", "dora", late).json()["code"] == "restriction.review"
+    for login in ("cara", "sue", "ada"):
+        assert world.post("/v1/restrictions", login, {**late}).status_code == 403
+    frozen = freeze(world, reference)
+    assert world.get(f"/v1/cases/{case}", "cara").json()["restriction"] is True
+    listed = world.get("/v1/restrictions", "sue").json()["items"]
+    (seen,) = [one for one in listed if one["case_id"] == case]
+    assert (seen["reason"], seen["signed"]) == ("A made-up entry is disputed", True)
+    assert case not in {o["case_id"] for o in world.get("/v1/restrictions", "sid").json()["items"]}
+    assert world.get("/v1/restrictions", "cara").status_code == 403
+    aged(world, case, 3)
+    job(world).run()
+    assert world.get(f"/v1/cases/{case}/identity", "cara").status_code == 200
+    asked = world.post(f"/v1/cases/{case}/erasure", "sue", {"reason": "request"})
+    assert (asked.status_code, asked.json()["code"]) == (409, "case.restricted")
+    assert lift(world, frozen["id"]).status_code == 204
+    assert lift(world, frozen["id"]).status_code == 404
+    assert world.get(f"/v1/cases/{case}", "cara").json()["restriction"] is False
+    wanted = ("restriction.set", "restriction.lift")
+    assert codes(world, case, *wanted) == set(wanted)
+
+
+def test_a_letter_of_a_frozen_case_waits(world):
+    """Its recipient learns nothing of why; called back it can be, and lifted it opens again."""
+    case, _at, path, code = referrals.a_letter(world)
+    frozen = freeze(world, case)
+    for answer in (world.client.get(path), referrals.opened(world, path, code)):
+        assert answer.status_code == 404
+        assert "cannot be opened at present" in answer.text
+    lift(world, frozen["id"])
+    assert referrals.opened(world, path, code).status_code == 200
+    _case, at, path, code = referrals.a_letter(world)
+    freeze(world, _case)
+    back = world.post(at + "/recall", "cara", {"reason": "Made up", "by_survivor": True})
+    assert back.status_code == 200, back.text
+
+
+def ask(world, case, right="access", by="cara", **more):
+    """Pass a request on; return the answer."""
+    body = {"right": right, "asker": "survivor", "words": "Made-up words of Ondine", **more}
+    return world.post(f"/v1/cases/{case}/rights", by, body)
+
+
+def decided(world, made, by="dora", **more):
+    """Grant a request, or decide it as said."""
+    return world.post(f"/v1/rights/{made}/decision", by, {"grant": True, **more})
+
+
+def listed(world, made, by="dora"):
+    """Return a request as the DPO or a supervisor sees it."""
+    items = world.get("/v1/rights", by).json()["items"]
+    return next((one for one in items if one["id"] == made), None)
+
+
+def waits(world, by, made):
+    """Return how a matter stands on a worklist."""
+    return [
+        (o["type"], o["due"], o["overdue"]) for o in world.worklist(by) if o["record_id"] == made
+    ]
+
+
+def test_a_request_is_received_checked_decided_and_done(world):
+    """By whom it may be, each step on the log; the words open for the DPO and the supervisors."""
+    case = world.open("cara")
+    made = ask(world, case).json()
+    assert (made["stage"], made["due"]) == ("received", in_days(world, 30))
+    assert ask(world, case).json()["code"] == "right.open"
+    assert ask(world, case, "objection").json()["code"] == "right.purpose"
+    assert ask(world, case, purpose="statistics").json()["code"] == "right.purpose"
+    assert ask(world, case, by="sofia").status_code == 404
+    for login in ("cara", "sue", "dora"):
+        assert waits(world, login, made["id"]) == [("right", made["due"], False)], login
+    assert listed(world, made["id"], "sid") is None
+    assert listed(world, made["id"], "sue")["words"] == "Made-up words of Ondine"
+    assert world.get("/v1/rights", "cara").status_code == 403
+    assert decided(world, made["id"]).json()["code"] == "right.identity"
+    assert world.get(f"/v1/rights/{made['id']}/answer", "dora").json()["code"] == "right.undecided"
+    check = {"method": "code_word"}
+    assert world.post(f"/v1/rights/{made['id']}/identity", "sid", check).status_code == 404
+    assert world.post(f"/v1/rights/{made['id']}/identity", "sue", check).status_code == 200
+    more = world.post(f"/v1/rights/{made['id']}/extension", "dora", {"reason": "Many pages"})
+    assert more.json()["due"] == in_days(world, 90)
+    again = world.post(f"/v1/rights/{made['id']}/extension", "dora", {"reason": "More"})
+    assert again.json()["code"] == "right.extended"
+    assert decided(world, made["id"], grant=False).status_code == 422
+    done = f"/v1/cases/{case}/rights/{made['id']}/done"
+    assert world.post(done, "cara", {"told": "in_person"}).json()["code"] == "right.stage"
+    assert decided(world, made["id"], by="sue").status_code == 403
+    assert decided(world, made["id"], reason="Of course").json()["stage"] == "granted"
+    seen = listed(world, made["id"])
+    assert (seen["identity"], seen["signed"]) == ("code_word", True)
+    steps = [(one["what"], one["words"]) for one in seen["steps"]]
+    assert steps == [
+        ("received", ""),
+        ("checked", ""),
+        ("extended", "Many pages"),
+        ("granted", "Of course"),
+    ]
+    body = {"case": case, "right": "erasure", "asker": "guardian", "words": "Said to Dora"}
+    direct = world.post("/v1/rights", "dora", body).json()["id"]
+    assert listed(world, direct, "sue")["words"] == listed(world, direct)["words"] == body["words"]
+    assert world.post(done, "cara", {"told": "in_person"}).json()["stage"] == "done"
+    assert waits(world, "dora", made["id"]) == []
+    states = world.get(f"/v1/cases/{case}/rights", "cara").json()["items"]
+    assert {one["right"]: one["stage"] for one in states} == {
+        "access": "done",
+        "erasure": "received",
+    }
+    wanted = {f"right.{name}" for name in ("ask", "identify", "extend", "decide", "done", "read")}
+    assert codes(world, case, *wanted) == wanted
+
+
+def test_who_is_refused_reads_why_and_where_to_complain(world):
+    """On a page in their language; the words are escaped, Arabic reads from right to left."""
+    case = world.open("cara")
+    made = ask(world, case, "portability", identity="paper_seen").json()["id"]
+    reason = "<b>Made-up</b> words"
+    answer = decided(world, made, grant=False, reason=reason, ground="rights_of_others")
+    assert answer.json()["stage"] == "refused"
+    page = world.get(f"/v1/rights/{made}/answer", "sue", params={"lang": "en"})
+    assert "It would harm the rights of other people." in page.text
+    assert "data protection authority" in page.text
+    assert "&lt;b&gt;Made-up" in page.text
+    other = world.get(f"/v1/rights/{made}/answer", "dora", params={"lang": "ar"})
+    assert 'dir="rtl"' in other.text
+    assert world.get(f"/v1/rights/{made}/answer", "cara").status_code == 403
+
+
+def test_a_request_that_nobody_answers_calls_the_dpo(world):
+    """After its day it is overdue on the worklist, and waits among the deadlines."""
+    case = world.open("cara")
+    made = world.post(
+        "/v1/rights",
+        "dora",
+        {"case": case, "right": "erasure", "asker": "guardian", "words": "Made up"},
+    ).json()["id"]
+    with world.later(days=31):
+        # The sessions of today are over by then.
+        world.forget_ended_sessions()
+        (item,) = waits(world, "dora", made)
+        assert item[2] is True
+        late = world.get("/v1/deadlines", "dora").json()["items"]
+        assert "rights-request-due" in {one["kind"] for one in late if one["case_id"] == case}
+    world.forget_ended_sessions()
+
+
+def test_a_granted_restriction_freezes_the_case(world):
+    """At once; what the person asks for next is heard all the same."""
+    case = world.open("cara")
+    made = ask(world, case, "restriction", identity="known_in_person").json()["id"]
+    assert decided(world, made, reason="Disputed").status_code == 200
+    assert world.get(f"/v1/cases/{case}", "cara").json()["restriction"] is True
+    assert ask(world, case, "access").status_code == 201
+    done = f"/v1/cases/{case}/rights/{made}/done"
+    assert world.post(done, "cara", {"told": "by_safe_contact"}).status_code == 200
+
+
+def test_a_complaint_is_for_the_dpo_alone(world):
+    """Anybody passes it on, nobody reads it back; it tells nobody whether a case exists."""
+    case = world.open("cara")
+    reference = world.get(f"/v1/cases/{case}", "cara").json()["reference"]
+    body = {"asker": "survivor", "words": "Made-up words about Sue", "case": reference}
+    made = world.post("/v1/complaints", "cara", body)
+    elsewhere = world.post("/v1/complaints", "sofia", {**body, "case": "CV-0000-0000"})
+    assert (made.status_code, elsewhere.status_code) == (201, 201)
+    assert made.json().keys() == elsewhere.json().keys() == {"id"}
+    for login in ("cara", "sue", "ada"):
+        assert world.get("/v1/complaints", login).status_code == 403
+    found = {one["id"]: one for one in world.get("/v1/complaints", "dora").json()["items"]}
+    one, other = found[made.json()["id"]], found[elsewhere.json()["id"]]
+    assert (one["words"], one["case_id"], one["reference"]) == (body["words"], case, reference)
+    assert (other["case_id"], other["said_about"]) == (None, "CV-0000-0000")
+    assert waits(world, "dora", one["id"]) == [("complaint", in_days(world, 30), False)]
+    assert waits(world, "sue", one["id"]) == []
+    path = f"/v1/complaints/{one['id']}/answer"
+    assert world.post(path, "sue", {"words": "Made up"}).status_code == 403
+    assert world.post(path, "dora", {"words": "We are sorry"}).status_code == 204
+    assert world.post(path, "dora", {"words": "Again"}).json()["code"] == "complaint.answered"
+    again = {each["id"]: each for each in world.get("/v1/complaints", "dora").json()["items"]}
+    assert again[one["id"]]["answer"] == "We are sorry"
+    assert again[one["id"]]["signed"] is True
+    assert waits(world, "dora", one["id"]) == []
+
+
+def previewed(world, case, *withheld, by="cara"):
+    """Return the preview of a copy."""
+    return world.post(f"/v1/cases/{case}/copy/preview", by, {"withheld": list(withheld)})
+
+
+def given(world, case, digest, *withheld, form="json", **params):
+    """Ask for the copy that was previewed."""
+    body = {"withheld": list(withheld), "digest": digest, "others_reviewed": True, "form": form}
+    return world.post(f"/v1/cases/{case}/copy", "cara", body, params=params)
+
+
+def a_full_case(world):
+    """Open a case with a note, its correction, a perpetrator, a consent and a file's name."""
+    perpetrator = {"described_as": "Made-up Person Behind", "present_danger": True}
+    identity = an_identity("Ondine Obvious-Madeup", languages=["ar"])
+    profile = {"presenting_situation": "Made-up <b>situation</b>", "perpetrators": [perpetrator]}
+    case = world.open("cara", identity, profile)
+    text = "Her made-up sister Sabela came along. They talked."
+    note = {"content": {"type": "visit", "date": "2026-11-20", "text": text}}
+    made = world.post(f"/v1/cases/{case}/notes", "cara", note)
+    content = {**note["content"], "text": text + " In Blue Street."}
+    corrected = world.call(
+        "PUT",
+        f"/v1/cases/{case}/notes/{made.json()['id']}",
+        "cara",
+        {"content": content, "reason": "Sabela said where"},
+        headers={"If-Match": made.headers["etag"]},
+    )
+    assert corrected.status_code in (200, 204), corrected.text
+    consent = {"content": a_consent(world)}
+    assert world.post(f"/v1/cases/{case}/consents", "cara", consent).status_code == 201
+    return case, UUID(made.json()["id"]).hex
+
+
+def test_a_copy_is_given_as_it_was_shown(world):
+    """Everything that is held, what speaks of others kept back with its reason, who looked."""
+    case, note = a_full_case(world)
+    shown = previewed(world, case).json()
+    kinds = {part["part"] for part in shown["copy"]["parts"]}
+    assert {"identity", "profile", "facts", "note", "consent"} <= kinds
+    assert shown["copy"]["looks"] is None
+    certain = {(one["part"], one["field"]) for one in shown["review"] if one["certain"]}
+    assert ("profile", "perpetrators") in certain
+    assert (note, "text") in {(one["id"], one["field"]) for one in shown["review"]}
+    profile = next(p["id"] for p in shown["copy"]["parts"] if p["part"] == "profile")
+    kept_back = (
+        {"id": note, "passage": "made-up sister Sabela", "reason": "other_person"},
+        {"id": note, "passage": "Sabela", "reason": "other_person"},
+        {"id": profile, "field": "perpetrators", "reason": "safety_of_others"},
+    )
+    # On PostgreSQL entries come into the tree a moment later.
+    assert world.entries(subject=case)
+    assert world.post("/v1/ledger/looks", "ada", {"case_id": case}).status_code == 201
+    again = previewed(world, case, *kept_back).json()
+    # Not what was shown any more: something is kept back, and an auditor released the list.
+    assert given(world, case, shown["digest"], *kept_back).json()["code"] == "copy.changed"
+    answer = given(world, case, again["digest"], *kept_back)
+    assert answer.headers["content-disposition"] == 'attachment; filename="copy.json"'
+    found = answer.json()
+    assert found == again["copy"]
+    assert "Sabela" not in answer.text
+    assert "Person Behind" not in answer.text
+    (part,) = [one for one in found["parts"] if one["id"] == note]
+    assert part["content"]["text"] == "Her […] came along. They talked. In Blue Street."
+    assert part["before"][0]["content"]["text"] == "Her […] came along. They talked."
+    assert part["corrections"] == ["[…] said where"]
+    assert part["kept_back"] == ["other_person"]
+    assert any(look["did"] == "saw" for look in found["looks"]["looks"])
+    page = given(world, case, again["digest"], *kept_back, form="html", lang="ar").text
+    assert 'dir="rtl"' in page
+    assert "&lt;b&gt;situation" in page
+    assert "<script" not in page
+    assert "يتعلق بشخص آخر" in page
+    absent = {"id": note, "passage": "nowhere in it", "reason": "other_person"}
+    assert previewed(world, case, absent).json()["errors"][0]["pointer"] == "/withheld/0"
+    (entry, *_) = world.entries(subject=case, code="case.export")
+    assert {"html", "ar", "kept-back:other_person"} <= set(entry["filters"])
+    assert {"note.text", "identity.name_to_use"} <= set(entry["fields"])
+
+
+def test_a_copy_is_for_whoever_holds_every_part(world):
+    """Not for colleagues without a grant, not for half a case; a frozen one is copied too."""
+    case, _ = a_full_case(world)
+    assert previewed(world, case, by="sofia").status_code == 404
+    assert previewed(world, case, by="dora").status_code == 404
+    assert world.assign(case, "colin", compartments=["identity"]).status_code == 204
+    assert previewed(world, case, by="colin").json()["code"] == "copy.parts"
+    freeze(world, case)
+    digest = previewed(world, case).json()["digest"]
+    assert given(world, case, digest).status_code == 200
+    missing = {"withheld": [], "digest": digest, "form": "json"}
+    assert world.post(f"/v1/cases/{case}/copy", "cara", missing).status_code == 422
