@@ -76,22 +76,26 @@ def reader(connection: Connection, log: int, size: int) -> HashReader:
     """Return what a proof over the first `size` entries of a log reads its hashes with."""
 
     def read(level: int, number: int) -> bytes:
-        at = first_tile(log, level) + number
-        full = full_tile(connection, level, at)
-        if full is not None:
-            return full
         count = min((size >> TILE_HEIGHT * level) - number * TILE_WIDTH, TILE_WIDTH)
-        if level == 0:
-            first = start_of(log) + number * TILE_WIDTH
-            hashes = leaf_hashes(connection, first, first + count - 1)
-        else:
-            below = first_tile(log, level - 1) + number * TILE_WIDTH
-            hashes = tile_roots(connection, level - 1, below, below + count - 1)
-        if len(hashes) != count:
+        # A tile that was not full at this size is mostly not full yet: then there is none to find.
+        hashes = _below(connection, log, level, number, count) if count < TILE_WIDTH else []
+        if len(hashes) == count:
+            return b"".join(hashes)
+        full = full_tile(connection, level, first_tile(log, level) + number)
+        if full is None:
             raise Tampered(code="ledger.tiles")
-        return b"".join(hashes)
+        return full
 
     return tile_reader(read)
+
+
+def _below(connection: Connection, log: int, level: int, number: int, count: int) -> list[bytes]:
+    """Return the first hashes of a tile from what is below it: leaves, or roots of full tiles."""
+    if level == 0:
+        first = start_of(log) + number * TILE_WIDTH
+        return leaf_hashes(connection, first, first + count - 1)
+    below = first_tile(log, level - 1) + number * TILE_WIDTH
+    return tile_roots(connection, level - 1, below, below + count - 1)
 
 
 def root_of(connection: Connection, log: int, size: int) -> bytes:

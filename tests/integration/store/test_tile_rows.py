@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from casevault.store import tile_rows
+from casevault.ledger.tree import verify_inclusion
+from casevault.store import tile_rows, tree
+from tests.builders import an_act
 
 
 def test_roots_are_read_from_the_index_alone(empty):
@@ -20,3 +22,17 @@ def test_roots_are_read_from_the_index_alone(empty):
         plan = " ".join(row[-1] for row in cursor.fetchall())
     assert "COVERING INDEX ix_ledger_tile_root" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_a_tile_that_is_not_full_is_not_looked_for(vault, monkeypatch):
+    """Of a proof's questions to the database three would be in vain, one for each level's edge."""
+    vault.stores.ledger.record(*(an_act(count=n) for n in range(5)))
+    vault.integrate()
+    looked = []
+    monkeypatch.setattr(tile_rows, "full_tile", lambda *asked: looked.append(asked[1:]))
+    with vault.stores.data.reading() as connection:
+        proof = tree.inclusion(connection, 2, 4, log=0)
+        root = tile_rows.root_of(connection, 0, 4)
+        (leaf,) = tile_rows.leaf_hashes(connection, 2, 2)
+    assert looked == []
+    verify_inclusion(leaf, 2, 4, proof, root)
