@@ -122,6 +122,8 @@ class World:
     passphrases: dict[str, str] = field(default_factory=dict)
     phones: dict[str, Phone] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
+    # Whose session an earlier test may have ended.
+    _unsure: set[str] = field(default_factory=set)
     _begun: Counter[str] = field(default_factory=Counter)
     _shared: str | None = None
 
@@ -173,20 +175,31 @@ class World:
         """Return a token of a person who stays signed in."""
         if login in _LATE and login not in self.staff:
             self.person(login, _LATE[login], None, "dora")
+        if login in self._unsure:
+            self._forget_ended({login})
         if login not in self._tokens:
             self._tokens[login] = self.sign_in(login)
         return self._tokens[login]
 
     def forget_ended_sessions(self) -> None:
-        """Let people whose session an earlier test ended sign in anew when they are next asked."""
+        """Let people whose session an earlier test ended sign in anew when they are next asked.
+
+        Those who are always there are looked at now; of all others, only who is asked for again.
+        """
+        self._unsure.update(self._tokens)
+        self._forget_ended(self._tokens.keys() & {*EVERYBODY, *_LATE})
+
+    def _forget_ended(self, logins: Iterable[str]) -> None:
         limits = Limits(60 * self.settings.idle_minutes, 3600 * self.settings.absolute_hours)
         sessions = OpenSessions(self.vault.stores, limits, self.boot_secret)
-        for login, text in list(self._tokens.items()):
-            try:
-                # Also one that was begun while the clock was moved ahead.
-                sessions.open(text)
-            except Unauthenticated:
-                del self._tokens[login]
+        with self.vault.stores.keyring.reading() as tx:
+            for login in sorted(logins):
+                self._unsure.discard(login)
+                try:
+                    # Also one that was begun while the clock was moved ahead.
+                    sessions.find(tx, sessions.parse(self._tokens.get(login)))
+                except Unauthenticated:
+                    self._tokens.pop(login, None)
 
     def sign_in(self, login: str) -> str:
         """Begin a session with both factors; who has no phone yet sets it up."""
