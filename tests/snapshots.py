@@ -82,6 +82,7 @@ def _copy(kind: str, source: str, url: str) -> None:
 
 def _copy_file(source: str, target: str) -> None:
     assert not Path(source + "-wal").exists(), "somebody is connected"
+    Path(target).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     Path(target).chmod(0o600)
 

@@ -14,7 +14,8 @@ import psycopg
 import pytest
 
 from tests import postgres
-from tests.api.world import World, build
+from tests.api.copies import a_world
+from tests.api.world import World
 from tests.conftest import Databases, libpq_url
 
 KINDS = ("sqlite", "postgresql")
@@ -54,7 +55,7 @@ def made_when_asked_for(
     def get(kind: str) -> World:
         if kind not in made:
             folder = Path(folders.mktemp("vault"))
-            made[kind] = build(make_databases(kind), folder)
+            made[kind] = a_world(make_databases(kind), folder)
             mine.append(kind)
         return made[kind]
 

@@ -21,7 +21,8 @@ from casevault.store import (
 )
 from casevault.store import tables as data_tables
 from casevault.store.grants import Grantee
-from tests.api.world import NORTH, SOUTH, a_login, an_identity, build
+from tests.api.copies import a_world
+from tests.api.world import NORTH, SOUTH, a_login, an_identity
 
 TASK = {"content": {"type": "hearing", "due": "2026-12-01", "text": "A made-up hearing"}}
 
@@ -29,7 +30,7 @@ TASK = {"content": {"type": "hearing", "due": "2026-12-01", "text": "A made-up h
 @pytest.fixture
 def office(make_databases, tmp_path, request):
     """Give a world of its own: here whole teams leave."""
-    found = build(make_databases(request.param), tmp_path)
+    found = a_world(make_databases(request.param), tmp_path)
     yield found
     found.close()
 

@@ -19,16 +19,17 @@ from casevault.services.retention import Retention
 from casevault.services.rolls import Rolls
 from casevault.store import cases
 from casevault.store.media import Medium
+from tests.api.copies import a_world
 from tests.api.test_consents import a_consent
 from tests.api.test_files import added
-from tests.api.world import an_identity, build
+from tests.api.world import an_identity
 from tests.security.interface import CLASS, SCHEDULE
 
 
 @pytest.fixture(scope="module")
 def own(make_databases, tmp_path_factory):
     """Give a world of its own: it is rolled, and gets another schedule."""
-    made = build(make_databases("sqlite"), Path(tmp_path_factory.mktemp("own")))
+    made = a_world(make_databases("sqlite"), Path(tmp_path_factory.mktemp("own")))
     yield made
     made.close()
 

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 
 from casevault.domain.access import RULES, Permission, Role
 from tests import openapi_snapshot
-from tests.api.world import World, bearer, build
+from tests.api.copies import a_world
+from tests.api.world import World, bearer
 from tests.security.interface import USUAL
 
 SCHEMA = schemathesis.openapi.from_dict(json.loads(openapi_snapshot.present()))
@@ -30,7 +31,7 @@ ENDS = {"lock_down", "end_session", "end_own_session", "end_all_sessions"}
 @pytest.fixture(scope="module")
 def strangers(make_databases: Callable[..., object], tmp_path_factory: pytest.TempPathFactory):
     """Give a world that nobody else uses."""
-    made = build(make_databases("sqlite"), tmp_path_factory.mktemp("schema"))
+    made = a_world(make_databases("sqlite"), tmp_path_factory.mktemp("schema"))
     yield made
     made.close()
 

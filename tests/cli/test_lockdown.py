@@ -16,7 +16,8 @@ from casevault.errors import Conflict, Invalid, Misconfigured, Refused
 from casevault.ids import new_id
 from casevault.store import keyring_tables as tables
 from casevault.store import lockdowns
-from tests.api.world import bearer, build
+from tests.api.copies import a_world
+from tests.api.world import bearer
 
 NAME = "Example Red Cross (made up)"
 PEOPLE = ("sue", "dora", "adi", "ada", "cara")
@@ -25,7 +26,7 @@ PEOPLE = ("sue", "dora", "adi", "ada", "cara")
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def world(request, make_databases, tmp_path_factory):
     """Give a vault of its own: what is done here would shut everybody else's tests out."""
-    made = build(make_databases(request.param), Path(tmp_path_factory.mktemp("shut")))
+    made = a_world(make_databases(request.param), Path(tmp_path_factory.mktemp("shut")))
     for login in PEOPLE:
         made.token(login)
     yield made
