@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+from typer import testing
 from typer.testing import CliRunner
 
 from tests.api.shared import make_databases, sqlite_world, world, worlds
@@ -46,6 +48,14 @@ def config_of(tmp_path: Path) -> Callable[[World], Path]:
 def runner() -> CliRunner:
     """Run commands in this process."""
     return CliRunner()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_built_once() -> Iterator[None]:
+    """Let the runner make the tree of commands once: it is the same for every call."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(testing, "_get_command", functools.cache(testing._get_command))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -31,18 +32,20 @@ def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple
         yield from commands(inner, (*path, name))
 
 
+TREE = typer.main.get_command(app)
+ALL = sorted(commands(TREE))
+GROUPS = sorted({path[:length] for path in ALL for length in range(len(path))})
+
+
 def found(path: tuple[str, ...]) -> click.Command:
     """Return the command that these words name."""
-    command = typer.main.get_command(app)
+    command = TREE
     for word in path:
         command = command.commands[word]
     return command
 
 
-ALL = sorted(commands(typer.main.get_command(app)))
-GROUPS = sorted({path[:length] for path in ALL for length in range(len(path))})
-
-
+@functools.cache
 def help_of(path: tuple[str, ...]) -> str:
     """Return the help of a command without its usage line, in single spaces."""
     done = CliRunner().invoke(app, [*path, "--help"])
