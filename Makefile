@@ -28,7 +28,7 @@ venv: .venv/.installed ## make .venv from the lock file (hashes checked)
 	  && $$pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: venv ## walk through made-up cases; STEP=n starts there, SERVE=1 leaves the API running
+demo: venv ## walk through made-up cases; STEP=name shows its detail, SERVE=1 leaves the API running
 	@$(BIN)/python -m casevault demo $(if $(STEP),--step $(STEP)) $(if $(SERVE),--serve)
 
 test: venv ## the gate: everything but fault injection and slow tests, on SQLite and PostgreSQL
