@@ -16,7 +16,8 @@ from casevault.cli.app import app
 from casevault.store import capsules, migrate
 from casevault.store.database import Database
 from casevault.store.media import Medium
-from tests.api.world import World, build, started
+from tests.api.copies import a_world
+from tests.api.world import World, started
 from tests.conftest import libpq_url
 
 _WRITTEN = (
@@ -143,7 +144,7 @@ class Machine:
 def a_machine(make_databases, kind: str, folder: Path, programs: Path | None) -> Machine:
     """Return a vault whose everyday is set up for bad days; its runtime folder is in memory."""
     runtime = Path("/dev/shm") / f"casevault-test-{secrets.token_hex(6)}"  # noqa: S108
-    world = build(make_databases(kind), folder, ("cara", "colin"))
+    world = a_world(make_databases(kind), folder)
     more = {
         "runtime_dir": runtime,
         "second_medium": folder / "medium",
