@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -117,6 +118,7 @@ class Answer:
 
 
 # From the most telling reason to the least: what somebody could mend comes first.
+_NOTHING: Mapping[Purpose, int] = MappingProxyType({})
 _TELLING = ("withdrawn", "expired", "waiting", "declined", "not-yet", "recipient", "category")
 
 
@@ -186,11 +188,18 @@ def may_be_kept(grounds: Iterable[Ground], today: date) -> bool:
     )
 
 
-def ground_of(row: UUID, record: Record, now: int) -> Ground:
-    """Return a recorded consent or other basis as it stands at `now` (Unix seconds)."""
+def ground_of(
+    row: UUID, record: Record, now: int, stopped: Mapping[Purpose, int] = _NOTHING
+) -> Ground:
+    """Return a recorded consent or other basis as it stands at `now` (Unix seconds).
+
+    `stopped`: purposes to which the person objected, and when; what was recorded before that holds
+    no more, as if it was withdrawn.
+    """
     content = record.current.content
     basis = content.get("basis", CONSENT)
     first = content.get("given_on") or content["from"]
+    objected = record.first.at <= stopped.get(Purpose(content["purpose"]), -1)
     return Ground(
         id=row,
         basis=str(basis),
@@ -199,7 +208,7 @@ def ground_of(row: UUID, record: Record, now: int) -> Ground:
         recipients=frozenset(recipient_key(one) for one in content.get("recipients", ())),
         first=date.fromisoformat(first),
         last=date.fromisoformat(content["valid_until"]),
-        state=_state(str(basis), record, now),
+        state=State.WITHDRAWN if objected else _state(str(basis), record, now),
     )
 
 

@@ -87,15 +87,21 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
         "tests/api/test_rights.py",
     ),
     (
+        "GDPR 15: a copy of my file",
+        "everything that is held, previewed and given as shown, as JSON and as a page in four"
+        " languages; what speaks of others is kept back, and the copy says so and why",
+        "tests/api/test_rights.py",
+    ),
+    (
         "GDPR 15: who looked at my file",
-        "released by an auditor, as a page in four languages; the copy of the content itself is not"
-        " built yet",
+        "released by an auditor, as a page in four languages",
         "tests/api/test_looks.py",
     ),
     (
         "GDPR 18, 21: restriction, objection",
-        "a case is frozen on request: kept and read, and every other act is refused; a consent is"
-        " withdrawn at any time, and its consequences are carried out",
+        "a case is frozen on request: kept and read, and every other act is refused; a granted"
+        " objection stops its purpose at once; a consent is withdrawn at any time, and its"
+        " consequences are carried out",
         "tests/security/test_restriction.py",
     ),
     (

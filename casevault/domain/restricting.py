@@ -40,6 +40,8 @@ ALLOWED: Mapping[Permission, str] = MappingProxyType(
 EXCEPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "withdraw_consent": "a consent can be taken back at any time",
+        "end_basis": "the same for whatever else allowed a disclosure",
+        "carry_out_objections": "the same, for a whole purpose",
         "refuse_staff": "whom the person does not want gets no key",
         "recall_referral": "it ends a disclosure",
         "amend_identity": "of the safe contact alone: an old one can be a danger",

@@ -316,6 +316,7 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "right.answer": "review",
         "right.done": "rest",
         "right.done_failed": "rest",
+        "objection.done": "rest",
         "complaint.send": "rest",
         "complaint.send_failed": "rest",
         "complaint.list": "review",

@@ -18,7 +18,7 @@ from casevault.domain import referral
 from casevault.domain.collecting import ANSWERS, CODE_DIGITS, TRIES, PageState, typed
 from casevault.domain.referral import ReferralState
 from casevault.errors import Conflict, NotFound, Refused, Unrecorded
-from casevault.store import arrivals, cases, collect_pages, matters
+from casevault.store import arrivals, cases, collect_pages, objecting
 from casevault.store.collect_pages import CollectPage
 from casevault.store.ledger import FAILED, REFUSED, Act, Actor, Touched
 from casevault.store.stores import Stores
@@ -59,7 +59,7 @@ class Collecting:
         """Return whether a page asks for a code; what has ended is an error that says how."""
         with self._stores.keyring.reading() as tx:
             page = collect_pages.find(tx, page_id)
-            paused = bool(matters.restricted(tx, [page.case]))
+            paused = objecting.stops_leaving(tx, page.case)
         if paused:
             raise _paused()
         state = page.state(self._stores.now())
@@ -129,7 +129,7 @@ class Collecting:
         try:
             with self._stores.keyring.reading() as tx:
                 found = collect_pages.find(tx, page_id)
-                paused = bool(matters.restricted(tx, [found.case]))
+                paused = objecting.stops_leaving(tx, found.case)
         except NotFound:
             act = Act("referral.guess", Actor(request=request), rule="deny:unknown")
             self._stores.ledger.record(replace(act, outcome=REFUSED))

@@ -20,11 +20,11 @@ from casevault.domain.access import Permission
 from casevault.domain.approvals import ApprovedAct
 from casevault.domain.cascade import Consequence, Effect, Withdrawal
 from casevault.domain.casefile import Compartment, DocumentKind
-from casevault.domain.consent import Basis, Ground
+from casevault.domain.consent import Basis, Ground, Purpose
 from casevault.domain.records import DECLINED, WITHDRAWN, Record
 from casevault.errors import CaseVaultError, Conflict
 from casevault.ids import new_id
-from casevault.store import case_approvals, deadlines, referral_ends, schedules
+from casevault.store import case_approvals, deadlines, objecting, referral_ends, schedules
 from casevault.store.caller import Caller, Gate
 from casevault.store.deadlines import Deadline, DeadlineKind
 from casevault.store.held import Change, Desk, Done
@@ -36,6 +36,8 @@ _NARRATIVE, _FACTS = Compartment.NARRATIVE.value, Compartment.FACTS.value
 _CONSENT, _BASIS = DocumentKind.CONSENT, DocumentKind.BASIS
 _BOTH = (_NARRATIVE, _FACTS)
 _MARK = "deadline"
+# Why a consent was taken back that nobody withdrew in so many words.
+OBJECTION = "objection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Consents:
 
         def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
             change = changes[case_id]
+            objecting.check_done(stores, case_id, Purpose(checked["purpose"]))
             facts = change.document(_FACTS, DocumentKind.FACTS.value)
             minor = facts.content.get("age_band") == "under_18"
             consent.check_consent(checked, self._today(), minor=minor)
@@ -74,8 +77,11 @@ class Consents:
             self._keep(change)
             return row, _done(_CONSENT, "add", row, checked)
 
+        purpose = Purpose(checked["purpose"])
         permission, again = Permission.CASE_AMEND, f"{_CONSENT.value}.repeat"
-        return self._desk.make(caller, [case_id], permission, _BOTH, _CONSENT, work, again)
+        made = self._desk.make(caller, [case_id], permission, _BOTH, _CONSENT, work, again)
+        objecting.end(stores, case_id, purpose)
+        return made
 
     def withdraw(self, caller: Caller, case_id: UUID, row: UUID, reason: str) -> Withdrawn:
         """Take a consent back from now on; return what follows and what cannot be undone.
@@ -100,6 +106,37 @@ class Consents:
         }
         fault = Conflict("This basis holds no more.", code="basis.ended")
         return self._take_back(caller, case_id, _BASIS, row, marks, fault)
+
+    def carry_out_objections(self, caller: Caller, case_id: UUID) -> Withdrawn:
+        """Take back by what the purposes were allowed to which the survivor objected.
+
+        They stopped when the DPO granted that; now the case says so too, with all that follows.
+        """
+        stores, at = self._stores, str(self._stores.now())
+        stopped = objecting.stopped(stores, case_id)
+        marks = {"state": WITHDRAWN, "decided_by": caller.staff.hex, "decided_at": at}
+
+        def work(change: Change) -> tuple[Withdrawn, Done]:
+            followed: list[Effect] = []
+            stays: list[Effect] = []
+            for one in map(kept, change.documents(_NARRATIVE, [_CONSENT.value, _BASIS.value])):
+                holds = consent.ground_of(one.id, one.record, stores.now())
+                stops = consent.ground_of(one.id, one.record, stores.now(), stopped)
+                if stops.state is holds.state:
+                    continue
+                marked = one.record.marked(**marks, decision=OBJECTION)
+                change.amend(_NARRATIVE, one.id, marked.encode(), one.version)
+                effects = self._follow(change, stops)
+                followed += effects.followed
+                stays += effects.stays
+            gone = Withdrawn(tuple(followed), tuple(stays))
+            return gone, Done("objection.done", also=(Touched("case", case_id),))
+
+        done = self._desk.change(
+            caller, case_id, Permission.CASE_AMEND, _BOTH, work, frozen_too=True
+        )
+        objecting.carried_out(stores, caller, case_id)
+        return done
 
     def _take_back(
         self,
@@ -215,9 +252,11 @@ class Consents:
         )
 
     def _grounds(self, change: Change) -> list[Ground]:
-        now = self._stores.now()
+        now, stopped = self._stores.now(), objecting.stopped(self._stores, change.case.id)
         found = change.documents(_NARRATIVE, [_CONSENT.value, _BASIS.value])
-        return [consent.ground_of(one.row, Record.decode(one.content), now) for one in found]
+        return [
+            consent.ground_of(one.row, Record.decode(one.content), now, stopped) for one in found
+        ]
 
     def _recount(self, change: Change) -> None:
         """Make the facts say until when the person agrees to be counted."""

@@ -129,7 +129,7 @@ class Referrals:
                 if not found:
                     raise NotFound(code="document")
                 record = kept(found[0]).record
-                shown = leaving.prepared(self._stores, self._sender, read, record)
+                shown = leaving.prepared(self._stores, self._sender, read, record, case_id)
         self._stores.ledger.record(
             Act(
                 "referral.preview",
@@ -307,7 +307,7 @@ class Referrals:
         return found
 
     def _allowed(self, change: Change, record: Record, digest: str) -> Leaving:
-        return sending.allowed(self._stores, self._sender, change.documents, record, digest)
+        return sending.allowed(self._stores, self._sender, change, record, digest)
 
     def _checked(self, recipient: Recipient, content: Mapping[str, Any]) -> dict[str, Any]:
         with self._stores.keyring.reading() as tx:

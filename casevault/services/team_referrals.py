@@ -58,7 +58,7 @@ class TeamReferrals:
             if is_new:
                 sending.require_sendable(record, approved=not self._approved)
             digest = record.marks[DIGEST]
-            out = sending.allowed(self._stores, self._sender, change.documents, record, digest)
+            out = sending.allowed(self._stores, self._sender, change, record, digest)
             self._require_open(team)
             self._require_wanted(change, team)
             if is_new:

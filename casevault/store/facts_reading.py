@@ -8,7 +8,7 @@ and left out. Must only be called by `services.reporting`, which alone opens the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from casevault.store import (
     counting_keys,
     documents,
     manifests,
+    objecting,
     tables,
     tombstones,
 )
@@ -76,6 +77,7 @@ class FactsReader:
             known = self._wrapping.entries(tx, ids)
             self._holder.prefetch(tx, ObjectKind.CASE, [one for one in ids if one not in known])
             gone = _erased(tx, ids)
+            shut = objecting.stops_counting(tx, ids)
             there = [one for one in ids if one in rows and one not in gone]
             held = {one: self._held(tx, one, rows[one], known, fresh) for one in there}
         self._keep(fresh)
@@ -84,7 +86,8 @@ class FactsReader:
         wanted = [d.row for m in listed.values() if m for d in m.of_kinds([DocumentKind.FACTS])]
         found = documents.sealed_documents(connection, wanted, _FACTS)
         for one, case in held.items():
-            yield _read(one, case, listed[one], found)
+            read = _read(one, case, listed[one], found)
+            yield replace(read, restricted=True) if one in shut else read
 
     def _held(
         self,

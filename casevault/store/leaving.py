@@ -20,7 +20,7 @@ from casevault.domain.partners import Partner
 from casevault.domain.records import Record
 from casevault.domain.referral import Manifest
 from casevault.errors import Conflict, NotFound, Tampered
-from casevault.store import partners, people
+from casevault.store import objecting, partners, people
 from casevault.store.documents import Document
 from casevault.store.held_case import HeldCase
 from casevault.store.keyring import KeyringTransaction
@@ -73,7 +73,7 @@ def reader(held: HeldCase, connection: Connection) -> Read:
     return read
 
 
-def prepared(stores: Stores, sender: Sender, read: Read, record: Record) -> Leaving:
+def prepared(stores: Stores, sender: Sender, read: Read, record: Record, case: UUID) -> Leaving:
     """Return what a referral lets leave today.
 
     :raises NotFound: its recipient is in the directory no more.
@@ -85,7 +85,7 @@ def prepared(stores: Stores, sender: Sender, read: Read, record: Record) -> Leav
         letter["disclose"],
         letter["recipient"],
         _documents(read),
-        grounds(stores, read),
+        grounds(stores, read, case),
         today,
         abroad=partner is not None and partner.content["country"] != sender.country,
         also=_also(stores, record),
@@ -94,12 +94,12 @@ def prepared(stores: Stores, sender: Sender, read: Read, record: Record) -> Leav
     return Leaving(found, packed, partner is not None and partner.is_stale(today))
 
 
-def grounds(stores: Stores, read: Read) -> list[Ground]:
+def grounds(stores: Stores, read: Read, case: UUID) -> list[Ground]:
     """Return every consent and other basis of a case, as it stands now."""
     kinds = [DocumentKind.CONSENT.value, DocumentKind.BASIS.value]
-    now = stores.now()
+    now, stopped = stores.now(), objecting.stopped(stores, case)
     return [
-        consent.ground_of(one.row, Record.decode(one.content), now)
+        consent.ground_of(one.row, Record.decode(one.content), now, stopped)
         for one in read(_NARRATIVE, kinds)
     ]
 

@@ -52,7 +52,7 @@ _READERS = {
 }
 
 
-_MOVING = frozenset({Kind.RIGHT, Kind.COMPLAINT})
+_MOVING = frozenset({Kind.RIGHT, Kind.COMPLAINT, Kind.OBJECTION})
 # While there is one of these, nothing of its case is erased.
 KEEPING = (Kind.HOLD, Kind.RESTRICTION)
 
@@ -176,12 +176,12 @@ def of_case(tx: KeyringTransaction, kind: Kind, case: UUID) -> list[Matter]:
 
 def held(tx: KeyringTransaction, cases: Sequence[UUID]) -> set[UUID]:
     """Return those of these cases that a hold or a restriction keeps; none is opened for it."""
-    return _with(tx, cases, *KEEPING)
+    return having(tx, cases, *KEEPING)
 
 
 def restricted(tx: KeyringTransaction, cases: Sequence[UUID]) -> set[UUID]:
     """Return those of these cases that are frozen; no restriction is opened for it."""
-    return _with(tx, cases, Kind.RESTRICTION)
+    return having(tx, cases, Kind.RESTRICTION)
 
 
 def kinds_of(tx: KeyringTransaction, case: UUID) -> set[str]:
@@ -202,7 +202,8 @@ def forget(tx: KeyringTransaction, cases: Sequence[UUID]) -> None:
     drop(tx, [row["id"] for row in tx.lookups(_TABLE, object_id=list(cases))])
 
 
-def _with(tx: KeyringTransaction, cases: Sequence[UUID], *kinds: Kind) -> set[UUID]:
+def having(tx: KeyringTransaction, cases: Sequence[UUID], *kinds: Kind) -> set[UUID]:
+    """Return those of these cases that have a matter of one of these kinds; none is opened."""
     if not cases:
         return set()
     names = [kind.value for kind in kinds]

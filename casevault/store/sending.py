@@ -13,7 +13,8 @@ from casevault.domain.records import DONE, Record
 from casevault.domain.referral import ReferralState, stage_of
 from casevault.errors import Conflict, FieldError, Invalid, Refused
 from casevault.store import leaving
-from casevault.store.leaving import Leaving, Read, Sender
+from casevault.store.held import Change
+from casevault.store.leaving import Leaving, Sender
 from casevault.store.stores import Stores
 
 
@@ -27,9 +28,9 @@ def require_sendable(record: Record, *, approved: bool) -> None:
         raise Conflict("A supervisor has not approved this yet.", code="referral.unapproved")
 
 
-def allowed(stores: Stores, sender: Sender, read: Read, record: Record, digest: str) -> Leaving:
+def allowed(stores: Stores, sender: Sender, change: Change, record: Record, digest: str) -> Leaving:
     """Return what leaves if it is allowed, not empty, and what `digest` names."""
-    out = leaving.prepared(stores, sender, read, record)
+    out = leaving.prepared(stores, sender, change.documents, record, change.case.id)
     refused = {
         category: why
         for category, why in out.found.answer.refused.items()

@@ -19,7 +19,7 @@ from casevault.domain.consent import Answer, Disclosure, Purpose
 from casevault.domain.records import Record
 from casevault.errors import Conflict, FieldError, Refused
 from casevault.ids import TeamId
-from casevault.store import case_approvals, cases, handing, listing, manifests
+from casevault.store import case_approvals, cases, handing, listing, manifests, objecting
 from casevault.store.held_case import HeldCase
 from casevault.store.manifests import Manifest
 from casevault.store.stores import Stores
@@ -53,7 +53,7 @@ def allowed(
             code="transfer.refused-staff",
             hint="Choose another team. Only the survivor can take this back.",
         )
-    now = stores.now()
+    now, stopped = stores.now(), objecting.stopped(stores, held.case.id)
     found = held.documents(connection, listed, {*_GROUNDS, *_DECIDED})
     records = [(one, Record.decode(one.content)) for one in found]
     if any(
@@ -65,7 +65,9 @@ def allowed(
             hint="Decide it first: the other team cannot.",
         )
     grounds = [
-        consent.ground_of(one.row, record, now) for one, record in records if one.kind in _GROUNDS
+        consent.ground_of(one.row, record, now, stopped)
+        for one, record in records
+        if one.kind in _GROUNDS
     ]
     return _allowed(consent.decide(_wish(team), grounds, stores.clock.now().date()))
 

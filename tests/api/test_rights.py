@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from casevault.store import objecting
 from tests.api import test_referrals as referrals
 from tests.api.test_consents import a_consent
 from tests.api.test_retention import aged, job, opened
@@ -318,3 +319,34 @@ def test_a_copy_is_for_whoever_holds_every_part(world):
     assert given(world, case, digest).status_code == 200
     missing = {"withheld": [], "digest": digest, "form": "json"}
     assert world.post(f"/v1/cases/{case}/copy", "cara", missing).status_code == 422
+
+
+def test_an_objection_stops_its_purpose_at_once(world):
+    """Before anybody opens the case: nothing more leaves; carried out, the case says so too."""
+    case, at, path, code = referrals.a_letter(world)
+    counted = world.post(f"/v1/cases/{case}/consents", "cara", {"content": a_consent(world)})
+    assert counted.status_code == 201, counted.text
+    before = {one["id"] for one in world.get(f"/v1/cases/{case}/consents", "cara").json()["items"]}
+    for purpose in ("referral", "statistics"):
+        made = ask(world, case, "objection", identity="code_word", purpose=purpose).json()["id"]
+        assert decided(world, made).json()["stage"] == "granted"
+        done = f"/v1/cases/{case}/rights/{made}/done"
+        assert world.post(done, "cara", {"told": "in_person"}).status_code == 200
+    assert "cannot be opened at present" in referrals.opened(world, path, code).text
+    with world.vault.stores.keyring.reading() as tx:
+        assert objecting.stops_counting(tx, [UUID(case)]) == {UUID(case)}
+    again = world.post(f"/v1/cases/{case}/consents", "cara", {"content": a_consent(world)})
+    assert again.json()["code"] == "objection.open"
+    answer = world.post(f"/v1/cases/{case}/objections", "cara", None).json()
+    followed = {one["what"] for one in answer["followed"]}
+    assert {"leaves-counts", "referral-stops"} <= followed
+    consents = world.get(f"/v1/cases/{case}/consents", "cara").json()["items"]
+    taken = {one["id"] for one in consents if one["state"] == "withdrawn"}
+    assert counted.json()["id"] in taken <= before
+    assert world.get(at, "cara").json()["stage"] == "recalled"
+    assert world.post(f"/v1/cases/{case}/objections", "cara", None).json()["followed"] == []
+    # Who agrees anew has said something new.
+    again = world.post(f"/v1/cases/{case}/consents", "cara", {"content": a_consent(world)})
+    assert again.status_code == 201, again.text
+    with world.vault.stores.keyring.reading() as tx:
+        assert objecting.stops_counting(tx, [UUID(case)]) == set()

@@ -1256,6 +1256,11 @@ def _answer_complaint(stage):
     return Ask(ids={"complaint_id": sent["id"]}, body={"words": "Made up"})
 
 
+@valid("carry_out_objections")
+def _carry_out_objections(_stage):
+    return Ask()
+
+
 @valid("preview_copy")
 def _preview_copy(_stage):
     return Ask(body={"withheld": []})

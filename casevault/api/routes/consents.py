@@ -80,6 +80,19 @@ def withdraw_consent(
 
 
 @router.post(
+    "/cases/{case_id}/objections",
+    operation_id="carry_out_objections",
+    openapi_extra=_AMEND,
+)
+def carry_out_objections(vault: VaultDep, caller: CallerDep, case_id: UUID) -> Withdrawal:
+    """Take back all by which the purposes were allowed to which a granted objection is.
+
+    They stopped at the decision; the answer says what followed and what cannot be called back.
+    """
+    return Withdrawal.of(vault.consents.carry_out_objections(caller, case_id))
+
+
+@router.post(
     "/cases/{case_id}/bases", status_code=201, operation_id="add_basis", openapi_extra=_AMEND
 )
 def add_basis(

@@ -345,3 +345,16 @@ def test_a_case_goes_when_nothing_lets_it_be_kept_any_more():
     assert not follows(Withdrawal(gone, (gone, other), TODAY))
     assert not follows(Withdrawal(replace(gone, state=State.HOLDS), (), TODAY))
     assert not follows(Withdrawal(a_ground(1), (), TODAY))
+
+
+def test_an_objection_ends_what_was_recorded_before_it():
+    """Of its purpose, as a withdrawal does; what is recorded afterwards is something new."""
+    said = {**content(), "given_on": "2026-11-20", "valid_until": "2027-11-20"}
+    record = Record.new(said, SOMEBODY, 1_000)
+    for stopped, state in (
+        ({}, State.HOLDS),
+        ({Purpose.REFERRAL: 999}, State.HOLDS),
+        ({Purpose.REFERRAL: 1_000}, State.WITHDRAWN),
+        ({Purpose.STATISTICS: 2_000}, State.HOLDS),
+    ):
+        assert consent.ground_of(UUID(int=1), record, 3_000, stopped).state is state
