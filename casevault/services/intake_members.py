@@ -50,6 +50,8 @@ class IntakeMembers:
             self._let_go(caller, group, gone)
         if new:
             self._let_in(caller, team, new)
+        if not gone and not new:
+            stores.ledger.record(self._act(caller, team, [], "same"))
         with stores.keyring.reading() as tx:
             now = intake_groups.present(stores, tx, caller, team)
             return tuple(sorted(intake_groups.members(stores, tx, now)[0]))
