@@ -33,6 +33,7 @@ from casevault.services.collecting import Collecting
 from casevault.services.complaints import Complaints
 from casevault.services.consents import Consents
 from casevault.services.copying import Copying
+from casevault.services.counted_imports import CountedImports
 from casevault.services.covers import Covers
 from casevault.services.deadlines import Deadlines
 from casevault.services.departures import Departures
@@ -145,6 +146,7 @@ class Vault:
     register: Register
     releases: Releases
     reporting: Reporting
+    counted_imports: CountedImports
     links: Links
     transitions: Transitions
     drafts: Drafts
@@ -286,6 +288,7 @@ def open_vault(
         register=Register(stores, gate, settings.organisation_name),
         releases=Releases(stores, gate, signer.sign),
         reporting=Reporting(stores, gate),
+        counted_imports=CountedImports(stores, gate),
         links=Links(stores, gate),
         transitions=Transitions(
             stores, gate, closing_needs_approval=settings.closing_needs_approval

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,11 +21,13 @@ from casevault.cli.output import ConfigOption, JsonOption, emit, messages, say, 
 from casevault.cli.personal import LoginOption, PassphraseFdOption, signed_in
 from casevault.crypto.principals import is_raw_signature
 from casevault.disclosure.choosing import Asked
+from casevault.domain.importing.counted import Counted
 from casevault.services.releases import Shown
 from casevault.services.reporting import Watch
 from casevault.store import release_files
 
 app = typer.Typer()
+_DAY = "%Y-%m-%d"
 _Release = typer.Argument(..., help="The release's id: casevault release list.")
 
 
@@ -161,6 +164,42 @@ def withdraw(
 
 
 @app.command()
+def count_import(
+    taken_on: datetime | None = typer.Option(  # noqa: B008 - typer's way
+        None, "--taken-on", formats=[_DAY], help="The day of the import."
+    ),
+    as_accepted: datetime | None = typer.Option(  # noqa: B008 - typer's way
+        None, "--as-accepted", formats=[_DAY], help="The day as accepted on which they count."
+    ),
+    config: Path | None = ConfigOption,
+    login: str | None = LoginOption,
+    passphrase_fd: int | None = PassphraseFdOption,
+    as_json: bool = JsonOption,
+) -> None:
+    """Example: casevault release count-import --taken-on 2026-03-02 --as-accepted 2026-03-02
+
+    Ask that imported cases count; the DPO approves it (POST /v1/approvals/{id}). Without days:
+    which imports count. Nobody is counted who did not agree to statistics. Reporters. (personal)
+    """
+    if (taken_on is None) != (as_accepted is None):
+        raise typer.BadParameter("name both days, or none to see which imports count")
+    with signed_in(config, login, passphrase_fd) as person:
+        imports = person.vault.counted_imports
+        if taken_on is not None and as_accepted is not None:
+            wish = imports.ask(person.caller, Counted(taken_on.date(), as_accepted.date()))
+            say(f"Next: the DPO approves {wish.id} until {_day(wish.expires_at)}.")
+        found = imports.list_(person.caller)
+    rows = [
+        (str(one.counted.taken_on), str(one.counted.accepted_on), _day(one.at)) for one in found
+    ]
+    names = ("taken_on", "accepted_on", "decided_on")
+    if as_json:
+        emit([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        table("Imports that count", names, rows)
+
+
+@app.command()
 def verify(
     file: Path = typer.Argument(  # noqa: B008 - typer's way
         ..., exists=True, dir_okay=False, help="release.json; the tables lie beside it."
@@ -206,6 +245,10 @@ def _bar() -> Iterator[Watch]:
     with Progress(*columns, console=messages, disable=not messages.is_terminal) as bar:
         task = bar.add_task("counting", total=1.0)
         yield lambda share: bar.update(task, completed=share)
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 def _show(found: list[Shown], *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from casevault.disclosure.catalogue import counted_fields
@@ -17,14 +18,24 @@ from casevault.domain import consent, vocabulary
 
 
 class FactsIntake:
-    """Takes facts as they are opened; `regions` are the declared ones, in order."""
+    """Takes facts as they are opened; `regions` are the declared ones, in order.
 
-    def __init__(self, regions: Sequence[str], key: bytes, today: date) -> None:
+    `counted`: days of imports that count after all, and the day as accepted on which they do.
+    """
+
+    def __init__(
+        self,
+        regions: Sequence[str],
+        key: bytes,
+        today: date,
+        counted: Mapping[date, date] = MappingProxyType({}),
+    ) -> None:
         self._intake = Intake(counted_fields(), key)
         self._many = {name: fact(name).many for name in self._intake.fields}
         self._regions = {name: place for place, name in enumerate(regions)}
         self._unknown = len(regions)
         self._today = today
+        self._imports = {day.isoformat(): as_.isoformat() for day, as_ in counted.items()}
         self._services = _places("service_type")
         self._outcomes = _places("service_outcome"), _places("referral_outcome")
         self._days: dict[str, int] = {}
@@ -36,12 +47,15 @@ class FactsIntake:
         for other in facts.get("same_as", ()):
             intake.same(person, intake.number(other))
         counted = not restricted and consent.may_be_counted(facts, self._today)
+        accepted, historic = facts["accepted_on"], facts.get("historic") is True
+        if historic and accepted in self._imports:
+            accepted, historic = self._imports[accepted], False
         intake.add(
             case,
             person,
-            self._day(facts["accepted_on"]),
+            self._day(accepted),
             self._regions.get(facts.get("region", ""), self._unknown),
-            (counted, facts.get("historic") is True),
+            (counted, historic),
             [intake.value(name, self._codes(facts, name)) for name in intake.fields],
         )
         services, referrals = self._outcomes

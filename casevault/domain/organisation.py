@@ -101,6 +101,7 @@ _ASKED_WITH: Mapping[ApprovedAct, Permission] = MappingProxyType(
         ApprovedAct.KEYS_RECOVER: Permission.KEYS_RECOVER,
         ApprovedAct.DATA_SETTLE: Permission.KEYS_RECOVER,
         ApprovedAct.RELEASE_PUBLISH: Permission.RELEASE_MAKE,
+        ApprovedAct.COUNT_IMPORT: Permission.RELEASE_MAKE,
     }
 )
 

@@ -174,6 +174,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "release.reserve": "admin",
         "release.reserve_failed": "admin",
         "release.count": "admin",
+        "release.count_import": "admin",
+        "release.count_import_failed": "admin",
         "release.seal": "admin",
         "release.review": "review",
         "release.review_failed": "review",

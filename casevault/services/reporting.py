@@ -32,7 +32,15 @@ from casevault.domain.approvals import ApprovedAct
 from casevault.domain.granting import PrincipalKind
 from casevault.errors import Conflict, Refused
 from casevault.ids import new_id
-from casevault.store import approvals, idempotency, principals, privacy_account, releases, sizes
+from casevault.store import (
+    approvals,
+    counted_imports,
+    idempotency,
+    principals,
+    privacy_account,
+    releases,
+    sizes,
+)
 from casevault.store.caller import Caller, Gate
 from casevault.store.facts_reading import FactsReader
 from casevault.store.keyring import KeyringTransaction
@@ -126,9 +134,11 @@ class Reporting:
         """Read, count and draw; exact counts live for as long as this runs."""
         stores = self._stores
         key = Key.random().material
-        intake = FactsIntake(release.design.regions, key, stores.clock.now().date())
         with stores.keyring.reading() as tx:
+            imports = {d.counted.taken_on: d.counted.accepted_on for d in counted_imports.all_(tx)}
             reader = FactsReader(stores, *principals.in_use(tx, PrincipalKind.COUNTING))
+        today = stores.clock.now().date()
+        intake = FactsIntake(release.design.regions, key, today, imports)
         unread = list[UUID]()
         for one in reader.read(job.watch):
             if one.content is None:

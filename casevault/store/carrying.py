@@ -12,9 +12,19 @@ from types import MappingProxyType
 from casevault.crypto.approvals import Approval
 from casevault.domain import keeping, retention
 from casevault.domain.approvals import ApprovedAct, Decision, Wish
+from casevault.domain.importing.counted import Counted
 from casevault.domain.retention import Reason
 from casevault.errors import Conflict, NotFound
-from casevault.store import approvals, cases, erasures, holding, matters, schedules
+from casevault.store import (
+    approvals,
+    cases,
+    counted_imports,
+    erasures,
+    holding,
+    matters,
+    releases,
+    schedules,
+)
 from casevault.store.caller import Caller
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
@@ -101,10 +111,28 @@ def _change(stores: Stores, caller: Caller, wish: Wish, act: Act) -> None:
         schedules.add(tx, schedule, _use(stores, tx, caller, wish))
 
 
+def _count_import(stores: Stores, caller: Caller, wish: Wish, act: Act) -> None:
+    wanted = Counted.of(dict(wish.parameters))
+    counted = Act(
+        "release.count_import",
+        caller.on_ledger,
+        rule=BY_TWO,
+        touched=act.touched,
+        filters=tuple(f"{name}:{day}" for name, day in wish.parameters),
+        links=(("approval", wish.id.hex),),
+    )
+    giving = stores.ledger.giving
+    with giving(act), giving(counted), stores.keyring.writing() as tx:
+        counted_imports.check_new(tx, wanted)
+        wanted.check(stores.clock.now().date(), releases.years(tx))
+        counted_imports.add(tx, _use(stores, tx, caller, wish))
+
+
 _CARRY: Mapping[ApprovedAct, _Carry] = MappingProxyType(
     {
         ApprovedAct.CASE_ERASE: _erase,
         ApprovedAct.HOLD_RELEASE: _release,
         ApprovedAct.SCHEDULE: _change,
+        ApprovedAct.COUNT_IMPORT: _count_import,
     }
 )

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     COMPLAINT = "complaint"
     RESTRICTION = "restriction"
     OBJECTION = "objection"
+    # Of no case: an import's day, by `store.counted_imports`.
+    COUNTED = "counted"
 
 
 # Who reads the text of each, beside the recovery shares.

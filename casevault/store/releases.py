@@ -50,6 +50,11 @@ def all_(tx: KeyringTransaction) -> list[Held]:
     return sorted(found, key=lambda one: (one.made.at, one.id))
 
 
+def years(tx: KeyringTransaction) -> set[int]:
+    """Return the years of every release that ever was, whatever became of it."""
+    return {one.design.period.year for one in all_(tx)}
+
+
 def published(tx: KeyringTransaction) -> list[Held]:
     """Return the releases that are published and not withdrawn, oldest first."""
     return [one for one in all_(tx) if one.stage is Stage.PUBLISHED]

@@ -17,7 +17,15 @@ from casevault.disclosure.counting import snapshot
 from casevault.disclosure.tabulating import tabulate, whole_year
 from casevault.disclosure.vault_facts import FactsIntake
 from casevault.domain.granting import PrincipalKind
-from casevault.store import counting_keys, keyring_tables, principals, tombstones
+from casevault.domain.importing.mapping import Candidate
+from casevault.services.importing import Fate, Source
+from casevault.store import (
+    counted_imports,
+    counting_keys,
+    keyring_tables,
+    principals,
+    tombstones,
+)
 from casevault.store.facts_reading import FactsReader
 from casevault.store.tombstones import Erasure
 from tests.api.shared import KINDS
@@ -54,8 +62,9 @@ def a_case(world, *, agrees=True, **identity):
 def counted(world, **place):
     """Return exact counts as `services.reporting` has them for a moment: table → array."""
     stores, key = world.vault.stores, bytes(32)
-    intake = FactsIntake((REGION,), key, world.clock.now().date())
     with stores.keyring.reading() as tx:
+        imports = {d.counted.taken_on: d.counted.accepted_on for d in counted_imports.all_(tx)}
+        intake = FactsIntake((REGION,), key, world.clock.now().date(), imports)
         reader = FactsReader(stores, *principals.in_use(tx, PrincipalKind.COUNTING))
     unread = 0
     for one in reader.read():
@@ -70,6 +79,64 @@ def counted(world, **place):
         axes = [shipped.dimension(axis, Tier.COARSE, (REGION,)) for axis in table.axes]
         found[name] = tabulate(snap, table, axes, Tier.COARSE, whole_year(year))
     return found, unread
+
+
+def next_day(world):
+    """Move on by a day; sign everybody in anew."""
+    world.clock.shift += timedelta(days=1)
+    world.forget_ended_sessions()
+    world._tokens.clear()
+
+
+def an_import(world):
+    """Import a case of somebody who agrees to be counted; return its day."""
+    vault, day = world.vault, world.clock.now().date()
+    caller = vault.sessions.authenticate(world.token("cara"), None)
+    before = {one["id"] for one in world.get("/v1/cases", "cara").json()["items"]}
+    line = Candidate(2, "MADE-UP-1", {"name_to_use": "Mira Example"}, {}, {})
+    (taken,) = vault.importing.take(caller, Source("Old register", UUID(world.team())), [line])
+    assert taken.fate is Fate.TAKEN
+    items = world.get("/v1/cases", "cara").json()["items"]
+    (case,) = {one["id"] for one in items} - before
+    until = (day + timedelta(days=400)).isoformat()
+    posted(world, f"/v1/cases/{case}/consents", a_consent(world, valid_until=until))
+    return day.isoformat()
+
+
+def test_an_import_counts_when_two_people_say_so(office):
+    """Never before, once for each day, never of a year that was released; both signed it."""
+    day, at = an_import(office), "/v1/releases/counted-imports"
+    wish = {"taken_on": day, "accepted_on": day}
+    early = office.post(at, REPORTER, wish)
+    assert (early.status_code, early.json()["code"]) == (422, "release.historic"), "not over"
+    next_day(office)
+    assert int(counted(office)[0]["people-total"]) == 0
+    assert office.post(at, "dora", wish).json()["code"] == "refused.role"
+    late = office.post(at, REPORTER, {**wish, "accepted_on": "2199-01-01"})
+    assert late.json()["errors"][0]["pointer"] == "/accepted_on"
+    asked, twin = (office.post(at, REPORTER, wish).json() for _ in range(2))
+    assert asked["parameters"] == wish
+    decide = f"/v1/approvals/{asked['id']}/decision"
+    assert office.post(decide, REPORTER, {"approve": True}).json()["code"] == "refused.role"
+    assert office.post(decide, "sue", {"approve": True}).json()["code"] == "refused.role"
+    assert int(counted(office)[0]["people-total"]) == 0, "one word is not enough"
+    assert office.post(decide, "dora", {"approve": True}).status_code == 200
+    assert int(counted(office)[0]["people-total"]) == 1
+    (shown,) = office.get(at, "ada").json()["items"]
+    assert (shown["taken_on"], shown["accepted_on"], len(shown["people"])) == (day, day, 2)
+    again = office.post(f"/v1/approvals/{twin['id']}/decision", "dora", {"approve": True})
+    assert again.json()["code"] == "release.historic-decided", "what was asked twice is done once"
+    assert office.post(at, REPORTER, wish).json()["code"] == "release.historic-decided"
+    codes = [entry["code"] for entry in office.entries()]
+    assert "release.count_import" in codes
+    # Once anything of a year was released, nobody enters it or a year before it.
+    months_later(office)
+    released = {"period": day[:4], "tables": YEARLY}
+    assert office.post("/v1/releases", REPORTER, released).status_code == 201
+    for year in (int(day[:4]), int(day[:4]) - 1):
+        other = {"taken_on": "2020-02-02", "accepted_on": f"{year}-05-05"}
+        answer = office.post(at, REPORTER, other)
+        assert (answer.status_code, answer.json()["code"]) == (409, "release.period-released")
 
 
 def months_later(world):

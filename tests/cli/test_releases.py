@@ -26,6 +26,22 @@ def run(sqlite_world, config_of, runner):
     return go
 
 
+def test_an_import_is_asked_to_count_by_a_command(sqlite_world, run):
+    """Both days or none; without days it lists what counts."""
+    now = sqlite_world.clock.now().date()
+    days = ("--taken-on", "2020-02-03", "--as-accepted", now.isoformat())
+    asked = run(REPORTER, "count-import", *days, "--json")
+    assert asked.exit_code == 0, asked.output
+    waiting = sqlite_world.get("/v1/approvals", "dora").json()["items"]
+    (wish,) = [one for one in waiting if one["parameters"].get("taken_on") == "2020-02-03"]
+    assert wish["id"] in asked.stderr
+    decide = f"/v1/approvals/{wish['id']}/decision"
+    assert sqlite_world.post(decide, "dora", {"approve": True}).status_code == 200
+    found = json.loads(run(REPORTER, "count-import", "--json").stdout)
+    assert ("2020-02-03", now.isoformat()) in {(o["taken_on"], o["accepted_on"]) for o in found}
+    assert run(REPORTER, "count-import", *days[:2]).exit_code == 2
+
+
 def test_from_the_command_to_the_reader(sqlite_world, run, runner, tmp_path):
     """Every step by its command; a changed file, another root and a foreign line are found."""
     world, folder = sqlite_world, tmp_path / "out"

@@ -759,6 +759,18 @@ def _plain_releases(_stage):
     return Ask()
 
 
+@valid("list_counted_imports")
+def _list_counted_imports(_stage):
+    return Ask()
+
+
+@valid("ask_counted_import")
+def _ask_counted_import(stage):
+    today = stage.world.clock.now().date()
+    taken_on = today - timedelta(days=400)
+    return Ask(body={"taken_on": taken_on.isoformat(), "accepted_on": today.isoformat()})
+
+
 @valid("make_release")
 def _make_release(stage):
     return Ask(body={"period": _quarter(stage), "tables": ["people-total"]})

@@ -20,6 +20,7 @@ HEADER = "Idempotency-Key"
 HARMLESS = {
     "add_staff": "a login is given once: the second request is refused",
     "ask_access": "who asked and waits is refused a second time",
+    "ask_counted_import": "a wish that nobody approved does nothing, and ends by itself",
     "ask_erasure": "a wish that nobody approved does nothing, and ends by itself",
     "ask_hold_release": "a wish that nobody approved does nothing, and ends by itself",
     "ask_right": "what was asked for and is not done is refused a second time",

@@ -9,9 +9,13 @@ from fastapi import Path, Response
 
 from casevault.api.deps import CallerDep, OnceCaller, VaultDep, needs
 from casevault.api.routing import Router
+from casevault.api.schemas.approvals import Approval
 from casevault.api.schemas.releases import (
     ChargeShown,
+    CountedImport,
+    CountedImportList,
     ExactDisclosure,
+    NewCountedImport,
     NewRelease,
     PrivacyAccount,
     ReleaseList,
@@ -49,6 +53,31 @@ def enter_exact_disclosure(
     It cannot be taken back: what was seen was seen. Releases of that year are refused then.
     """
     return ChargeShown.of(vault.releases.disclose(caller, body.cohort_year))
+
+
+@router.get(
+    "/counted-imports",
+    operation_id="list_counted_imports",
+    openapi_extra=needs(Permission.RELEASE_READ),
+)
+def list_counted_imports(vault: VaultDep, caller: CallerDep) -> CountedImportList:
+    """Imports whose cases count, by the word of two people; all others are in no count."""
+    found = vault.counted_imports.list_(caller)
+    return CountedImportList(items=[CountedImport.of(one) for one in found])
+
+
+@router.post(
+    "/counted-imports",
+    status_code=201,
+    operation_id="ask_counted_import",
+    openapi_extra=needs(Permission.RELEASE_MAKE),
+)
+def ask_counted_import(vault: VaultDep, caller: CallerDep, body: NewCountedImport) -> Approval:
+    """Ask that the cases imported on a day count as accepted on another; the DPO approves.
+
+    Only of a year after all that was ever released. Who did not agree to statistics is not counted.
+    """
+    return Approval.of(vault.counted_imports.ask(caller, body.counted))
 
 
 @router.get("/plan", operation_id="plan_releases", openapi_extra=needs(Permission.RELEASE_READ))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date, datetime
-from typing import Literal, Self
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -14,7 +14,9 @@ from casevault.disclosure.budget import Charge, Cohort, State
 from casevault.disclosure.choosing import Asked
 from casevault.disclosure.lifecycle import Stage, Step
 from casevault.disclosure.planning import Planned
+from casevault.domain.importing.counted import Counted
 from casevault.services.releases import Account, Shown
+from casevault.store.counted_imports import Decided
 
 
 class CohortShown(Shape):
@@ -79,6 +81,47 @@ class ExactDisclosure(Shape):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"cohort_year": 2025}]})
     cohort_year: int = Field(ge=1990, le=2200)
+
+
+class NewCountedImport(Shape):
+    """The day on which cases were imported, and the day as accepted on which they shall count."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"taken_on": "2026-03-02", "accepted_on": "2026-03-02"}]}
+    )
+    taken_on: Annotated[date, Field(strict=False)]
+    accepted_on: Annotated[date, Field(strict=False)]
+
+    @property
+    def counted(self) -> Counted:
+        """What the use case takes."""
+        return Counted(self.taken_on, self.accepted_on)
+
+
+class CountedImport(Shape):
+    """An import that counts: which day's, as accepted when, who asked and who approved."""
+
+    taken_on: date
+    accepted_on: date
+    people: list[UUID]
+    decided_at: datetime
+
+    @classmethod
+    def of(cls, one: Decided) -> Self:
+        """Return the shape of a decision."""
+        days = one.counted
+        return cls(
+            taken_on=days.taken_on,
+            accepted_on=days.accepted_on,
+            people=list(one.people),
+            decided_at=datetime.fromtimestamp(one.at, UTC),
+        )
+
+
+class CountedImportList(Shape):
+    """All imports that two people let count."""
+
+    items: list[CountedImport]
 
 
 class NewRelease(Shape):
