@@ -24,6 +24,8 @@ PEOPLE = "people"
 # Services by the quarter in which they were given: distinct (person, service, quarter).
 QUARTERLY = "services-quarter"
 REGION = "region"
+# The table that stands beside the gaps of the directory.
+NEEDS = "needs-unavailable-region"
 _KEYS = frozenset(
     {"id", "version", "title", "unit", "universe", "dimensions", "geo", "periods"}
     | {"cap", "share", "min_class", "pledge"}

@@ -117,7 +117,7 @@ def simulate(
 
 def _years(facts: Facts, wish: Wish, snap: Snapshot) -> tuple[str, ...]:
     """Return the years with enough people, or the one with the most when none has."""
-    known = snap.years
+    known = [year for year in snap.years if indicators.is_year(str(year))]
     if not known:
         raise Invalid("Nothing in the file may be counted.", code="release.empty")
     rho = PLANS[wish.size].annual * YEARS_RHO

@@ -33,7 +33,7 @@ class Period:
         year, _, part = text.partition("-")
         parts = {"": (1, 12), "H1": (1, 6), "H2": (7, 12)}
         parts |= {f"Q{n}": (3 * n - 2, 3 * n) for n in (1, 2, 3, 4)}
-        if part not in parts or text.endswith("-") or not _is_year(year):
+        if part not in parts or text.endswith("-") or not is_year(year):
             raise Invalid(
                 "A period is a year, a half-year or a quarter: 2026, 2026-H1, 2026-Q3.",
                 code="period",
@@ -174,5 +174,6 @@ def _in_office(one: Entry, period: Period) -> bool:
     )
 
 
-def _is_year(text: str) -> bool:
+def is_year(text: str) -> bool:
+    """Say whether this is a year that a period may have."""
     return len(text) == 4 and text.isascii() and text.isdigit() and 2000 <= int(text) <= 2200

@@ -18,9 +18,10 @@ from casevault.domain.partners import Gap, Partner, Search
 from casevault.domain.sheets import Line
 from casevault.errors import FieldError, Invalid, Refused
 from casevault.ids import new_id
-from casevault.store import idempotency, partners
+from casevault.store import idempotency, partners, published_needs
 from casevault.store.caller import Caller, Gate
 from casevault.store.ledger import Act, Touched
+from casevault.store.published_needs import Unmet
 from casevault.store.stores import Stores
 
 _KEY_BYTES = KEM_PUBLIC_BYTES + SIGN_PUBLIC_BYTES
@@ -126,10 +127,15 @@ class Partners:
         fitting = directory.pathways(known, search, self._stores.clock.now().date())
         return [self._found(one) for one in fitting]
 
-    def gaps(self, caller: Caller) -> list[Gap]:
-        """Return every service × area without a verified partner."""
+    def gaps(self, caller: Caller) -> list[tuple[Gap, Unmet | None]]:
+        """Return every service × area without a verified partner, with the service's unmet needs.
+
+        Those are the numbers of the whole country that were published last.
+        """
         known = self._read(caller, "partner.gaps")
-        return directory.gaps(known, self._stores.clock.now().date())
+        unmet = published_needs.by_service(self._stores)
+        found = directory.gaps(known, self._stores.clock.now().date())
+        return [(gap, unmet.get(gap.service)) for gap in found]
 
     def leaflet(self, caller: Caller, area: str) -> list[Partner]:
         """Return whom to print for an area: partners that may stand on paper and are verified."""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 
 import pytest
 
 from casevault.crypto.principals import PrincipalSecret
+from casevault.disclosure.catalogue import NEEDS
+from casevault.store import published_needs
 from tests.api.world import unknown_id
+from tests.unit.disclosure.test_report import released
 
 
 def a_partner(world, **changes):
@@ -60,6 +65,24 @@ def test_gaps_are_listed(world):
     here = {gap["service"] for gap in gaps if gap["area"] == "Gap Valley"}
     assert "food" not in here
     assert "safehouse" in here
+
+
+def test_published_needs_stand_beside_the_gaps(world, monkeypatch):
+    """The number of the release, with its bounds; what was withheld there is not here either."""
+    added(world, areas=["Need Valley"], services=["food"])
+    at = "/v1/pathways/gaps"
+    (file,) = released(900, NEEDS).values()
+    monkeypatch.setattr(published_needs, "_newest", lambda _stores: None)
+    assert {gap["unmet"] for gap in world.get(at, "dora").json()["items"]} == {None}
+    monkeypatch.setattr(published_needs, "_newest", lambda _stores: file)
+    found = {gap["service"]: gap["unmet"] for gap in world.get(at, "dora").json()["items"]}
+    rows = [row for row in csv.DictReader(io.StringIO(file)) if row["geo"] == "_T"]
+    shown = {row["service"]: int(row["value"]) for row in rows if row["value"]}
+    assert {name: one["value"] for name, one in found.items() if one} == {
+        name: value for name, value in shown.items() if name in found
+    }
+    assert any(found.values())
+    assert None in found.values()
 
 
 @pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("ar", "rtl")])

@@ -162,6 +162,15 @@ def test_several_years_are_several_periods(run):
     assert (one["period_start"], one["value"], one["status"]) == ("2023-01-01", "", "W")
 
 
+def test_a_year_that_no_period_has_is_left_out(run):
+    """Dates of a former century stop nothing; a file of nothing else has nothing to count."""
+    old = _facts(300).replace(",2025-", ",1998-")
+    new = "".join(f"n{n},n{n},2024-05-05,North,b,1,Feminine,,,,,\n" for n in range(300))
+    assert run(old + new, "--tables", "people-total", "--seed", "1").exit_code == 0
+    assert [row["period_start"] for row in run.rows("people-total")] == ["2024-01-01"]
+    assert run(old, "--tables", "people-total").exception.code == "release.empty"
+
+
 def test_a_region_of_one_person_is_not_named(run):
     """Nobody declared it, and a row with its name would be about that person."""
     alone = "900,q,2025-05-05,Faraway,b,1,Feminine,,,,,"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from casevault.domain.access import RULES, Role
 from casevault.store import cases
+from tests.api.test_consents import a_consent, posted
 from tests.api.world import REPORTER
-from tests.security.interface import Stage, operations, request_for, send
+from tests.security.interface import SERVICE, TRAINING, Stage, operations, request_for, send
 
 ROOT = Path(__file__).parents[2] / "casevault"
 # Fields that would name a case, whatever is in them.
@@ -82,6 +83,64 @@ def test_no_answer_to_a_reporter_holds_the_id_of_a_case(sqlite_world):
             text = answer.text + str(answer.headers)
             met = [one for one in ids if one in text or one.replace("-", "") in text]
             assert met == [], operation.name
+
+
+class _View:
+    """All that a reporter may read, asked for again and again in the same words."""
+
+    def __init__(self, world):
+        self._world, self._stage = world, Stage.opened(world, by=REPORTER)
+        wanted = [one for one in reporters(world.client) if one.method == "GET"]
+        self._asked = [(one, request_for(one, self._stage)) for one in wanted]
+
+    def __call__(self):
+        """Return the answer to each question."""
+        return {
+            one.id: send(self._world, one, self._stage, ask, REPORTER).text
+            for one, ask in self._asked
+        }
+
+
+def changed(view, act):
+    """Return which answers an act changes, of those that are the same when nothing happens."""
+    first, before = view(), view()
+    still = {name for name, text in before.items() if first[name] == text}
+    assert len(still) >= 12
+    act()
+    after = view()
+    return {name for name in still if after[name] != before[name]}
+
+
+def test_one_person_more_changes_nothing_that_a_reporter_reads(sqlite_world):
+    """Plan, account, indicators, gaps, lists: not before a release is made, and then by noise.
+
+    The check can fail: a record of the register is found."""
+    world = sqlite_world
+
+    def a_person():
+        case = world.open("cara")
+        posted(world, f"/v1/cases/{case}/consents", a_consent(world))
+        posted(world, f"/v1/cases/{case}/services", SERVICE)
+
+    view = _View(world)
+    assert changed(view, a_person) == set()
+    record = {"kind": "training", "content": TRAINING}
+    assert "list_register" in changed(view, lambda: world.post("/v1/register", REPORTER, record))
+
+
+def seeded(root=ROOT):
+    """Return the modules in which noise may come from a seed."""
+    return {
+        str(path.relative_to(root)) for path in root.rglob("*.py") if "SeededBits" in _code(path)
+    }
+
+
+def test_only_a_simulation_can_be_drawn_again():
+    """A release of a vault draws from the operating system: there is no seed to keep or steal."""
+    assert seeded() == {"disclosure/bits.py", "disclosure/simulating.py"}
+    text = _code(ROOT / "services" / "reporting.py")
+    assert text.count("SystemBits()") == 1
+    assert "Bits" not in _code(ROOT / "services" / "releases.py")
 
 
 def stage_team(world):

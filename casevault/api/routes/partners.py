@@ -113,8 +113,11 @@ def find_pathways(
 
 @router.get("/pathways/gaps", operation_id="list_gaps", openapi_extra=_READ)
 def list_gaps(vault: VaultDep, caller: CallerDep) -> GapList:
-    """Every service that no verified organisation offers in an area of the directory."""
-    return GapList(items=[GapShown.of(gap) for gap in vault.partners.gaps(caller)])
+    """Every service that no verified organisation offers in an area of the directory.
+
+    Beside each: how many people needed that service in vain, if a release says so.
+    """
+    return GapList(items=[GapShown.of(*found) for found in vault.partners.gaps(caller)])
 
 
 @router.get(

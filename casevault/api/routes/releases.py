@@ -9,10 +9,10 @@ from fastapi import Path, Response
 
 from casevault.api.deps import CallerDep, OnceCaller, VaultDep, needs
 from casevault.api.routing import Router
-from casevault.api.schemas.approvals import Approval
 from casevault.api.schemas.releases import (
     ChargeShown,
     CountedImport,
+    CountedImportAsked,
     CountedImportList,
     ExactDisclosure,
     NewCountedImport,
@@ -72,12 +72,14 @@ def list_counted_imports(vault: VaultDep, caller: CallerDep) -> CountedImportLis
     operation_id="ask_counted_import",
     openapi_extra=needs(Permission.RELEASE_MAKE),
 )
-def ask_counted_import(vault: VaultDep, caller: CallerDep, body: NewCountedImport) -> Approval:
+def ask_counted_import(
+    vault: VaultDep, caller: CallerDep, body: NewCountedImport
+) -> CountedImportAsked:
     """Ask that the cases imported on a day count as accepted on another; the DPO approves.
 
     Only of a year after all that was ever released. Who did not agree to statistics is not counted.
     """
-    return Approval.of(vault.counted_imports.ask(caller, body.counted))
+    return CountedImportAsked.of(vault.counted_imports.ask(caller, body.counted))
 
 
 @router.get("/plan", operation_id="plan_releases", openapi_extra=needs(Permission.RELEASE_READ))

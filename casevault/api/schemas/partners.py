@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Self
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from pydantic import Base64Bytes, ConfigDict, Field
 from casevault.api.schemas.common import Shape
 from casevault.domain.partners import Gap
 from casevault.services.partners import Found
+from casevault.store.published_needs import Unmet
 
 
 class PartnerEntry(Shape):
@@ -71,17 +73,43 @@ class PartnerList(Shape):
     items: list[PartnerShown]
 
 
+class UnmetShown(Shape):
+    """A number from a published release, with the bounds in which the exact one probably lies."""
+
+    value: int
+    lower95: int
+    upper95: int
+    period_start: date
+    period_end: date
+    release_id: str
+
+    @classmethod
+    def of(cls, one: Unmet) -> Self:
+        """Return the shape of a published number."""
+        return cls(
+            value=one.value,
+            lower95=one.lower,
+            upper95=one.upper,
+            period_start=one.start,
+            period_end=one.end,
+            release_id=one.release_id,
+        )
+
+
 class GapShown(Shape):
     """A service that nobody verified offers in an area; `stale`: ask those again who did."""
 
     service: str
     area: str
     stale: bool
+    # People of the whole country whose need of this service could not be met, as published last.
+    unmet: UnmetShown | None
 
     @classmethod
-    def of(cls, gap: Gap) -> Self:
+    def of(cls, gap: Gap, unmet: Unmet | None) -> Self:
         """Return the shape of a gap."""
-        return cls(service=gap.service, area=gap.area, stale=gap.stale)
+        shown = None if unmet is None else UnmetShown.of(unmet)
+        return cls(service=gap.service, area=gap.area, stale=gap.stale, unmet=shown)
 
 
 class GapList(Shape):

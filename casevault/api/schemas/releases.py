@@ -14,6 +14,7 @@ from casevault.disclosure.budget import Charge, Cohort, State
 from casevault.disclosure.choosing import Asked
 from casevault.disclosure.lifecycle import Stage, Step
 from casevault.disclosure.planning import Planned
+from casevault.domain.approvals import Wish
 from casevault.domain.importing.counted import Counted
 from casevault.services.releases import Account, Shown
 from casevault.store.counted_imports import Decided
@@ -96,6 +97,27 @@ class NewCountedImport(Shape):
     def counted(self) -> Counted:
         """What the use case takes."""
         return Counted(self.taken_on, self.accepted_on)
+
+
+class CountedImportAsked(Shape):
+    """What waits for the DPO's word, under `/v1/approvals/{id}/decision`, until it expires."""
+
+    id: UUID
+    taken_on: date
+    accepted_on: date
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, wish: Wish) -> Self:
+        """Return the shape of what was asked for."""
+        days = Counted.of(dict(wish.parameters))
+        until = datetime.fromtimestamp(wish.expires_at, UTC)
+        return cls(
+            id=wish.id,
+            taken_on=days.taken_on,
+            accepted_on=days.accepted_on,
+            expires_at=until,
+        )
 
 
 class CountedImport(Shape):
