@@ -22,6 +22,7 @@ from casevault.store import (
 from casevault.store import tables as data_tables
 from casevault.store.grants import Grantee
 from tests.api.copies import a_world
+from tests.api.test_inbox import a_referrer, submitted
 from tests.api.world import NORTH, SOUTH, a_login, an_identity
 
 TASK = {"content": {"type": "hearing", "due": "2026-12-01", "text": "A made-up hearing"}}
@@ -326,3 +327,18 @@ def test_no_case_is_ever_stranded(office, seed):
             assert any(opens(office, case, one) for one in staying), (gone, case)
             assert opens(office, case, by)
     assert office.team(SOUTH) != office.team()
+
+
+def test_who_leaves_opens_no_inbox(office):
+    """A caseworker named by a supervisor: the group gets a new key, what waits is read on."""
+    path = f"/v1/teams/{office.team(NORTH)}/intake"
+    named = office.post(path, "sue", {"members": [office.staff["colin"]]}).json()
+    assert office.staff["colin"] in named["members"]
+    entry = submitted(office, a_referrer(office))
+    assert office.get(f"/v1/inbox/{entry}", "colin").status_code == 200
+    before = groups(office, PrincipalKind.INTAKE)
+    assert leave(office, "colin").status_code == 200
+    assert not set(groups(office, PrincipalKind.INTAKE)) & set(before)
+    with office.vault.stores.keyring.reading() as tx:
+        assert not grants.objects_of(tx, ObjectKind.GROUP, [UUID(office.staff["colin"])])
+    assert office.get(f"/v1/inbox/{entry}", "sue").status_code == 200

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from casevault.domain.arriving import Declined, Intake, words_of
+from casevault.domain import vocabulary
+from casevault.domain.arriving import Declined, Intake, letter_of, words_of
 from casevault.domain.packing import PackageKind, PackedFile
 from casevault.domain.referral import FORMAT
 from casevault.errors import Invalid, Tampered
@@ -89,3 +90,19 @@ def test_an_intake_is_said_in_lines_for_a_note(language):
     assert "True" not in text
     assert words_of(Intake({}, {}), language) == ""
     assert len(Declined) == 5
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "es", "ar"])
+def test_a_letter_keeps_what_no_field_has_room_for(language):
+    """Who asked, by which name, for which help; not the fields, which a case has of its own."""
+    found = Intake.of_referral(json.dumps(REFERRAL).encode())
+    text = letter_of(found, language)
+    for value in (
+        "Made-Up House",
+        "r-1",
+        vocabulary.code_label("service_type", "safehouse", language),
+    ):
+        assert value in text
+    assert "Ondine" not in text
+    assert words_of(found, language).startswith(text)
+    assert letter_of(Intake({}, {}, "Made up."), language) == "Made up."

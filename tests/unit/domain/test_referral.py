@@ -15,9 +15,18 @@ from hypothesis import strategies as st
 from casevault.domain import dictionary, referral, rendering, vocabulary
 from casevault.domain.consent import CONSENT, Ground, Purpose
 from casevault.domain.records import Record
-from casevault.domain.referral import NEEDS, OPEN, SOURCES, ReferralState, manifest, moved
+from casevault.domain.referral import (
+    NEEDS,
+    OPEN,
+    SOURCES,
+    ReferralState,
+    Told,
+    Way,
+    manifest,
+    moved,
+)
 from casevault.domain.referral_page import referral_html
-from casevault.errors import Conflict, Tampered
+from casevault.errors import Conflict, Invalid, Tampered
 
 TODAY = date(2026, 11, 26)
 SHELTER = "Made-Up House of Calm"
@@ -177,6 +186,26 @@ def test_the_ledger_gets_names():
     """Of fields, by document."""
     found = manifest("food", {"name"}, SHELTER, DOCUMENTS, [a_consent({"name"})], TODAY)
     assert found.names == ("identity.name_to_use",)
+
+
+def test_what_was_said_was_said_after_it_was_sent():
+    """And not on a day to come; on any of the days between, that of both ends too."""
+    record = Record.new({}, UUID(int=2), 0, None, **{referral.SENT_ON: "2026-11-20"})
+    today = date(2026, 11, 26)
+    for day in (20, 23, 26):
+        Told(Way.PHONE, date(2026, 11, day)).check(record, today)
+    for day in (19, 27):
+        with pytest.raises(Invalid) as refused:
+            Told(Way.LETTER, date(2026, 11, day), "made up").check(record, today)
+        assert refused.value.code == "referral.told-on"
+    assert "made up" not in repr(Told(Way.PHONE, today, "made up"))
+
+
+def test_what_may_follow_is_what_the_table_says():
+    """Asked without moving."""
+    assert referral.may_move(ReferralState.SENT, ReferralState.ACCEPTED)
+    assert not referral.may_move(ReferralState.ACCEPTED, ReferralState.RECEIVED)
+    assert referral.OUT < OPEN
 
 
 def test_every_transition_is_in_the_table():
