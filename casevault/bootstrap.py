@@ -53,6 +53,7 @@ from casevault.services.ledger_exports import LedgerExports
 from casevault.services.links import Links
 from casevault.services.lockdowns import Lockdowns
 from casevault.services.looks import LooksAt
+from casevault.services.notices import Notices
 from casevault.services.notifying import Notifier
 from casevault.services.oversight import Oversight
 from casevault.services.own_sessions import OwnSessions
@@ -141,6 +142,7 @@ class Vault:
     copying: Copying
     restrictions: Restrictions
     rights: Rights
+    notices: Notices
     complaints: Complaints
     partners: Partners
     register: Register
@@ -283,6 +285,7 @@ def open_vault(
         copying=Copying(stores, gate),
         restrictions=Restrictions(stores, gate),
         rights=Rights(stores, gate),
+        notices=Notices(stores, gate),
         complaints=Complaints(stores, gate),
         partners=Partners(stores, gate),
         register=Register(stores, gate, settings.organisation_name),

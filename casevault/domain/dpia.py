@@ -60,8 +60,9 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "GDPR 5(1)(d), 16: accuracy",
-        "corrections keep what was said before, with the reason",
-        "tests/api/test_records.py",
+        "corrections keep what was said before, with the reason; whoever got it before is told, and"
+        " the request is not done until then",
+        "tests/api/test_rights.py",
     ),
     (
         "GDPR 5(1)(e), 17: storage limitation, erasure",
@@ -106,8 +107,8 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "GDPR 20: portability",
-        "HTCDS is read; writing a person's file in it is not built yet",
-        "tests/unit/domain/importing/test_mapping.py",
+        "a person's own data under the names of HTCDS, read back by the import",
+        "tests/unit/domain/test_portability.py",
     ),
     (
         "GDPR 22: no automated decision",

@@ -44,6 +44,7 @@ EXCEPTIONS: Mapping[str, str] = MappingProxyType(
         "carry_out_objections": "the same, for a whole purpose",
         "refuse_staff": "whom the person does not want gets no key",
         "recall_referral": "it ends a disclosure",
+        "amend_task": "of a notice alone: that a recipient was told is ticked off",
         "amend_identity": "of the safe contact alone: an old one can be a danger",
     }
 )

@@ -33,6 +33,10 @@ class Right(StrEnum):
     PORTABILITY = "portability"
 
 
+# What earlier recipients are told of: GDPR article 19.
+TOLD_TO_OTHERS = frozenset({Right.RECTIFICATION.value, Right.RESTRICTION.value})
+
+
 class Asker(StrEnum):
     """Who asks."""
 

@@ -319,6 +319,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "right.done": "rest",
         "right.done_failed": "rest",
         "objection.done": "rest",
+        "notice.list": "rest",
+        "notice.add": "rest",
         "complaint.send": "rest",
         "complaint.send_failed": "rest",
         "complaint.list": "review",

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from casevault.domain import copies, dictionary, keeping
+from casevault.domain import copies, dictionary, keeping, portability
 from casevault.domain.access import Permission
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.casefile import DocumentKind, compartment_of
 from casevault.domain.copies import Edition, Part, Place, Withheld
 from casevault.domain.records import Record
 from casevault.errors import Conflict, NotFound
@@ -81,6 +81,36 @@ class Copying:
         said = (form, language, *sorted({f"kept-back:{one.reason}" for one in withheld}))
         self._record(caller, "case.export", case_id, parts, said)
         return found
+
+    def carry(self, caller: Caller, case_id: UUID) -> dict[str, Any]:
+        """Return the person's data under the names of HTCDS; the entry is durable before."""
+        stores = self._stores
+        with stores.data.reading() as connection:
+            held = self._desk.hold(caller, connection, case_id, Permission.CASE_EXPORT)
+            with self._desk.recording_failure(caller, case_id):
+                _check_whole(held)
+                found: dict[str, Any] = {}
+                for kind in (DocumentKind.IDENTITY, DocumentKind.PROFILE):
+                    name = compartment_of(kind).value
+                    if name in held.versions:
+                        manifest = held.manifest(connection, name)
+                        for document in held.documents(connection, manifest, [kind.value]):
+                            found[kind.value] = document.content
+        identity, profile = (found.get(one, {}) for one in ("identity", "profile"))
+        case = held.case
+        record = portability.carried(case.reference, case.status.value, identity, profile)
+        self._stores.ledger.record(
+            Act(
+                "case.export",
+                caller.on_ledger,
+                rule="permit:caseload",
+                purpose="treatment",
+                touched=(Touched("case", case_id),),
+                fields=portability.field_names(record),
+                filters=("portability",),
+            )
+        )
+        return record
 
     def _made(
         self, caller: Caller, case_id: UUID, withheld: Sequence[Withheld]

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from casevault.domain import casefile, dictionary, keeping
+from casevault.domain import casefile, dictionary, keeping, restricting
 from casevault.domain.access import Permission
 from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record, coded_services
 from casevault.errors import Invalid, NotFound
-from casevault.store import feeds, people, stamps
+from casevault.store import feeds, people, recipients, stamps
 from casevault.store.advising import IDENTITY_COMPARED, Advice, advise
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
@@ -206,13 +206,21 @@ class Records:
     ) -> int:
         def work(change: Change) -> tuple[Kept, Done]:
             document = change.document(NARRATIVE, kind.value, row)
-            grown = grow(Record.decode(document.content))
+            present = Record.decode(document.content)
+            if change.case.restriction and recipients.RIGHT not in present.marks:
+                raise restricting.frozen()
+            grown = grow(present)
             change.amend(NARRATIVE, row, grown.encode(), version)
             _recount(change, kind)
             return Kept(row, kind, version + 1, grown), done
 
         changed = self._desk.change(
-            caller, case_id, Permission.CASE_AMEND, _compartments(kind), work
+            caller,
+            case_id,
+            Permission.CASE_AMEND,
+            _compartments(kind),
+            work,
+            frozen_too=kind is DocumentKind.TASK,
         )
         self._follow(caller, changed)
         return changed.version

@@ -21,7 +21,14 @@ from casevault.domain.restricting import TellingWay
 from casevault.domain.rights import Asker, Check, Ground, Right, Stage, Step, Story
 from casevault.errors import Conflict, FieldError, NotFound, Tampered
 from casevault.ids import new_id
-from casevault.store import deadlines, freezing, holding, matters, showing
+from casevault.store import (
+    deadlines,
+    freezing,
+    holding,
+    matters,
+    recipients,
+    showing,
+)
 from casevault.store.caller import Caller, Gate
 from casevault.store.deadlines import Deadline, DeadlineKind
 from casevault.store.held import Desk
@@ -194,13 +201,15 @@ class Rights:
         """Note that what was decided is carried out and the survivor was told."""
         stores = self._stores
         with stores.data.reading() as connection:
-            self._desk.hold(caller, connection, case_id, Permission.RIGHT_ASK)
-        with self._desk.recording_failure(caller, case_id):
-            with stores.keyring.reading() as tx:
-                found = matters.find(tx, right_id, Kind.RIGHT)
-            if found.case != case_id:
-                raise NotFound()
-            stage = rights.moved(found.state, Stage.DONE)
+            held = self._desk.hold(caller, connection, case_id, Permission.RIGHT_ASK)
+            with self._desk.recording_failure(caller, case_id):
+                with stores.keyring.reading() as tx:
+                    found = matters.find(tx, right_id, Kind.RIGHT)
+                if found.case != case_id:
+                    raise NotFound()
+                stage = rights.moved(found.state, Stage.DONE)
+                if found.state == Stage.GRANTED and found.type in rights.TOLD_TO_OTHERS:
+                    recipients.check_told(stores, held, connection, right_id)
         act = self._act("right.done", caller, found, "permit:caseload", (told.value,))
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
             present = matters.find(tx, right_id, Kind.RIGHT, lock=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from casevault.domain.importing.htcds import default_mapping
 from casevault.store import objecting
 from tests.api import test_referrals as referrals
 from tests.api.test_consents import a_consent
@@ -350,3 +351,65 @@ def test_an_objection_stops_its_purpose_at_once(world):
     assert again.status_code == 201, again.text
     with world.vault.stores.keyring.reading() as tx:
         assert objecting.stops_counting(tx, [UUID(case)]) == set()
+
+
+def test_earlier_recipients_are_told_of_a_correction(world):
+    """A task for each, on the worklist until it is done; the request is not done before."""
+    case, _at, path, code = referrals.a_letter(world)
+    assert referrals.opened(world, path, code).status_code == 200
+    made = ask(world, case, "rectification", identity="code_word").json()["id"]
+    notices = f"/v1/cases/{case}/rights/{made}/notices"
+    early = world.post(notices, "cara", {"words": "Made up"})
+    assert early.json()["code"] == "notice.stage"
+    assert decided(world, made).status_code == 200
+    (one,) = world.get(notices, "cara").json()["items"]
+    assert (one["task_id"], one["done"]) == (None, False)
+    done = f"/v1/cases/{case}/rights/{made}/done"
+    assert world.post(done, "cara", {"told": "in_person"}).json()["code"] == "right.notices"
+    assert world.get(notices, "sofia").status_code == 404
+    body = {"words": "The made-up year was wrong"}
+    (one,) = world.post(notices, "cara", body).json()["items"]
+    (again,) = world.post(notices, "cara", body).json()["items"]
+    assert one["task_id"] == again["task_id"]
+    assert [kind for kind, *_ in waits(world, "cara", one["task_id"])] == ["task"]
+    body = {"content": {"type": "follow_up", "due": in_days(world, 3)}}
+    ordinary = world.post(f"/v1/cases/{case}/tasks", "cara", body).json()["id"]
+    # Frozen meanwhile: that a recipient was told is ticked off all the same.
+    freeze(world, case)
+    task = f"/v1/cases/{case}/tasks/{one['task_id']}"
+    read = world.get(task, "cara")
+    content = read.json()["content"]
+    assert "The made-up year was wrong" in content["text"]
+    ticked = {"content": {**content, "done": in_days(world, 0)}}
+    assert world.put(task, "cara", ticked, read.headers["etag"]).status_code == 200
+    usual = world.put(f"/v1/cases/{case}/tasks/{ordinary}", "cara", ticked, '"v1"')
+    assert usual.json()["code"] == "case.restricted"
+    assert world.get(notices, "cara").json()["items"][0]["done"] is True
+    assert world.post(done, "cara", {"told": "in_person"}).json()["stage"] == "done"
+    other = ask(world, case, "access").json()["id"]
+    assert world.get(f"/v1/cases/{case}/rights/{other}/notices", "cara").status_code == 404
+
+
+def test_a_file_is_taken_along_as_htcds(world):
+    """Under the standard's names, read back by our own import; nothing about others, no texts."""
+    event = {"type": "Exploitation", "exploitation": ["ForcedLabour"], "account": "Made-up words"}
+    profile = {
+        "history": [event],
+        "needs": ["legal_assistance"],
+        "presenting_situation": "Made-up words",
+        "perpetrators": [{"described_as": "Made-up Person"}],
+    }
+    names = [{"given": "Ondine", "family": "Obvious-Madeup"}]
+    case = world.open("cara", an_identity(names=names, languages=["ar", "fr"]), profile)
+    answer = world.post(f"/v1/cases/{case}/portability", "cara", None)
+    assert answer.headers["content-disposition"] == 'attachment; filename="portability.json"'
+    found = answer.json()
+    assert (found["prs_FirstName"], found["vic_TypeOfExploitation"]) == ("Ondine", ["ForcedLabour"])
+    assert "Made-up" not in answer.text
+    (entry, *_) = world.entries(subject=case, code="case.export")
+    assert "portability" in entry["filters"]
+    read = default_mapping(found).read(1, found, "cas_CaseNumber")
+    assert read.identity["names"] == names
+    assert read.identity["languages"] == ["ar", "fr"]
+    assert read.profile["history"][0]["exploitation"] == ["ForcedLabour"]
+    assert world.post(f"/v1/cases/{case}/portability", "sofia", None).status_code == 404

@@ -1234,6 +1234,30 @@ def _finish_right(stage):
     return Ask(ids={"right_id": made}, body={"told": "in_person"})
 
 
+def _corrected(stage):
+    """Return a granted request to correct this case; it is made once."""
+    if stage.holder is None:
+        return unknown_id()
+    body = {**RIGHT, "right": "rectification"}
+    answer = stage.world.post(stage.at + "/rights", stage.holder, body)
+    if answer.status_code == 409:
+        listed = stage.world.get(stage.at + "/rights", stage.holder).json()["items"]
+        return next(one["id"] for one in listed if one["right"] == "rectification")
+    made = answer.json()["id"]
+    stage.world.post(f"/v1/rights/{made}/decision", "dora", {"grant": True})
+    return made
+
+
+@valid("list_notices")
+def _list_notices(stage):
+    return Ask(ids={"right_id": _corrected(stage)})
+
+
+@valid("draw_up_notices")
+def _draw_up_notices(stage):
+    return Ask(ids={"right_id": _corrected(stage)}, body={"words": "Made up"})
+
+
 @valid("identify_asker")
 def _identify_asker(stage):
     return Ask(ids={"right_id": _asked_for(stage)}, body={"method": "code_word"})
@@ -1268,7 +1292,7 @@ def _answer_complaint(stage):
     return Ask(ids={"complaint_id": sent["id"]}, body={"words": "Made up"})
 
 
-@valid("carry_out_objections")
+@valid("carry_out_objections", "carry_file")
 def _carry_out_objections(_stage):
     return Ask()
 

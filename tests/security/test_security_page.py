@@ -58,7 +58,7 @@ SAID: dict[str, str | None] = {
     "keyring.keyring_identity": "how often the service was started",
     "keyring.keyring_trust": None,
     "keyring.lockdown": "locked down",
-    "keyring.matter": "there is a legal hold, a restriction, a request or a complaint",
+    "keyring.matter": "a legal hold, a restriction, an objection, a request or a complaint",
     "keyring.milestone": None,
     "keyring.month_key": None,
     "keyring.partner": "partners",

@@ -11,20 +11,20 @@ from casevault.api import pages
 from casevault.api.deps import CallerDep, VaultDep, needs
 from casevault.api.pages import STYLE, Language
 from casevault.api.routing import Router
+from casevault.api.schemas.copies import CopyConfirmed, CopyPreview, CopyWanted
 from casevault.api.schemas.rights import (
     ComplaintAnswer,
     ComplaintList,
     ComplaintSent,
     ComplaintShown,
-    CopyConfirmed,
-    CopyPreview,
-    CopyWanted,
     Identified,
     Lifting,
     MoreTime,
     NewComplaint,
+    NewNotices,
     NewRestriction,
     NewRight,
+    NoticeList,
     ReceivedRight,
     Restriction,
     RestrictionList,
@@ -35,7 +35,7 @@ from casevault.api.schemas.rights import (
     RightState,
     RightStates,
 )
-from casevault.domain import copies, copy_page, rights_page
+from casevault.domain import copies, copy_page, portability, rights_page
 from casevault.domain.access import Permission
 from casevault.errors import Tampered
 
@@ -74,6 +74,31 @@ def finish_right(
 ) -> RightState:
     """Note that what was decided is carried out and the survivor was told."""
     return RightState.of(vault.rights.finish(caller, case_id, right_id, body.told))
+
+
+@router.get(
+    "/cases/{case_id}/rights/{right_id}/notices",
+    operation_id="list_notices",
+    openapi_extra=needs(Permission.CASE_READ),
+)
+def list_notices(vault: VaultDep, caller: CallerDep, case_id: UUID, right_id: UUID) -> NoticeList:
+    """Who got something of this file before, and was told since or not."""
+    return NoticeList.of(vault.notices.list_(caller, case_id, right_id))
+
+
+@router.post(
+    "/cases/{case_id}/rights/{right_id}/notices",
+    operation_id="draw_up_notices",
+    openapi_extra=needs(Permission.RIGHT_ASK),
+)
+def draw_up_notices(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, right_id: UUID, body: NewNotices
+) -> NoticeList:
+    """A task for each earlier recipient who has none: on your worklist until it is done.
+
+    A request to correct or to freeze is not done before all are.
+    """
+    return NoticeList.of(vault.notices.draw_up(caller, case_id, right_id, body.words))
 
 
 @router.get("/rights", operation_id="list_rights", openapi_extra=needs(Permission.RIGHT_LIST))
@@ -210,16 +235,32 @@ def give_copy(
     return _attached(form, _copied(found, form, language))
 
 
+@router.post(
+    "/cases/{case_id}/portability",
+    operation_id="carry_file",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {}}}},
+    openapi_extra=needs(Permission.CASE_EXPORT),
+)
+def carry_file(vault: VaultDep, caller: CallerDep, case_id: UUID) -> Response:
+    """The person's own data under the names of HTCDS, for another organisation to read.
+
+    Nothing that describes others, no free text about the case: those are in the copy.
+    """
+    content = portability.encoded(vault.copying.carry(caller, case_id))
+    return _attached("json", content, "portability")
+
+
 def _copied(found: dict[str, Any], form: str, language: str) -> bytes:
     if form == "json":
         return copies.encoded(found)
     return copy_page.page(found, language).encode()
 
 
-def _attached(form: str, content: bytes) -> Response:
+def _attached(form: str, content: bytes, name: str = "copy") -> Response:
     kind = {"html": "text/html; charset=utf-8", "json": "application/json"}[form]
     # No name of anybody in the name of the file.
-    disposition = {"Content-Disposition": f'attachment; filename="copy.{form}"'}
+    disposition = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
     return Response(content, media_type=kind, headers=disposition)
 
 

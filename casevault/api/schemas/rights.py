@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
@@ -11,13 +12,12 @@ from pydantic_core import PydanticCustomError
 
 from casevault.api.schemas.common import Shape, Words, moment
 from casevault.domain.consent import Purpose
-from casevault.domain.copies import KeepBack, Withheld
 from casevault.domain.restricting import TellingWay
 from casevault.domain.rights import Asker, Check, Ground, Right
 from casevault.services.complaints import Complaint
-from casevault.services.copying import Preview
 from casevault.services.rights import Told, Wish
 from casevault.store.matters import Matter
+from casevault.store.recipients import Notice
 from casevault.store.showing import Shown
 
 _Why = Annotated[Words, Field(min_length=1, max_length=2000)]
@@ -312,81 +312,41 @@ class ComplaintAnswer(Shape):
     words: Annotated[Words, Field(min_length=1, max_length=8000)]
 
 
-class WithheldPart(Shape):
-    """What is kept back of a copy: a part by its id, a field of it, or a passage; and why."""
-
-    id: str = Field(min_length=32, max_length=32, pattern="^[0-9a-f]{32}$")
-    reason: Annotated[KeepBack, Field(strict=False)]
-    field: str | None = Field(default=None, min_length=1, max_length=60)
-    passage: Annotated[Words, Field(min_length=1, max_length=2000)] | None = None
-
-    def withheld(self) -> Withheld:
-        """Return it as the use case takes it."""
-        return Withheld(self.id, self.reason, self.field, self.passage)
-
-
-class CopyWanted(Shape):
-    """What is kept back because it speaks of others; nothing, until you have looked."""
+class NewNotices(Shape):
+    """What each earlier recipient is to be told; it lies in the case."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "withheld": [
-                        {
-                            "id": "0" * 32,
-                            "field": "text",
-                            "passage": "her made-up sister Ada",
-                            "reason": "other_person",
-                        }
-                    ]
-                }
-            ]
-        }
+        json_schema_extra={"examples": [{"words": "The made-up birth year was wrong: it is 1990."}]}
     )
-    withheld: list[WithheldPart] = Field(default_factory=list, max_length=500)
-
-    def kept_back(self) -> list[Withheld]:
-        """Return what is kept back as the use case takes it."""
-        return [one.withheld() for one in self.withheld]
+    words: _Why
 
 
-class CopyConfirmed(CopyWanted):
-    """The same, with the preview's digest, once somebody looked at all that speaks of others."""
+class NoticeShown(Shape):
+    """A recipient to be told: by which referral, since when, the task, and whether it is done."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"withheld": [], "digest": "0" * 64, "others_reviewed": True, "form": "html"}
-            ]
-        }
-    )
-    digest: str = Field(pattern="^[0-9a-f]{64}$")
-    others_reviewed: Literal[True]
-    form: Literal["html", "json"] = "html"
+    referral_id: UUID
+    recipient: str
+    sent_on: str
+    task_id: UUID | None
+    done: bool
 
 
-class ReviewPlace(Shape):
-    """A field to be looked at first; `certain`: it speaks of others by its nature."""
+class NoticeList(Shape):
+    """Everybody who is to be told, oldest referral first."""
 
-    id: str
-    part: str
-    field: str
-    certain: bool
-
-
-class CopyPreview(Shape):
-    """The copy as it would leave, the digest that confirms it, and what to look at first."""
-
-    copy_: dict[str, Any] = Field(alias="copy")
-    digest: str
-    review: list[ReviewPlace]
+    items: list[NoticeShown]
 
     @classmethod
-    def of(cls, shown: Preview) -> Self:
-        """Return the shape of a preview."""
-        places = [
-            ReviewPlace(id=one.id, part=one.kind, field=one.name, certain=one.certain)
-            for one in shown.review
+    def of(cls, found: Iterable[Notice]) -> Self:
+        """Return the shape of notices."""
+        items = [
+            NoticeShown(
+                referral_id=one.referral,
+                recipient=one.recipient,
+                sent_on=one.sent_on,
+                task_id=one.task,
+                done=one.done,
+            )
+            for one in found
         ]
-        return cls(copy=shown.copy, digest=shown.digest, review=places)
+        return cls(items=items)
