@@ -53,6 +53,8 @@ def show_list() -> None:
     for table in data["tables"]:
         spans = " x ".join(table["axes"]) or "total only"
         print(f"  {table['id']} (version {table['version']}): {table['title']}; {spans}")
+        size = table["smallest_size_class"]
+        print(f"    every {', '.join(table['periods'])}; smallest size class {size}")
         for axis in table["dimensions"]:
             for tier, categories in axis["tiers"].items():
                 print(f"    {axis['name']} ({tier}): {_as_text(categories)}")
@@ -96,6 +98,7 @@ def _table(table: IndicatorTable) -> dict[str, Any]:
         "unit": table.unit,
         "cap_per_person_and_year": table.cap,
         "smallest_size_class": table.min_class.value,
+        "periods": [basis.value for basis in table.periods],
         "axes": list(table.axes),
         "dimensions": [_dimension(name) for name in table.dimensions],
     }

@@ -356,6 +356,8 @@ def test_the_list_names_tables_columns_and_codes():
     assert {"exploitation", "context"} <= {c["name"] for c in data["columns"]}
     for table in data["tables"]:
         assert f"  {table['id']} (version" in shown
+        assert table["periods"]
+    assert "every quarter; smallest size class 10000-and-more" in shown
 
 
 def test_a_file_and_a_folder_are_needed():
