@@ -176,7 +176,7 @@ def _beside(found: Indicators, words: Words) -> Section:
         )
         if (counts := _labelled(given, list_name, words))
     ]
-    notes = (f"{words.text('focal_point')}{words.text('colon')}{answer}.", words.text("exact"))
+    notes = (words.named(words.text("focal_point"), f"{answer}."), words.text("exact"))
     return Section("beside", words.text("beside"), notes, tuple(figures))
 
 
@@ -197,7 +197,7 @@ def _counted(
 def _section(
     name: str, number: int, notes: tuple[str, ...], figures: Sequence[Figure], words: Words
 ) -> Section:
-    title = words.text("colon").join((words.text("indicator", n=number), words.text(f"i{number}")))
+    title = words.named(words.text("indicator", n=number), words.text(f"i{number}"))
     shown = notes if figures else (words.text("nothing"),)
     return Section(name, title, shown, tuple(figures))
 
@@ -229,7 +229,7 @@ def _people_figures(people: Sequence[Published], words: Words) -> Iterator[Figur
     """Yield each distinct margin once: it is the same number in every table that has it."""
     for universe in dict.fromkeys(one.table.universe for one in people):
         mine = [one for one in people if one.table.universe == universe]
-        title = words.text("colon").join((words.universe(universe), words.text("total").lower()))
+        title = words.named(words.universe(universe), words.text("total").lower())
         yield _estimates(universe, title, words, [(words.text("total"), mine[0].total())])
         seen: set[str] = set()
         for one in mine:

@@ -21,7 +21,7 @@ def html(report: Report, words: Words, style_href: str | None = None) -> str:
     name = f"<p><bdi>{escape(report.organisation)}</bdi></p>\n" if report.organisation else ""
     head = (
         f'<p class="lead">{_text(words, "subtitle")}</p>\n{name}'
-        f"<p>{_text(words, 'period')}{_text(words, 'colon')}<strong>{_number(period.name)}</strong>"
+        f"<p>{words.named(_text(words, 'period'), f'<strong>{_number(period.name)}</strong>')}"
         f" ({_number(days)})</p>\n"
     )
     parts = [_section(one) for one in sections(report, words)]

@@ -37,6 +37,10 @@ class Words:
         found: str = _all()["texts"][name][self.language]
         return found.format(**values)
 
+    def named(self, name: str, text: str) -> str:
+        """Return a name, the colon as this language writes it, and what is named."""
+        return self.text("colon", name=name, text=text)
+
     def of_table(self, universe: str, axis: str) -> str:
         """Return what a chart of people is about."""
         by: str = _all()["axes"][axis][self.language]
