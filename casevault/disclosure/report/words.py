@@ -39,7 +39,7 @@ class Words:
 
     def named(self, name: str, text: str) -> str:
         """Return a name, the colon as this language writes it, and what is named."""
-        return self.text("colon", name=name, text=text)
+        return self.text("colon", what=name, text=text)
 
     def of_table(self, universe: str, axis: str) -> str:
         """Return what a chart of people is about."""
