@@ -2,7 +2,8 @@
 
 Letting somebody in is a grant of the group's key. Letting somebody go takes their grant and puts a
 new group in the place of the old one: what comes in from then on is sealed to a key that they
-never had, and what waits is moved. Must never let in somebody for whom nobody of the team vouches.
+never had, and what waits is moved. Addresses that were handed out for packages made offline are
+handed out anew (runbook). Must never let in somebody for whom nobody of the team vouches.
 """
 
 from __future__ import annotations

@@ -119,16 +119,13 @@ def test_a_recall_takes_it_out_of_the_inbox_or_tells_who_read_it(world):
     shut = world.get(entry, "sid")
     assert (shut.status_code, shut.json()["code"]) == (404, "intake.recalled")
     assert world.post(entry + "/case", "sid", {}).status_code == 404
-    told = on_worklist(world, "sid", type="intake_recalled", record_id=entry.rsplit("/", 1)[1])
-    assert len(told) == 1
+    row = entry.rsplit("/", 1)[1]
+    assert len(on_worklist(world, "sid", type="intake_recalled", record_id=row)) == 1
+    recalled = world.get("/v1/inbox?box=recalled", "sid").json()["items"]
+    assert row in {one["id"] for one in recalled}
     assert world.post(entry + "/answer", "sid", {"answer": "noted"}).status_code == 204
-    assert not on_worklist(world, "sid", type="intake_recalled")
-    assert "referral" in {type_of(one) for one in world.entries(case=case)}
-
-
-def type_of(entry):
-    """Return the noun of an entry's code."""
-    return entry["code"].partition(".")[0]
+    assert not on_worklist(world, "sid", type="intake_recalled", record_id=row)
+    assert "intake.answer" in {one["code"] for one in world.entries(case=case)}
 
 
 def test_what_a_team_does_not_answer_shows(world):

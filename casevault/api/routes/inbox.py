@@ -172,7 +172,8 @@ def set_intake(
     """Say who opens your team's inbox beside its supervisors: exactly these colleagues.
 
     Whoever is left out opens nothing that comes in from now on, nor what waits: the group gets a
-    new key. `members` are all who open it, supervisors included.
+    new key, so hand out the address for packages anew. `members` are all who open it, supervisors
+    included.
     """
     return IntakeGroup(
         members=list(vault.intake_members.set_members(caller, team_id, body.members))
