@@ -27,6 +27,7 @@ from casevault.store import (
     failures,
     holding,
     intents,
+    matters,
     milestones,
     private,
     rekeying,
@@ -144,6 +145,7 @@ class Caretaker:
         access_requests.sweep(self._stores)
         deadlines.alarm(self._stores, self._notify)
         deadlines.sweep(self._stores)
+        matters.sweep(self._stores)
         collect_pages.sweep(self._stores)
         arrivals.sweep(self._stores)
 

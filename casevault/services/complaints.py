@@ -25,8 +25,7 @@ from casevault.store.matters import Kind, Matter
 from casevault.store.showing import Shown
 from casevault.store.stores import Stores
 
-OPEN, ANSWERED = "open", "answered"
-_NOBODYS = TeamId(UUID(int=0))
+_NOBODYS = TeamId(matters.NOBODYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Complaints:
             caller.staff,
             stores.now(),
             rights.due(today),
-            state=OPEN,
+            state=matters.OPEN,
         )
         content = json.dumps({"asker": asker.value, "words": words, "about": about})
         act = self._act("complaint.send", caller, sent)
@@ -96,7 +95,7 @@ class Complaints:
             content = _content(matters.read(tx, caller, present))
             text = json.dumps({**content, "answer": words})
             grown = matters.rewritten(tx, caller, present, text)
-            done = replace(grown, state=ANSWERED, author=caller.staff, at=stores.now())
+            done = replace(grown, state=matters.ANSWERED, author=caller.staff, at=stores.now())
             matters.change(tx, matters.signed(stores.organisation, caller, done))
             deadlines.settle(tx, complaint_id)
 
@@ -116,7 +115,7 @@ class Complaints:
 
 
 def _check_open(complaint: Matter) -> None:
-    if complaint.state != OPEN:
+    if complaint.state != matters.OPEN:
         raise Conflict("This was answered already.", code="complaint.answered")
 
 

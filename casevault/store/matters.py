@@ -54,6 +54,10 @@ _READERS = {
 }
 
 
+# The case of a complaint that is about none (that there is), and when one was answered.
+NOBODYS = UUID(int=0)
+OPEN, ANSWERED = "open", "answered"
+_KEEP_SECONDS = 365 * 86_400
 _MOVING = frozenset({Kind.RIGHT, Kind.COMPLAINT, Kind.OBJECTION})
 # While there is one of these, nothing of its case is erased.
 KEEPING = (Kind.HOLD, Kind.RESTRICTION)
@@ -197,6 +201,22 @@ def drop(tx: KeyringTransaction, matters: Iterable[UUID]) -> None:
     if ids:
         grants.take_object(tx, ObjectKind.MATTER, ids)
         tx.remove(_TABLE, id=ids)
+
+
+def sweep(stores: Stores) -> int:
+    """Delete complaints about no case that were answered a year ago; return how many.
+
+    Others go with their case.
+    """
+    before = stores.now() - _KEEP_SECONDS
+    with stores.keyring.reading() as tx:
+        if not tx.lookups(_TABLE, object_id=[NOBODYS], kind=Kind.COMPLAINT.value):
+            return 0
+    with stores.keyring.writing() as tx:
+        found = of_case(tx, Kind.COMPLAINT, NOBODYS)
+        old = [one.id for one in found if one.state == ANSWERED and one.at <= before]
+        drop(tx, old)
+    return len(old)
 
 
 def forget(tx: KeyringTransaction, cases: Sequence[UUID]) -> None:

@@ -135,4 +135,4 @@ def _near(waits: Iterable[Matter], case: CaseMetadata, today: date) -> Iterator[
 def _is_over(one: Matter) -> bool:
     if one.kind is Kind.RIGHT:
         return not rights.is_open(one.state)
-    return one.kind is Kind.COMPLAINT and one.state != "open"
+    return one.kind is Kind.COMPLAINT and one.state != matters.OPEN

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 from casevault.domain.importing.htcds import default_mapping
-from casevault.store import objecting
+from casevault.store import keyring_tables as tables
+from casevault.store import matters, objecting
+from casevault.store.matters import Kind
 from tests.api import test_referrals as referrals
 from tests.api.test_consents import a_consent
-from tests.api.test_retention import aged, job, opened
+from tests.api.test_retention import aged, decide, job, opened
 from tests.api.world import an_identity
 
 
@@ -413,3 +416,40 @@ def test_a_file_is_taken_along_as_htcds(world):
     assert read.identity["languages"] == ["ar", "fr"]
     assert read.profile["history"][0]["exploitation"] == ["ForcedLabour"]
     assert world.post(f"/v1/cases/{case}/portability", "sofia", None).status_code == 404
+
+
+def test_everything_that_was_asked_goes_with_the_case(world):
+    """Requests, objections and complaints, their keys and their deadlines."""
+    case = world.open("cara")
+    reference = world.get(f"/v1/cases/{case}", "cara").json()["reference"]
+    first = ask(world, case, "objection", identity="code_word", purpose="statistics").json()["id"]
+    decided(world, first)
+    body = {"asker": "survivor", "words": "Made up", "case": reference}
+    second = world.post("/v1/complaints", "cara", body).json()["id"]
+    asked = world.post(f"/v1/cases/{case}/erasure", "sue", {"reason": "request"}).json()["id"]
+    assert decide(world, "dora", asked).status_code == 200
+    assert listed(world, first) is None
+    complaints = world.get("/v1/complaints", "dora").json()["items"]
+    assert second not in {one["id"] for one in complaints}
+    assert waits(world, "dora", first) == waits(world, "dora", second) == []
+    with world.vault.stores.keyring.reading() as tx:
+        assert matters.kinds_of(tx, UUID(case)) == set()
+        for one in (first, second):
+            assert tx.lookups(tables.deadline, id=UUID(one)) == []
+    direct = {"case": case, "right": "access", "asker": "survivor", "words": "Made up"}
+    assert world.post("/v1/rights", "dora", direct).status_code == 404
+
+
+def test_a_complaint_about_no_case_goes_a_year_after_its_answer(sqlite_world):
+    """One that is not answered stays."""
+    world = sqlite_world
+    stores, body = world.vault.stores, {"asker": "survivor", "words": "Made up"}
+    made = [world.post("/v1/complaints", "cara", body).json()["id"] for _ in range(2)]
+    answer = world.post(f"/v1/complaints/{made[0]}/answer", "dora", {"words": "Made up"})
+    assert answer.status_code == 204
+    with stores.keyring.writing() as tx:
+        one = matters.find(tx, UUID(made[0]), Kind.COMPLAINT, lock=True)
+        matters.change(tx, replace(one, at=one.at - 366 * 86_400))
+    assert matters.sweep(stores) >= 1
+    left = {one["id"] for one in world.get("/v1/complaints", "dora").json()["items"]}
+    assert left & set(made) == {made[1]}

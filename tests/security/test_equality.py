@@ -107,7 +107,7 @@ def test_a_fresh_vault_repeats_nothing(vault):
 
 def test_a_salt_that_is_not_random_is_found(vault, monkeypatch):
     """The same salt everywhere: salts repeat, whatever else differs."""
-    monkeypatch.setattr(sealing, "secrets", SimpleNamespace(token_bytes=bytes))
+    monkeypatch.setattr(sealing, "os", SimpleNamespace(urandom=bytes))
     open_twice(vault)
     found = "\n".join(repeated(vault))
     assert "a salt appears twice, in document.sealed" in found
