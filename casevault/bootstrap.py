@@ -53,6 +53,7 @@ from casevault.services.ledger_exports import LedgerExports
 from casevault.services.links import Links
 from casevault.services.lockdowns import Lockdowns
 from casevault.services.looks import LooksAt
+from casevault.services.minimising import Minimising
 from casevault.services.notices import Notices
 from casevault.services.notifying import Notifier
 from casevault.services.oversight import Oversight
@@ -154,6 +155,7 @@ class Vault:
     drafts: Drafts
     worklists: Worklists
     field_use: FieldUse
+    minimising: Minimising
     feeds: Feeds
     oversight: Oversight
     access_requests: AccessRequests
@@ -299,6 +301,7 @@ def open_vault(
         drafts=Drafts(stores, gate),
         worklists=Worklists(stores, gate),
         field_use=FieldUse(stores, gate),
+        minimising=Minimising(stores, gate),
         feeds=Feeds(stores, gate),
         oversight=Oversight(stores, gate),
         access_requests=AccessRequests(stores, gate),

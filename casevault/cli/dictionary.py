@@ -118,13 +118,21 @@ def unused(
         emit([dict(zip(("field", "filled", "of", "off"), row, strict=True)) for row in rows])
     else:
         table("Fields and in how many cases they are filled", ("field", "filled", "of", ""), rows)
-    empty = {name for name, filled, of, off in rows if filled == "0" and of != "0" and not off}
-    # Of a group that nobody fills, its name is enough.
-    named = [name for name, *_ in rows if name in empty and name.rpartition(".")[0] not in empty]
-    say(f"Fields that nobody fills: {', '.join(named) or 'none'}.")
+    say(f"Fields that nobody fills: {', '.join(_empty(rows)) or 'none'}.")
     if use.unreadable:
         say("Some cases did not open; they are not counted, and each has raised an alarm.")
         raise typer.Exit(_PARTIAL)
+
+
+def unused_fields(person: Person) -> list[str]:
+    """Return the fields that nobody fills in the cases that somebody can open."""
+    return _empty(list(_rows(_counted(person), person.vault.stores.dictionary)))
+
+
+def _empty(rows: list[tuple[str, str, str, str]]) -> list[str]:
+    empty = {name for name, filled, of, off in rows if filled == "0" and of != "0" and not off}
+    # Of a group that nobody fills, its name is enough.
+    return [name for name, *_ in rows if name in empty and name.rpartition(".")[0] not in empty]
 
 
 @dataclass

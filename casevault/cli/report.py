@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from casevault.cli.minimising import minimisation
 from casevault.cli.output import ConfigOption, JsonOption, emit, say, table
 from casevault.cli.personal import LoginOption, PassphraseFdOption, signed_in
 from casevault.disclosure.formats import dhis2
@@ -29,6 +30,9 @@ app = typer.Typer(
     help="Example: casevault report pledge --period 2026 --out report/ --login made.up",
     no_args_is_help=True,
 )
+
+
+app.command()(minimisation)
 
 
 @app.callback()

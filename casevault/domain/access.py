@@ -139,6 +139,7 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         # Asking only: a second person's word lets it hold.
         Permission.RETENTION_CHANGE: Rule(_DPO, writes=True, step_up=True),
         Permission.CERTIFICATE_READ: Rule(frozenset({Role.DPO, Role.AUDITOR})),
+        Permission.MINIMISATION_READ: Rule(frozenset({Role.DPO, Role.SUPERVISOR})),
         # Who helps is no secret among colleagues; reporters map the gaps.
         Permission.PARTNER_READ: Rule(_TEAM | {Role.DPO, Role.REPORTER}),
         Permission.PARTNER_WRITE: Rule(_SUPERVISOR, writes=True),

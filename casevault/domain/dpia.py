@@ -48,9 +48,9 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "GDPR 5(1)(c), 25: minimisation, by design and by default",
-        "fields are off until a purpose is switched on; lists show what work needs; unused fields"
-        " are counted (`casevault dictionary unused`)",
-        "tests/api/test_purposes.py",
+        "fields are off until a purpose is switched on; lists show what work needs; unused fields,"
+        " unused keys, old files and long notes are counted (`casevault report minimisation`)",
+        "tests/api/test_purposes.py, tests/integration/test_minimising.py",
     ),
     (
         "GDPR 5(1)(c): a narrative that names nobody",

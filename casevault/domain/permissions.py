@@ -103,6 +103,7 @@ class Permission(StrEnum):
     RETENTION_READ = "retention:read"
     RETENTION_CHANGE = "retention:change"
     CERTIFICATE_READ = "certificate:read"
+    MINIMISATION_READ = "minimisation:read"
     PARTNER_READ = "partner:read"
     PARTNER_WRITE = "partner:write"
     PARTNER_KEY = "partner:key"

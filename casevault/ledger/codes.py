@@ -194,6 +194,8 @@ CODES: Final[Mapping[str, str]] = MappingProxyType(
         "private.erase": "system",
         "worklist.read": "rest",
         "dictionary.count": "rest",
+        "minimisation.count": "rest",
+        "minimisation.read": "rest",
         "workload.read": "rest",
         "feed.open": "rest",
         "feed.make": "rest",

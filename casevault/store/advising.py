@@ -15,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from casevault.domain import dictionary, personal
-from casevault.domain.casefile import Compartment, DocumentKind
+from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.granting import ObjectKind
 from casevault.domain.personal import Hint, Sign
 from casevault.logs import get_logger
@@ -68,7 +68,7 @@ def advise(
     content: Mapping[str, Any],
 ) -> Advice:
     """Return what is to be remarked about the free texts of a record; never fails."""
-    texts = _texts(kind, content)
+    texts = texts_of(kind, content)
     if not texts:
         return Advice(checked=True)
     try:
@@ -85,11 +85,25 @@ def advise(
     return Advice(True, known is not None, tuple(found[:MOST_HINTS]))
 
 
-def _texts(kind: DocumentKind, content: Mapping[str, Any]) -> dict[str, str]:
+def texts_of(kind: DocumentKind, content: Mapping[str, Any]) -> dict[str, str]:
     """Return the free texts of a record as they will be kept; what is none is refused elsewhere."""
     names = sorted(dictionary.texts_of(kind))
     found = {name: content.get(name) for name in names}
     return {name: dictionary.normal(text) for name, text in found.items() if isinstance(text, str)}
+
+
+def known_by(stores: Stores, identity: Mapping[str, Any], case: CaseMetadata) -> Known:
+    """Return whom an identity names, as texts are compared with it."""
+    person = listing.known_of(stores.search, identity, int(case.opened_month[:4]))
+    return Known(person, tuple(listing.names_of(identity)))
+
+
+def looked_at(stores: Stores, text: str, known: Known) -> list[Hint] | None:
+    """Return what is to be remarked about one text; None if it could not be looked at."""
+    try:
+        return remarked(text, known, stores.search.regions)
+    except TimeoutError:
+        return None
 
 
 def remarked(
@@ -143,11 +157,4 @@ def _known(stores: Stores, desk: Desk, caller: Caller, case_id: UUID) -> tuple[K
         with desk.recording_failure(caller, case_id):
             manifest = held.manifest(connection, _IDENTITY)
             found = held.documents(connection, manifest, [DocumentKind.IDENTITY.value])
-    identity = found[0].content if found else None
-    return _named(stores, identity, int(case.opened_month[:4])), str(case.reference)
-
-
-def _named(stores: Stores, identity: Mapping[str, Any] | None, year: int) -> Known | None:
-    if identity is None:
-        return None
-    return Known(listing.known_of(stores.search, identity, year), tuple(listing.names_of(identity)))
+    return (known_by(stores, found[0].content, case) if found else None), str(case.reference)

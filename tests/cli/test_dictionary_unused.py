@@ -87,3 +87,35 @@ def test_who_works_no_cases_is_refused(sqlite_world, config_of, runner):
     """The gate is that of the caseload."""
     result = counted(sqlite_world, config_of, runner, "ada")
     assert isinstance(result.exception, Refused)
+
+
+def reported(world, config_of, runner, login, *more):
+    """Run `report minimisation` as somebody; return the result."""
+    given = ["report", "minimisation", "--config", str(config_of(world)), "--login", login, *more]
+    return runner.invoke(app, given, input=world.typed(login))
+
+
+def test_the_minimisation_report_puts_all_looks_together(sqlite_world, config_of, runner, tmp_path):
+    """Words and fields of one's own cases, keys and files for who sees them; on paper too."""
+    world, page = sqlite_world, tmp_path / "report.html"
+    login = world.person()
+    case = world.open(login, {"name_to_use": CANARY})
+    content = {"type": "visit", "date": "2026-11-20", "text": f"Met {CANARY}"}
+    assert world.post(f"/v1/cases/{case}/notes", login, {"content": content}).status_code == 201
+    reference = world.get(f"/v1/cases/{case}", login).json()["reference"]
+    result = reported(world, config_of, runner, login, "--json", "--html", str(page))
+    assert result.exit_code == 0, result.output
+    words, fields = json.loads(result.stdout[result.stdout.index("[") :])
+    assert words["rows"] == [[reference, "1", "0", "1", "0", "0"]]
+    assert ["profile.history"] in fields["rows"]
+    assert "redactions" in words["step"]
+    assert reference in page.read_text()
+    assert "Canary" not in page.read_text() + result.output
+    seen = reported(world, config_of, runner, "dora")
+    assert "Keys that nobody used since" in seen.output
+    assert "Files of cases closed long ago" in seen.output
+    assert "profile.history" in reported(world, config_of, runner, login).stdout
+    refused = reported(world, config_of, runner, "ada")
+    assert "open nothing" in str(refused.exception)
+    bad = reported(world, config_of, runner, "dora", "--html", str(tmp_path / "no" / "x.html"))
+    assert "cannot be written" in str(bad.exception)

@@ -1171,7 +1171,7 @@ SCHEDULE = {"classes": [{"name": n, **CLASS} for n in ("standard", "short", "pro
 REVIEW = {"review": "2027-02-28"}
 
 
-@valid("list_schedules", "list_holds", "list_certificates")
+@valid("list_schedules", "list_holds", "list_certificates", "read_minimisation", "count_words")
 def _kept(_stage):
     return Ask()
 
