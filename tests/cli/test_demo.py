@@ -23,6 +23,8 @@ def test_the_demo_tells_its_story_and_every_attack_fails():
     assert any("root on the live server: yes" in line for line in lines)
     assert any("published, signed" in line for line in lines)
     assert any("Pledge report" in line for line in lines)
+    assert any("wants to be forgotten: 404" in line for line in lines)
+    assert any("export and public keys: holds." in line for line in lines)
     assert "Traceback" not in done.err
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import typer
 
-from casevault.cli.demo import attacks, counts, day, looks, night, shelter, story
+from casevault.cli.demo import attacks, counts, day, forgetting, looks, night, shelter, story
 from casevault.cli.demo import people as made_up
 from casevault.cli.demo.narrator import Narrator
 from casevault.cli.demo.world import World
@@ -28,6 +28,7 @@ STEPS = (
     "attack",
     "answer",
     "counts",
+    "forget",
 )
 
 app = typer.Typer(invoke_without_command=True)
@@ -69,6 +70,7 @@ def demo(
             failed = attacks.run(world, told, narrator)
             story.answer(world, told, narrator)
             counts.tell(world, narrator, told)
+            forgetting.tell(world, narrator, told)
             if serve:
                 _leave_open(world, narrator)
         if failed:

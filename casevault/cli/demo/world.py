@@ -193,6 +193,7 @@ class World:
             "declared_people = 80",
             'country = "ZZ"',
             f"port = {_free_port()}",
+            f'second_medium = "{self.folder / "medium"}"',
         ]
         self._write(lines)
         organisation = uuid4()
