@@ -55,7 +55,11 @@ def _attacks() -> list[bool]:
 def _audits() -> list[bool]:
     print(f"\n{'membership audit':34}{'build':>16}{'epsilon >':>11}{'claim':>7}  verdict")
     held = []
-    cases = (("a person", audit.people_release), ("a person's services", audit.services_release))
+    cases = (
+        ("a person", audit.people_release),
+        ("a person's services", audit.services_release),
+        ("a person's year of releases", audit.large_year),
+    )
     for name, case in cases:
         made = case()
         for build, broken in (

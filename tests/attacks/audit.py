@@ -10,13 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
+from casevault.disclosure.catalogue import SizeClass
+from casevault.disclosure.classifications import Tier
+from casevault.disclosure.counting import Snapshot
 from casevault.disclosure.measuring import Measurement, measure
+from casevault.disclosure.parameters import PLANS
 from casevault.disclosure.releasing import Release
 from tests.attacks.world import Counts, Person, frozen, noise, release, truth
 
@@ -56,6 +61,48 @@ def services_release() -> tuple[Release, dict[str, Counts], dict[str, Counts]]:
     target: Person = {"gender": ("Feminine",)}
     full = frozen([*crowd, target], {**services, 12: [0, 1, 2, 3, 4]})
     return made, truth(full, made), truth(frozen(crowd, services), made)
+
+
+def large_year() -> tuple[Release, dict[str, Counts], dict[str, Counts]]:
+    """Return all releases of a year of a large organisation as one, with and without a person.
+
+    They are in the annual one, in the quarter's registrations, and had ten services in it: whether
+    the account is right to add up what each release costs.
+    """
+    large = PLANS[SizeClass.LARGE]
+    quarters = tuple(f"2025-Q{n}" for n in range(1, 5))
+    annual = ("people-total", "people-first-service")
+    registered = ("people-total", "people-region")
+    parts = [
+        release(*annual, tier=Tier.FINE, rho=large.annual),
+        release(*registered, rho=large.quarterly_people, period="2025-Q2"),
+        *(
+            release("services-quarter", rho=large.quarterly_services, period=quarter)
+            for quarter in quarters
+        ),
+    ]
+    crowd: list[Person] = [{"gender": ("Masculine",)}] * 12
+    services = {n: [n % 15, (n + 1) % 15] for n in range(12)}
+    full = frozen([*crowd, crowd[0]], {**services, 12: list(range(10))})
+    return _joined(parts), _truths(parts, full), _truths(parts, frozen(crowd, services))
+
+
+def _joined(parts: Sequence[Release]) -> Release:
+    measured = tuple(
+        replace(one, universe=f"{number} {one.universe}")
+        for number, part in enumerate(parts)
+        for one in part.measurements
+    )
+    whole = sum((part.design.rho for part in parts), Fraction(0))
+    return replace(parts[0], design=replace(parts[0].design, rho=whole), measurements=measured)
+
+
+def _truths(parts: Sequence[Release], snap: Snapshot) -> dict[str, Counts]:
+    return {
+        f"{number} {name}": counts
+        for number, part in enumerate(parts)
+        for name, counts in truth(snap, part).items()
+    }
 
 
 def lower_bound(

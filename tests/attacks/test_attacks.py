@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from casevault.disclosure import labels
+from casevault.disclosure.parameters import RHO_PER_YEAR
 from tests.attacks import accuracy, attacks, audit, neighbours
 from tests.attacks.world import people
 
@@ -85,6 +86,14 @@ def test_the_audit_does_not_refute_the_claim_and_refutes_less_noise(case):
     claim = audit.claim(made[0])
     assert audit.lower_bound(made, audit.shipped_build, 800, 1) <= claim
     assert audit.lower_bound(made, audit.less_noise, 1200, 1) > claim
+
+
+def test_the_audit_does_not_refute_the_account_of_a_year():
+    """All releases of a year of a large organisation cost one person what the account adds up."""
+    made = audit.large_year()
+    assert made[0].design.rho <= RHO_PER_YEAR
+    assert audit.lower_bound(made, audit.shipped_build, 300, 1) <= audit.claim(made[0])
+    assert audit.lower_bound(made, audit.less_noise, 900, 1) > audit.claim(made[0])
 
 
 def test_the_audit_refutes_a_forgotten_cap():

@@ -23,7 +23,8 @@ from casevault.disclosure.estimating import Estimate
 from casevault.disclosure.measuring import exact_vectors
 from casevault.disclosure.records import Intake, Records, day_number
 from casevault.disclosure.releasing import Design, Release
-from casevault.disclosure.tabulating import tabulate, whole_year
+from casevault.disclosure.tabulating import Period, tabulate
+from casevault.domain import indicators
 
 KEY = bytes(32)
 TABLE = "people-exploitation-age-gender"
@@ -61,7 +62,7 @@ def frozen(
     crowd: Sequence[Person], services: Mapping[int, Sequence[int]] | None = None
 ) -> Snapshot:
     """Return what may be counted of people who were all accepted in 2025."""
-    return snapshot(rows_of(crowd, services), KEY)
+    return snapshot(rows_of(crowd, services), KEY, quarters=True)
 
 
 def rows_of(
@@ -79,14 +80,20 @@ def rows_of(
     return intake.close()
 
 
-def release(*tables: str, tier: Tier = Tier.COARSE, rho: Fraction = Fraction(9, 100)) -> Release:
+def release(
+    *tables: str,
+    tier: Tier = Tier.COARSE,
+    rho: Fraction = Fraction(9, 100),
+    period: str = "2025",
+) -> Release:
     """Return the shipped mechanism for some tables."""
+    days = indicators.Period.parse(period)
     design = Design(
         "SIMULATION-attack",
         catalogue.shipped().version,
         tables,
         tier,
-        whole_year(2025),
+        Period(days.start, days.end),
         ("North", "South", "West"),
         rho,
         1e-6,
