@@ -41,6 +41,8 @@ from casevault.services.drafts import Drafts
 from casevault.services.duplicates import Duplicates
 from casevault.services.duty import Duty
 from casevault.services.emergencies import Emergencies
+from casevault.services.exchange import Exchange
+from casevault.services.exchange_door import ExchangeDoor
 from casevault.services.feeds import Feeds
 from casevault.services.field_use import FieldUse
 from casevault.services.files import Files
@@ -83,12 +85,14 @@ from casevault.services.suspensions import Suspensions
 from casevault.services.team_referrals import TeamReferrals
 from casevault.services.transfers import Transfers
 from casevault.services.transitions import Transitions
+from casevault.services.vault_letters import VaultLetters
 from casevault.services.watching import Watch, limits_of
 from casevault.services.worklist import Worklists
 from casevault.store import erasures, identity, intents, lockdowns, schema, spool, tree
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints, signed_size
 from casevault.store.counting_options import CountingOptions
+from casevault.store.courier import Courier
 from casevault.store.database import Database
 from casevault.store.finding import Finder
 from casevault.store.helpers import Helpers
@@ -137,6 +141,9 @@ class Vault:
     collecting: Collecting
     inbox: Inbox
     intake_members: IntakeMembers
+    vault_letters: VaultLetters
+    exchange: Exchange
+    exchange_door: ExchangeDoor
     deadlines: Deadlines
     holds: Holds
     keeping: Keeping
@@ -281,6 +288,9 @@ def open_vault(
         collecting=Collecting(stores, kdf),
         inbox=Inbox(stores, gate),
         intake_members=IntakeMembers(stores, gate),
+        vault_letters=VaultLetters(stores, gate, sender, needs_approval=approved),
+        exchange=exchange(settings, stores),
+        exchange_door=ExchangeDoor(stores, gate),
         deadlines=Deadlines(stores, gate),
         holds=Holds(stores, gate),
         keeping=Keeping(stores, gate),
@@ -324,6 +334,13 @@ def watch(settings: Settings, stores: Stores) -> Watch:
     notify = Notifier(settings.notify_command).alert
     zone = ZoneInfo(settings.time_zone)
     return Watch(stores, limits_of(settings.alert_limits), zone, settings.watch_minutes, notify)
+
+
+def exchange(settings: Settings, stores: Stores) -> Exchange:
+    """Return what talks to the vaults of partners, by the only way out."""
+    gate = Gate(stores, settings.minimum_assurance, Space.of(settings))
+    courier = Courier(settings.exchange_authorities, settings.exchange_plain_loopback)
+    return Exchange(stores, gate, courier, settings.organisation_name, settings.exchange_address)
 
 
 def checkpoints(settings: Settings, stores: Stores) -> Checkpoints:

@@ -65,6 +65,7 @@ _STATUS_OF_CODE = {
     "rate.limited": 429,
     "search.limited": 429,
     "intake.limited": 429,
+    "exchange.limited": 429,
 }
 _RETRY_SECONDS = {503: "2", 429: "3600"}
 _HTTP_CODES = {404: "route.unknown", 405: "method.not-allowed", 400: "request"}

@@ -40,6 +40,7 @@ _NOUNS = {
     "ledger": ("ledger", "auditing", "reviews", "looking"),
     "release": ("release",),
     "package": ("package",),
+    "exchange": ("exchange",),
     "report": ("report",),
     "retention": ("retention",),
     "certificate": ("certificate",),

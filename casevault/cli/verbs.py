@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from casevault.cli import data_verbs, key_verbs, package_verbs, retention_verbs
+from casevault.cli import data_verbs, exchange_verbs, key_verbs, package_verbs, retention_verbs
 from casevault.cli.operating import Verb
 
 _ALL: tuple[Verb[Any], ...] = (
@@ -17,6 +17,7 @@ _ALL: tuple[Verb[Any], ...] = (
     data_verbs.BACKUP,
     data_verbs.STANDING,
     package_verbs.ADDRESS,
+    exchange_verbs.RUN,
     retention_verbs.PREVIEW,
     retention_verbs.RUN,
     retention_verbs.CERTIFICATES,

@@ -44,10 +44,13 @@ _PATH_FIELDS = (
     "unlock_file",
     "backup_dir",
     "postgres_programs",
+    "exchange_authorities",
 )
 _LISTS = frozenset({"trusted_hosts", "purposes"})
 _SQLITE = "sqlite:///"
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+# Exactly what it means is `domain.exchanging`'s; without TLS this machine only.
+_ADDRESS = r"^(https://[a-z0-9.:\[\]-]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?)$"
 _ORIGIN = re.compile(r"[a-z0-9.-]+(/[A-Za-z0-9._-]+)+")
 # Up to the last @, since people forget to escape the one in their password.
 _PASSWORD = re.compile(r"^([\w+]+://[^:/@]*):.*@")
@@ -128,6 +131,12 @@ class Settings(BaseModel):
     # Where the organisation works (ISO 3166). Without it every partner counts as abroad, which
     # takes a consent of its own.
     country: Literal[""] | Annotated[str, Field(pattern="^[A-Z]{2}$")] = ""
+    # Where other vaults reach this one (https://vault.example.org); empty: it has no card.
+    exchange_address: Literal[""] | Annotated[str, Field(pattern=_ADDRESS, max_length=300)] = ""
+    # Whose certificates count for the vaults of partners, instead of those that the system trusts.
+    exchange_authorities: Path | None = None
+    # Also without TLS, to this very machine: for tests and to try it out.
+    exchange_plain_loopback: bool = False
     # In this programme nobody opens a case in an emergency without a grant.
     break_glass_closed: bool = False
     # Run without a shell, with a kind and a count as its last two arguments. Empty: nothing is run.

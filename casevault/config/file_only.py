@@ -19,6 +19,10 @@ FILE_ONLY = frozenset(
         "break_glass_closed",
         "referrals_need_approval",
         "country",
+        # Where letters about survivors may go, and whose word counts for that.
+        "exchange_address",
+        "exchange_authorities",
+        "exchange_plain_loopback",
         "search_organisation_wide",
         "search_full_phones",
         "search_papers",

@@ -25,6 +25,8 @@ class PackageKind(StrEnum):
     REFERRAL = "referral"
     INTAKE = "intake"
     FILES = "files"
+    # What two vaults say to each other: `domain.exchanging`.
+    EXCHANGE = "exchange"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,18 @@ FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Pinned:
+    """The vault of a partner: where it answers, which of its teams is asked, and that one's keys.
+
+    From a card that the partner's compared key had signed.
+    """
+
+    address: str
+    team: str
+    team_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Partner:
     """An organisation in the directory; `key` holds its public keys once they were compared."""
 
@@ -49,6 +61,7 @@ class Partner:
     version: int = 1
     key: bytes | None = field(default=None, repr=False)
     key_checked_by: UUID | None = None
+    pinned: Pinned | None = None
 
     @property
     def name(self) -> str:

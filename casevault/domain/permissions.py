@@ -81,6 +81,7 @@ class Permission(StrEnum):
     COLLECT_SHOW = "collect:show"
     COLLECT_OPEN = "collect:open"
     COLLECT_ANSWER = "collect:answer"
+    EXCHANGE_RECEIVE = "exchange:receive"
     DRAFT_READ = "draft:read"
     DRAFT_WRITE = "draft:write"
     BREAK_GLASS_ASK = "break-glass:ask"

@@ -24,6 +24,7 @@ from casevault.store import (
     deadlines,
     dossiers,
     erasures,
+    exchanges,
     failures,
     holding,
     intents,
@@ -148,6 +149,7 @@ class Caretaker:
         matters.sweep(self._stores)
         collect_pages.sweep(self._stores)
         arrivals.sweep(self._stores)
+        exchanges.sweep(self._stores)
 
     def erase_due(self) -> None:
         """Erase private objects and records of the audit whose date is past."""

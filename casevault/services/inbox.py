@@ -15,10 +15,9 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from casevault.domain import dictionary
 from casevault.domain.access import Permission, Subject
 from casevault.domain.arriving import A_DAY, MOST_WAITING, Declined, Intake
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.exchanging import Standing, may_follow
 from casevault.errors import (
     Busy,
     Conflict,
@@ -29,7 +28,16 @@ from casevault.errors import (
     Refused,
 )
 from casevault.ids import TeamId, new_id
-from casevault.store import arrivals, cases, intake_groups, people, unpacking
+from casevault.store import (
+    arrivals,
+    cases,
+    exchanges,
+    hearing,
+    intake_groups,
+    intakes,
+    people,
+    unpacking,
+)
 from casevault.store.arrivals import Arrival, ArrivalKind, ArrivalState
 from casevault.store.caller import Caller, Gate
 from casevault.store.keyring import KeyringTransaction
@@ -95,7 +103,7 @@ class Inbox:
         """
         stores = self._stores
         self._gate.require(caller, Permission.INTAKE_SUBMIT, Subject("intake"))
-        intake = Intake(*self._checked(identity, profile), words)
+        intake = Intake(*intakes.checked(stores, identity, profile), words)
         to = self._team_named(team)
         self._require_room(caller, to)
         arrival = Arrival(
@@ -135,15 +143,11 @@ class Inbox:
                 unpacking.require_new(tx, package.statement, now)
                 sender, signed = unpacking.signer_of(tx, package.statement)
                 arrivals.require_room(tx, team, now)
-            found = Intake.of_package(package.statement.kind, package.files)
-            identity, profile = self._checked(found.identity, found.profile)
-            letter = _letter(found.letter) | {"from": sender, "signed": signed}
-            _check_words({**letter, "words": found.words})
+            intake = intakes.of_package(self._stores, package, sender, signed)
         except (Invalid, Conflict, Refused, Busy) as error:
             act = self._act(caller, "intake.unpack", ())
             stores.ledger.record(replace(act, rule="refused:" + error.code, outcome=REFUSED))
             raise
-        intake = Intake(identity, profile, found.words, letter)
         arrival = Arrival(
             id=package.statement.id,
             kind=ArrivalKind.INTAKE,
@@ -180,6 +184,12 @@ class Inbox:
         self, caller: Caller, arrival_id: UUID, permission: Permission = Permission.INBOX_LIST
     ) -> Opened:
         """Return what came in, to somebody of the team's intake group."""
+        found, content = self._opened(caller, arrival_id, permission)
+        return Opened(found, self._intake_of(caller, content))
+
+    def _opened(
+        self, caller: Caller, arrival_id: UUID, permission: Permission
+    ) -> tuple[Arrival, Mapping[str, Any]]:
         found = self._found(caller, arrival_id, permission)
         if found.state is ArrivalState.RECALLED:
             raise NotFound(
@@ -192,26 +202,30 @@ class Inbox:
         if content is None:
             raise KeyUnavailable()
         act = self._act(caller, "intake.read", _touched(found))
-        if found.state is ArrivalState.WAITING and found.kind is ArrivalKind.REFERRAL:
+        is_letter = found.kind is ArrivalKind.REFERRAL or unpacking.PACKAGE in content
+        if found.state is ArrivalState.WAITING and is_letter:
             # From here on it cannot be called back unread.
             with self._stores.ledger.giving(act), self._stores.keyring.writing() as tx:
                 arrivals.see(tx, arrival_id)
+                exchanges.note_read(tx, arrival_id)
         else:
             self._stores.ledger.record(act)
-        return Opened(found, _intake_of(content))
+        return found, content
 
     def decline(self, caller: Caller, arrival_id: UUID, reason: Declined, words: str = "") -> None:
         """Take it out of the inbox; what it said is erased, the reason is a code.
 
         `words` are for the colleague who referred somebody, sealed like every answer.
         """
-        found = self.read(caller, arrival_id, Permission.INBOX_DECIDE).arrival
+        # Also what cannot be read, because what is in it does not hold.
+        found, _ = self._opened(caller, arrival_id, Permission.INBOX_DECIDE)
         act = self._act(caller, "intake.decline", _touched(found))
         act = replace(act, filters=(reason.value,))
         team = self._asking(found, words)
         with self._stores.ledger.giving(act), self._stores.keyring.writing() as tx:
             self._settle(tx, found, ArrivalState.DECLINED, reason.value)
             self._say(tx, found, team, words)
+            self._tell_vault(tx, found, Standing.DECLINED, words)
 
     def claim(self, caller: Caller, arrival_id: UUID) -> Opened:
         """Return what is about to be written into a case; it stays until `claimed`."""
@@ -224,6 +238,7 @@ class Inbox:
         act = self._act(caller, _CODES[state], touched)
         with self._stores.ledger.giving(act), self._stores.keyring.writing() as tx:
             self._settle(tx, found, state)
+            self._tell_vault(tx, found, Standing.ACCEPTED, "")
 
     def answer(self, caller: Caller, arrival_id: UUID, answer: Later, words: str) -> None:
         """Say what became of a referral that was accepted, or that a recall was noted.
@@ -264,7 +279,9 @@ class Inbox:
     def _asking(self, found: Arrival, words: str) -> UUID:
         """Return the team that referred somebody; nobody else is answered in words."""
         if found.kind is not ArrivalKind.REFERRAL:
-            if words:
+            with self._stores.keyring.reading() as tx:
+                is_vault = exchanges.received(tx, found.id) is not None
+            if words and not is_vault:
                 raise Invalid(
                     "Nobody is told these words.",
                     code="intake.words",
@@ -283,6 +300,24 @@ class Inbox:
             about = (found.about, team, found.referral, found.sender)
             arrivals.keep_words(self._stores, tx, *about, words)
 
+    def _tell_vault(
+        self, tx: KeyringTransaction, found: Arrival, standing: Standing, words: str
+    ) -> None:
+        """Keep the answer for the vault that brought a letter, which hears it when it asks."""
+        letter = exchanges.received(tx, found.id, lock=True)
+        if letter is not None and may_follow(letter.standing, standing):
+            hearing.answered(self._stores, tx, letter, standing, words)
+
+    def _intake_of(self, caller: Caller, content: Mapping[str, Any]) -> Intake:
+        if unpacking.PACKAGE in content:
+            with self._stores.keyring.reading() as tx:
+                package = unpacking.of_vault(tx, caller, content)
+            return intakes.of_package(self._stores, package, str(content["from"]), "known")
+        packed = content.get(arrivals.PACKED)
+        if packed is None:
+            return Intake.decode(content)
+        return Intake.of_referral(str(packed).encode())
+
     @staticmethod
     def _settle(
         tx: KeyringTransaction, found: Arrival, state: ArrivalState, reason: str = ""
@@ -291,20 +326,6 @@ class Inbox:
         if not present.is_open:
             raise Conflict("Somebody was quicker.", code="intake.settled")
         arrivals.settle(tx, present, state, reason)
-
-    def _checked(
-        self, identity: Mapping[str, Any], profile: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        faults: list[FieldError] = []
-        found = []
-        for kind, content in ((DocumentKind.IDENTITY, identity), (DocumentKind.PROFILE, profile)):
-            try:
-                found.append(self._stores.dictionary.validate(kind, content))
-            except Invalid as error:
-                faults += [FieldError(f"/{kind.value}{e.pointer}", e.code) for e in error.errors]
-        if faults:
-            raise Invalid("Some fields cannot be taken as they are.", errors=tuple(faults[:50]))
-        return found[0], found[1]
 
     def _team_named(self, name: str) -> UUID:
         wanted = " ".join(name.split()).casefold()
@@ -334,20 +355,6 @@ class Inbox:
         return Act(code, caller.on_ledger, rule="permit:team", purpose="treatment", touched=touched)
 
 
-def _letter(given: Mapping[str, str]) -> dict[str, str]:
-    return {name: str(value) for name, value in given.items()}
-
-
-def _check_words(texts: Mapping[str, str]) -> None:
-    faults = tuple(
-        FieldError(f"/{name}", f"field.{fault}")
-        for name, text in texts.items()
-        if text and (fault := dictionary.words_fault(text, long=name == "words")) is not None
-    )
-    if faults:
-        raise Invalid("Some fields cannot be taken as they are.", errors=faults)
-
-
 def _touched(found: Arrival) -> tuple[Touched, ...]:
     """Return what an entry is about: of a referral also the case that it tells of."""
     if found.kind is not ArrivalKind.REFERRAL or found.referral is None:
@@ -367,13 +374,6 @@ def _box_of(one: Arrival, now: int) -> Box | None:
     if one.kind is ArrivalKind.REFERRAL and one.state in arrivals.ACCEPTED:
         return Box.ACCEPTED
     return Box.RECALLED if one.is_recalled(now) else None
-
-
-def _intake_of(content: Mapping[str, Any]) -> Intake:
-    packed = content.get(arrivals.PACKED)
-    if packed is None:
-        return Intake.decode(content)
-    return Intake.of_referral(str(packed).encode())
 
 
 def _find(tx: KeyringTransaction, arrival_id: UUID) -> Arrival | None:

@@ -117,7 +117,10 @@ class Partners:
         act = self._act(caller, "partner.key", touched)
         with self._stores.ledger.giving(act), self._stores.keyring.writing() as tx:
             found = partners.find(tx, partner_id, version)
-            changed = replace(found, version=version + 1, key=key, key_checked_by=caller.staff)
+            # Where their vault is, the key before this one had signed.
+            changed = replace(
+                found, version=version + 1, key=key, key_checked_by=caller.staff, pinned=None
+            )
             partners.change(tx, changed)
         return self._found(changed)
 

@@ -15,11 +15,13 @@ from uuid import UUID
 from casevault.domain import referral
 from casevault.domain.access import Permission
 from casevault.domain.casefile import Compartment, DocumentKind
+from casevault.domain.exchanging import Saying
 from casevault.domain.referral import ReferralState, Told, stage_of
 from casevault.errors import Conflict
-from casevault.store import arrivals, leaving, referral_ends, referral_traces
+from casevault.store import arrivals, exchanges, leaving, referral_ends, referral_traces
 from casevault.store.arrivals import Arrival, ArrivalKind
 from casevault.store.caller import Caller, Gate
+from casevault.store.exchanges import Sent
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Touched
 from casevault.store.records import Kept, kept
@@ -46,6 +48,7 @@ class Live:
     overdue: bool
     is_news: bool
     undelivered: bool
+    question: Sent | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Recalled:
 
     stage: ReferralState
     was_read: bool
+    # What the vault of a partner is to be told of.
+    letter: UUID | None = None
 
 
 class ReferralOutcomes:
@@ -67,7 +72,8 @@ class ReferralOutcomes:
         """Return referrals that somebody has just read with what is known outside since."""
         with self._stores.keyring.reading() as tx:
             traces = referral_traces.of_cases(tx, [case_id], self._stores.now())
-        return [self._live(one, traces.get(one.id)) for one in found]
+            asked = exchanges.of_cases(tx, [case_id], Saying.QUESTION)
+        return [self._live(one, traces.get(one.id), asked.get(one.id)) for one in found]
 
     def recall(
         self, caller: Caller, case_id: UUID, row: UUID, reason: str, *, by_survivor: bool
@@ -85,7 +91,8 @@ class ReferralOutcomes:
             before = referral_ends.give_up(self._stores, change, found, **marks)
             referral_ends.recount(change)
             was_read = _is_out(found) or (before is not None and before.was_read)
-            return Recalled(_S.RECALLED, was_read), _done("recall", row)
+            letter = leaving.named(found.record, exchanges.MARK)
+            return Recalled(_S.RECALLED, was_read, letter), _done("recall", row)
 
         return self._desk.change(
             caller, case_id, Permission.CASE_REFER, _BOTH, work, frozen_too=True
@@ -115,8 +122,8 @@ class ReferralOutcomes:
             marked = found.record.marked(**marks)
             change.amend(_NARRATIVE, row, marked.encode(), found.version)
             referral_ends.recount(change)
-            if stage not in referral.OUT:
-                # Nobody needs to read it any more.
+            if stage not in referral.OUT and exchanges.MARK not in found.record.marks:
+                # Nobody needs to read it any more; another vault has it in its own case.
                 referral_ends.end_trace(self._stores, found.record)
             now = Kept(row, _KIND, found.version + 1, marked)
             return self.live(case_id, [now])[0], _done("told", row)
@@ -169,7 +176,7 @@ class ReferralOutcomes:
                         words.append(str(content.get("words", "")))
         return "\n".join(words), found
 
-    def _live(self, one: Kept, trace: Trace | None) -> Live:
+    def _live(self, one: Kept, trace: Trace | None, question: Sent | None) -> Live:
         today, own = self._stores.clock.now().date(), stage_of(one.record)
         seen = referral_traces.seen(one.record, trace, today)
         answer_by = one.record.current.content.get("answer_by")
@@ -180,6 +187,7 @@ class ReferralOutcomes:
             overdue=referral.is_overdue(seen, answer_by, today),
             is_news=seen is not own,
             undelivered=referral_traces.is_undelivered(one.record, trace, today),
+            question=question,
         )
 
     def _today(self) -> str:

@@ -235,9 +235,9 @@ def referrals_of(tx: KeyringTransaction, cases: Iterable[UUID]) -> dict[UUID, Ar
 
 
 def see(tx: KeyringTransaction, arrival_id: UUID) -> None:
-    """Note that a referral was read, if nobody has noted or decided anything about it yet."""
+    """Note that a letter was read, if nobody has noted or decided anything about it yet."""
     present = find(tx, arrival_id, lock=True)
-    if present.kind is ArrivalKind.REFERRAL and present.state is ArrivalState.WAITING:
+    if present.state is ArrivalState.WAITING:
         _keep(tx, replace(present, state=ArrivalState.SEEN))
 
 

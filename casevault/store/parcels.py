@@ -11,10 +11,11 @@ from uuid import UUID
 
 from casevault.crypto import age_packages, macs, packages
 from casevault.crypto.packages import Statement
-from casevault.crypto.principals import KEM_PUBLIC_BYTES, PrincipalSecret, PublicKeys
+from casevault.crypto.principals import PrincipalSecret, PublicKeys
 from casevault.domain import packing, vocabulary
 from casevault.domain.granting import PrincipalKind
 from casevault.domain.packing import PackageKind, PackageOffer, PackedFile
+from casevault.domain.partners import Pinned
 from casevault.domain.referral_page import referral_html
 from casevault.errors import Conflict
 from casevault.ids import new_id
@@ -49,6 +50,23 @@ def to_partner(
     statement = _statement(stores, sender, signer, public.key_id, files, offer)
     sealed = b"".join(packages.seal_package(statement, signer, public, files))
     return Parcel(statement.id, signer.public.fingerprint, public.fingerprint, sealed, None)
+
+
+def for_vault(stores: Stores, sender: str, pinned: Pinned, packed: bytes, until: int) -> bytes:
+    """Seal a letter to the team of another vault; its pages are made there, in their language."""
+    public, signer = partners.public_keys(pinned.team_key), _signer(stores)
+    files = packing.checked([PackedFile("referral.json", packed)])
+    statement = Statement(
+        id=new_id(),
+        kind=PackageKind.REFERRAL,
+        sender=sender,
+        made_at=stores.now(),
+        expires_at=until,
+        recipient=public.key_id,
+        signer=signer.public,
+        files=tuple(one.listed for one in files),
+    )
+    return b"".join(packages.seal_package(statement, signer, public, files))
 
 
 def under_words(stores: Stores, sender: str, packed: bytes, offer: PackageOffer) -> Parcel:
@@ -94,11 +112,13 @@ def _key_of(stores: Stores, partner: UUID | None) -> PublicKeys:
     key = None
     if partner is not None:
         with stores.keyring.reading() as tx:
-            key = partners.find(tx, partner).key
+            found = partners.find(tx, partner)
+        # What goes to a vault by hand is for its team too: the organisation's key opens no inbox.
+        key = found.key if found.pinned is None else found.pinned.team_key
     if key is None:
         raise Conflict(
             "Nobody has compared a key with this recipient.",
             code="referral.no-key",
             hint="Send it under words that you say by phone, or by a link with a code.",
         )
-    return PublicKeys(key[:KEM_PUBLIC_BYTES], key[KEM_PUBLIC_BYTES:])
+    return partners.public_keys(key)

@@ -12,8 +12,9 @@ from typing import Any
 from uuid import UUID
 
 from casevault.crypto import canonical
-from casevault.crypto.canonical import Reader
-from casevault.domain.partners import Partner
+from casevault.crypto.canonical import Part, Reader
+from casevault.crypto.principals import KEM_PUBLIC_BYTES, PublicKeys
+from casevault.domain.partners import Partner, Pinned
 from casevault.errors import NotFound, Stale, Tampered
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
@@ -60,9 +61,25 @@ def all_(tx: KeyringTransaction) -> list[Partner]:
     return [_partner(row) for row in tx.find(_TABLE)]
 
 
+def public_keys(key: bytes) -> PublicKeys:
+    """Return the pair that the directory keeps as one string of bytes."""
+    return PublicKeys(key[:KEM_PUBLIC_BYTES], key[KEM_PUBLIC_BYTES:])
+
+
+def whose(tx: KeyringTransaction, keys: PublicKeys) -> Partner | None:
+    """Return the partner with whom somebody compared exactly these keys, if there is one."""
+    for one in all_(tx):
+        if one.key is not None and public_keys(one.key) == keys:
+            return one
+    return None
+
+
 def _content(one: Partner) -> bytes:
     text = json.dumps(dict(one.content), ensure_ascii=False, sort_keys=True)
-    return canonical.encode(text, one.version, one.key, one.key_checked_by)
+    parts: tuple[Part, ...] = (text, one.version, one.key, one.key_checked_by)
+    if one.pinned is not None:
+        parts += ((one.pinned.address, one.pinned.team, one.pinned.team_key),)
+    return canonical.encode(*parts)
 
 
 def _partner(row: Row) -> Partner:
@@ -73,7 +90,15 @@ def _partner(row: Row) -> Partner:
         version=reader.number(),
         key=reader.optional_bytes(),
         key_checked_by=reader.optional_uuid(),
+        # Most partners run no vault.
+        pinned=None if reader.is_over() else _pinned(Reader(reader.list_())),
     )
+    reader.end()
+    return found
+
+
+def _pinned(reader: Reader) -> Pinned:
+    found = Pinned(reader.text(), reader.text(), reader.bytes_())
     reader.end()
     return found
 

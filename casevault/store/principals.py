@@ -106,6 +106,11 @@ def groups(
     return [_principal(row) for row in found]
 
 
+def of_kind(tx: KeyringTransaction, kind: PrincipalKind) -> list[Principal]:
+    """Return the groups of one kind of every team."""
+    return [_principal(row) for row in tx.find(tables.principal, kind=kind.value)]
+
+
 def add_vouch(tx: KeyringTransaction, vouch: Vouch) -> None:
     """Keep a vouch."""
     tx.raise_trust_version()

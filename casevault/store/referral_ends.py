@@ -15,10 +15,9 @@ from casevault.domain.records import Record
 from casevault.domain.referral import ReferralState, coded_referrals, stage_of
 from casevault.errors import Tampered
 from casevault.store import referral_traces
-from casevault.store.collect_pages import PAGE
 from casevault.store.held import Change
 from casevault.store.records import Kept, kept
-from casevault.store.referral_traces import ARRIVAL, Trace
+from casevault.store.referral_traces import TRACED, Trace
 from casevault.store.stores import Stores
 
 _KIND = DocumentKind.REFERRAL
@@ -94,7 +93,7 @@ def _shared(one: Kept, trace: Trace | None) -> Shared:
         raise Tampered(code="referral") from None
     stage = stage_of(one.record)
     # What is gone since may have been read.
-    has_trace = not {PAGE, ARRIVAL}.isdisjoint(one.record.marks)
+    has_trace = not TRACED.isdisjoint(one.record.marks)
     by_trace = has_trace and (trace is None or trace.was_read)
     was_read = by_trace or not {PACKAGE, referral.ON_PAPER}.isdisjoint(one.record.marks)
     return Shared(one.id, stage in referral.OPEN, was_read, grounds)

@@ -25,6 +25,7 @@ from casevault.store import (
     collect_pages,
     counting_keys,
     dossiers,
+    exchanges,
     grants,
     matters,
     milestones,
@@ -108,6 +109,7 @@ def erase(tx: KeyringTransaction, erasures: Sequence[Erasure], now: int) -> None
     # A letter holds what was taken from any of them, and its answers too.
     collect_pages.forget(tx, ids)
     arrivals.forget(tx, ids)
+    exchanges.forget(tx, ids)
     _take_whole(tx, [case for case, stone in find(tx, ids).items() if stone.is_whole])
 
 

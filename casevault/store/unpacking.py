@@ -7,12 +7,15 @@ who it was.
 
 from __future__ import annotations
 
+import base64
 import io
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from casevault.crypto import packages
 from casevault.crypto.packages import Package, Statement
-from casevault.crypto.principals import KEM_PUBLIC_BYTES, PublicKeys
+from casevault.crypto.principals import PublicKeys
 from casevault.domain.granting import PrincipalKind
 from casevault.errors import Conflict, Invalid, NotFound, Refused, Tampered
 from casevault.store import arrivals, partners, principals
@@ -20,6 +23,8 @@ from casevault.store.caller import Caller
 from casevault.store.keyring import KeyringTransaction
 
 _HOUR = 3600
+# The name under which an inbox keeps a letter that only its group opens.
+PACKAGE = "package"
 
 
 def opened(tx: KeyringTransaction, caller: Caller, sealed: bytes) -> tuple[UUID, Package]:
@@ -42,6 +47,27 @@ def opened(tx: KeyringTransaction, caller: Caller, sealed: bytes) -> tuple[UUID,
     raise Refused("This package is sealed to another key.", code="package.recipient")
 
 
+def kept_closed(sealed: bytes, name: str, signer: PublicKeys) -> dict[str, str]:
+    """Return what an inbox keeps of a letter that another vault brought: closed, as it came."""
+    package = base64.b64encode(sealed).decode()
+    return {PACKAGE: package, "from": name, "signer": signer.key_id.hex()}
+
+
+def of_vault(tx: KeyringTransaction, caller: Caller, content: Mapping[str, Any]) -> Package:
+    """Return the letter that an inbox keeps closed, to a member of its group.
+
+    :raises Invalid: it is damaged, or whoever brought it did not sign it.
+    """
+    package = opened(tx, caller, base64.b64decode(str(content[PACKAGE])))[1]
+    signer = package.statement.signer
+    if signer is None or signer.key_id.hex() != content["signer"]:
+        raise Invalid(
+            "Whoever brought this letter did not write it. Decline it, and call them.",
+            code="package.signer",
+        )
+    return package
+
+
 def require_new(tx: KeyringTransaction, statement: Statement, now: int) -> None:
     """Refuse a package that came before, is too old to know that, or comes from the future."""
     over = statement.expires_at is not None and statement.expires_at <= now
@@ -62,10 +88,7 @@ def signer_of(tx: KeyringTransaction, statement: Statement) -> tuple[str, str]:
     """Return who sent a package and how surely: ``known``, ``unknown`` or ``nobody`` signed it."""
     if statement.signer is None:
         return statement.sender, "nobody"
-    for one in partners.all_(tx):
-        key = one.key
-        if key is not None and statement.signer == PublicKeys(
-            key[:KEM_PUBLIC_BYTES], key[KEM_PUBLIC_BYTES:]
-        ):
-            return one.name, "known"
+    known = partners.whose(tx, statement.signer)
+    if known is not None:
+        return known.name, "known"
     return statement.sender, "unknown"

@@ -385,6 +385,8 @@ def build(
     settings = Settings(
         organisation_name="Example Red Cross (made up)",
         country="IT",
+        exchange_address="https://vault.example.org",
+        exchange_plain_loopback=True,
         ledger_origin="example.org/casevault/test",
         # Tests run the rules themselves.
         watch_minutes=60,

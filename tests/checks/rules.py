@@ -38,6 +38,22 @@ INTEGERS_ONLY = ("casevault/disclosure/bits.py", "casevault/disclosure/gaussian.
 FROM_OUTSIDE = frozenset(
     {"__future__", "collections.abc", "fractions", "hashlib", "secrets", "typing"}
 )
+# What connects to another machine, or could; and who may: the courier alone leaves the house.
+OUTWARD = frozenset(
+    {
+        "socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "poplib", "imaplib",
+        "telnetlib", "xmlrpc.client", "socketserver", "httpx", "httpx2", "requests", "aiohttp",
+        "urllib3", "websockets",
+    }
+)  # fmt: skip
+CONNECTING = (
+    "casevault/store/courier.py",
+    # The operators' socket of this machine, and listening.
+    "casevault/cli/operator_socket.py",
+    "casevault/cli/serve.py",
+    # Made-up people on this machine.
+    "casevault/cli/demo/",
+)
 PURE_PACKAGES = ("casevault/domain/", "casevault/ledger/")
 
 
@@ -68,6 +84,18 @@ def cryptography_in_one_place(path: str, source: str) -> list[Finding]:
         Finding(path, line, "cryptography-in-one-place", f"imports {name}")
         for line, name in _imports(_parse(source))
         if name.split(".")[0] in CRYPTOGRAPHY
+    ]
+
+
+def one_way_out(path: str, source: str) -> list[Finding]:
+    """Only the courier connects to another machine: nobody else imports what could."""
+    if path.startswith(CONNECTING):
+        return []
+    return [
+        Finding(path, line, "one-way-out", f"imports {name}")
+        for line, name in _imports(_parse(source))
+        # `from urllib import request` names no more than this.
+        if name == "urllib" or any(f"{name}.".startswith(f"{one}.") for one in OUTWARD)
     ]
 
 
@@ -232,6 +260,7 @@ def _integer_import(tree: ast.AST, name: str) -> bool:
 
 RULES: tuple[Rule, ...] = (
     cryptography_in_one_place,
+    one_way_out,
     sql_text_in_store,
     no_trial_decryption,
     no_sealed_column,

@@ -37,6 +37,7 @@ from tests.api.world import (
     bearer,
     unknown_id,
 )
+from tests.peer import Peer, id_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
 CASE = "case_id"
@@ -600,6 +601,47 @@ def _partner(stage):
     return {"partner_id": answer.json()["id"]}
 
 
+def a_vault(world):
+    """Return a vault that is pinned in a world, the same one until it has sent much."""
+    asked = getattr(world, "_asked_vault", 0)
+    if asked % 30 == 0:
+        # Nobody sends more than forty a day.
+        world._peer = Peer(world).pinned()
+    world._asked_vault = asked + 1
+    return world._peer
+
+
+@valid("pin_partner_vault")
+def _pin_partner_vault(stage):
+    peer = Peer(stage.world)
+    body = {"card": peer.card(), "fingerprint": peer.own.public.fingerprint}
+    return Ask(ids=_partner(stage), body=body, etag='"v1"')
+
+
+@valid("read_vault_card")
+def _read_vault_card(_stage):
+    return Ask(query={"team": NORTH})
+
+
+@valid("receive_vault_message")
+def _receive_vault_message(stage):
+    peer = a_vault(stage.world)
+    return Ask(body={"message": base64.b64encode(peer.said(peer.question())).decode()})
+
+
+@valid("list_received")
+def _list_received(_stage):
+    return Ask()
+
+
+@valid("answer_received")
+def _answer_received(stage):
+    peer = a_vault(stage.world)
+    sealed = peer.said(peer.question())
+    assert peer.deliver(sealed).status_code == 200
+    return Ask(ids={"letter_id": str(id_of(sealed))}, body={"answer": "accepted"})
+
+
 @valid("list_partners", "list_gaps")
 def _list_partners(_stage):
     return Ask()
@@ -985,6 +1027,30 @@ def _pack_referral(stage):
         answer = stage.world.put(f"/v1/partners/{partner}/key", "sue", key, '"v1"')
         assert answer.status_code == 200, answer.text
     return Ask(ids=ask.ids, body={"to": "key"})
+
+
+@valid("ask_partner_vault")
+def _ask_partner_vault(stage):
+    made = _referral(stage)
+    _pin(stage, made)
+    return Ask(ids={"record_id": made})
+
+
+@valid("send_referral_to_vault")
+def _send_referral_to_vault(stage):
+    ask = _sendable(stage)
+    _pin(stage, ask.ids["record_id"])
+    return Ask(ids=ask.ids)
+
+
+def _pin(stage, referral):
+    """Pin a vault of the partner to whom a referral is written; nobody answers there."""
+    if stage.holder is not None:
+        at = f"{stage.at}/referrals/{referral}"
+        partner = stage.world.get(at, stage.holder).json()["partner_id"]
+        body = _pin_partner_vault(stage).body
+        answer = stage.world.put(f"/v1/partners/{partner}/vault", "sue", body, '"v1"')
+        assert answer.status_code == 200, answer.text
 
 
 @valid("note_referral_answer")

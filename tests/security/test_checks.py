@@ -44,6 +44,24 @@ def test_cryptography_elsewhere_is_found(source: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
+    [
+        "import http.client",
+        "import socket as s",
+        "from http import client",
+        "from urllib import request",
+        "from urllib.request import urlopen",
+        "import importlib\nimportlib.import_module('httpx')",
+    ],
+)
+def test_another_way_out_is_found(source: str) -> None:
+    """Letters leave through the courier, which connects to pinned vaults only."""
+    assert _found(rules.one_way_out, source) == 1
+    assert _found(rules.one_way_out, source, "casevault/store/courier.py") == 0
+    assert _found(rules.one_way_out, "from urllib.parse import quote") == 0
+
+
+@pytest.mark.parametrize(
+    "source",
     ["bootstrap.open_stores(settings)", "open_vault(settings, b'')", "b.open_vault(s, b'', kay=k)"],
 )
 def test_a_command_that_opens_a_vault_without_its_key_is_found(source: str) -> None:

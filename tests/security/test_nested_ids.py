@@ -34,6 +34,7 @@ ELSEWHERE = {
     "partner_id": "the directory is for everybody who may read it: tests/api/test_partners.py",
     "page_id": "opens with the code of its letter: tests/api/test_referrals.py",
     "arrival_id": "who opens the team's inbox: tests/api/test_inbox.py, test_team_referrals.py",
+    "letter_id": "of the caller's team: tests/api/test_exchange.py",
     "deadline_id": "the DPO reviews any: tests/api/test_consents.py",
     "hold_id": "the DPO reviews and releases any: tests/api/test_retention.py",
     "right_id": "the DPO decides any, supervisors see their team's: tests/api/test_rights.py",

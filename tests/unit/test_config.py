@@ -69,6 +69,12 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "closing_needs_approval": ((True, False), ("perhaps",)),
     "referrals_need_approval": ((True, False), ("perhaps",)),
     "country": (("", "FR"), ("fr", "FRA", "F1")),
+    "exchange_address": (
+        ("", "https://vault.example.org:8443", "http://127.0.0.1:8000"),
+        ("vault.example.org", "http://vault.example.org", "https://a/b", "https://u:p@a", 7),
+    ),
+    "exchange_authorities": (("/etc/ssl/partners.pem", "partners.pem"), ()),
+    "exchange_plain_loopback": ((True, False), ("perhaps",)),
     "break_glass_closed": ((True, False), ("perhaps",)),
     "ledger_spool": (("/srv/spool", "spool"), ("keys", "keys/spool", ".")),
     "audit_years": ((1, 10), (0, 31)),
@@ -102,6 +108,7 @@ PATHS = {
     "pkcs11_module",
     "backup_dir",
     "postgres_programs",
+    "exchange_authorities",
 }
 GOOD = [(name, value) for name, (good, _) in TAKEN.items() for value in good]
 BAD = [(name, value) for name, (_, bad) in TAKEN.items() for value in bad]

@@ -12,6 +12,7 @@ from casevault.api import pages
 from casevault.api.deps import CallerDep, OnceCaller, VaultDep, Version, etag, needs
 from casevault.api.pages import STYLE, Language
 from casevault.api.routing import Router
+from casevault.api.schemas.exchange import PinnedVault
 from casevault.api.schemas.partners import (
     GapList,
     GapShown,
@@ -95,6 +96,22 @@ def set_partner_key(
     """Keep an organisation's public keys after it read their fingerprint out to you."""
     found = vault.partners.set_key(caller, partner_id, body.key, body.fingerprint, version)
     return PartnerShown.of(found)
+
+
+@router.put(
+    "/partners/{partner_id}/vault",
+    operation_id="pin_partner_vault",
+    openapi_extra=needs(Permission.PARTNER_KEY),
+)
+def pin_partner_vault(
+    vault: VaultDep, caller: CallerDep, partner_id: UUID, version: Version, body: PinnedVault
+) -> PartnerShown:
+    """Keep where an organisation's vault answers, after it read its fingerprint out to you.
+
+    Letters go to exactly this address, and only a receipt of exactly this key is believed.
+    """
+    vault.exchange.pin(caller, partner_id, body.card, body.fingerprint, version)
+    return PartnerShown.of(vault.partners.read(caller, partner_id))
 
 
 @router.get("/pathways", operation_id="find_pathways", openapi_extra=_READ)

@@ -11,6 +11,7 @@ from casevault.api import pages
 from casevault.api.deps import CallerDep, Cursor, OnceCaller, VaultDep, Version, etag, needs
 from casevault.api.pages import STYLE, Language
 from casevault.api.routing import Router
+from casevault.api.schemas.exchange import VaultLetter
 from casevault.api.schemas.records import Decision, Made
 from casevault.api.schemas.referrals import (
     Agreement,
@@ -151,6 +152,41 @@ def send_referral_to_team(
 
 
 @router.post(
+    "/{record_id}/question",
+    status_code=201,
+    operation_id="ask_partner_vault",
+    openapi_extra=_REFER,
+)
+def ask_partner_vault(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID
+) -> VaultLetter:
+    """Ask the partner's vault whether they can help, before anything about anybody leaves.
+
+    It hears which service is asked for and how urgently, and nothing else.
+    """
+    one = vault.vault_letters.ask_first(caller, case_id, record_id)
+    return VaultLetter.of(vault.exchange.deliver(one.id))
+
+
+@router.post(
+    "/{record_id}/vault",
+    status_code=201,
+    operation_id="send_referral_to_vault",
+    openapi_extra=_REFER,
+)
+def send_referral_to_vault(
+    vault: VaultDep, caller: CallerDep, case_id: UUID, record_id: UUID
+) -> VaultLetter:
+    """Send what was agreed to to the partner's vault, sealed to its team, signed by us.
+
+    `delivered_at` stands once its signed receipt is here; until then `casevault exchange run` tries
+    again, and it arrives once.
+    """
+    one = vault.vault_letters.send(caller, case_id, record_id)
+    return VaultLetter.of(vault.exchange.deliver(one.id))
+
+
+@router.post(
     "/{record_id}/paper",
     operation_id="hand_over_referral",
     response_class=HTMLResponse,
@@ -202,7 +238,8 @@ def recall_referral(
     found = vault.referral_outcomes.recall(
         caller, case_id, record_id, body.reason, by_survivor=body.by_survivor
     )
-    return RecalledReferralShown.of(found)
+    told = None if found.letter is None else vault.exchange.tell(found.letter)
+    return RecalledReferralShown.of(found, told)
 
 
 @router.post("/{record_id}/outcome", operation_id="take_referral_outcome", openapi_extra=_REFER)

@@ -46,13 +46,18 @@ class PartnerKey(Shape):
 
 
 class PartnerShown(Shape):
-    """A partner. `stale`: nobody asked them for half a year."""
+    """A partner. `stale`: nobody asked them for half a year.
+
+    `vault`: where theirs answers and which team gets letters there, if they run one.
+    """
 
     id: UUID
     version: int
     content: dict[str, Any]
     stale: bool
     fingerprint: str | None
+    vault: str | None
+    vault_team: str | None
 
     @classmethod
     def of(cls, found: Found) -> Self:
@@ -64,6 +69,8 @@ class PartnerShown(Shape):
             content=dict(one.content),
             stale=found.stale,
             fingerprint=found.fingerprint,
+            vault=None if one.pinned is None else one.pinned.address,
+            vault_team=None if one.pinned is None else one.pinned.team,
         )
 
 

@@ -10,8 +10,10 @@ from uuid import UUID
 from pydantic import Base64Bytes, ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, Words, moment
+from casevault.api.schemas.exchange import VaultLetter
 from casevault.api.schemas.records import CaseRecord
 from casevault.domain.collecting import MAX_DAYS, MAX_OPENINGS, PageState, spoken
+from casevault.domain.exchanging import Standing
 from casevault.domain.referral import (
     DECLINED_FOR,
     TOLD_BY,
@@ -24,6 +26,7 @@ from casevault.errors import FieldError, Invalid
 from casevault.services.referral_outcomes import Live
 from casevault.services.referral_outcomes import Recalled as RecalledReferral
 from casevault.services.referrals import Sent
+from casevault.store.exchanges import Sent as Letter
 from casevault.store.leaving import PARTNER, TEAM, Leaving, Recipient, named
 from casevault.store.parcels import Parcel
 
@@ -213,16 +216,19 @@ class RecalledReferralShown(Shape):
     was_read: bool
 
     @classmethod
-    def of(cls, found: RecalledReferral) -> Self:
-        """Return the shape of a recall."""
-        return cls(stage=found.stage, was_read=found.was_read)
+    def of(cls, found: RecalledReferral, told: Letter | None) -> Self:
+        """Return the shape of a recall; `told`: what the vault of a partner says of it."""
+        is_told = told is not None and told.standing is Standing.RECALLED
+        was_read = told.was_read if told is not None and is_told else found.was_read
+        return cls(stage=found.stage, was_read=was_read)
 
 
 class Referral(Shape):
     """A referral as it stands; `is_news`: take over what the recipient answered.
 
     `said_by` and `said_on`: the answer was told to a colleague, who wrote it down. `declined_for`
-    is another team's reason. `undelivered`: cut off on its way to a team, send it again.
+    is another team's reason. `undelivered`: cut off on its way to a team, send it again. `letter`
+    and `question` went to the vault of a partner.
     """
 
     record: CaseRecord
@@ -235,6 +241,8 @@ class Referral(Shape):
     overdue: bool
     is_news: bool
     undelivered: bool
+    letter: VaultLetter | None
+    question: VaultLetter | None
     answer: str | None
     said_by: str | None
     said_on: str | None
@@ -256,6 +264,8 @@ class Referral(Shape):
             overdue=live.overdue,
             is_news=live.is_news,
             undelivered=live.undelivered,
+            letter=None if trace is None or trace.letter is None else VaultLetter.of(trace.letter),
+            question=None if live.question is None else VaultLetter.of(live.question),
             answer=marks.get("answer"),
             said_by=marks.get(TOLD_BY),
             said_on=marks.get(TOLD_ON),
