@@ -315,6 +315,7 @@ FILE = (
     Field("bytes", _T.INTEGER, "How long it takes to fetch", required=True, low=1, high=1 << 25),
     Field("stored_as", purpose="Where its bytes lie", system=True),
     Field("file_key", purpose="What opens its bytes, and nothing else", system=True),
+    Field("sha256", purpose="To know that what leaves is what was agreed to", system=True),
 )
 REFERRAL = (
     Field("service", _T.CODE, "Which help is asked for", required=True, codes="service_type"),
@@ -325,5 +326,6 @@ REFERRAL = (
     Field(
         "disclose", _T.CODE, "What they may learn", many=True, required=True, codes="data_category"
     ),
+    Field("files", purpose="Which files they get, each ticked by itself", many=True),
     Field("safe_contact", _T.GROUP, "To reach them without harm", fields=_SAFE_CONTACT),
 )

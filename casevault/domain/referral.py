@@ -13,6 +13,7 @@ from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from casevault.domain import consent, dictionary
 from casevault.domain.casefile import DocumentKind
@@ -76,6 +77,7 @@ class Told:
             )
 
 
+_OF_FILES = ("file.bytes", "file.media_type", "file.name")
 _S = ReferralState
 _ANSWERS = frozenset({_S.ACCEPTED, _S.DECLINED})
 _ENDS = frozenset({_S.EXPIRED, _S.RECALLED})
@@ -101,24 +103,28 @@ OPEN = frozenset({_S.DRAFT, _S.CONSENTED, _S.SENT, _S.RECEIVED, _S.ACCEPTED})
 # Out of the house, and not at its end: somebody may have said something since.
 OUT = frozenset({_S.SENT, _S.RECEIVED, _S.ACCEPTED})
 
+# The category of attached files: each is ticked by itself, never all at once.
+FILES = "files"
+MAX_FILES, MAX_FILE_BYTES = 40, 32 << 20
 _ALWAYS = frozenset({"name", "contact"})
 _PERSON = _ALWAYS | {"age_and_gender", "origin_and_languages"}
 # What each service needs to help, at the most. Nothing else leaves, whatever was agreed to.
 NEEDS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "safehouse": _PERSON | {"situation_and_needs", "risk", "disability"},
-        "health_medical": _PERSON | {"situation_and_needs", "disability"},
+        "health_medical": _PERSON | {"situation_and_needs", "disability", FILES},
         "psychosocial": _PERSON | {"situation_and_needs", "risk", "history", "disability"},
-        "police_other": _PERSON | {"papers", "situation_and_needs", "risk", "history"},
-        "legal_assistance": _PERSON | {"papers", "situation_and_needs", "risk", "history"},
+        "police_other": _PERSON | {"papers", "situation_and_needs", "risk", "history", FILES},
+        "legal_assistance": _PERSON | {"papers", "situation_and_needs", "risk", "history", FILES},
         "livelihoods": _PERSON | {"situation_and_needs", "disability", "plan_and_services"},
-        "child_protection": _PERSON | {"situation_and_needs", "risk", "history", "disability"},
+        "child_protection": _PERSON
+        | {"situation_and_needs", "risk", "history", "disability", FILES},
         "family_mediation": _PERSON | {"situation_and_needs", "risk"},
-        "family_reunification": _PERSON | {"papers", "situation_and_needs", "risk"},
+        "family_reunification": _PERSON | {"papers", "situation_and_needs", "risk", FILES},
         "education": _PERSON | {"disability", "plan_and_services"},
         "non_food_items": _ALWAYS | {"age_and_gender"},
         "water_sanitation": _ALWAYS,
-        "registration": _PERSON | {"papers"},
+        "registration": _PERSON | {"papers", FILES},
         "food": _ALWAYS,
         "other": _PERSON | {"situation_and_needs"},
     }
@@ -126,21 +132,40 @@ NEEDS: Mapping[str, frozenset[str]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class Enclosed:
+    """An attached file as a letter names it: what it is called, its kind, size and SHA-256."""
+
+    row: UUID
+    name: str = field(repr=False)
+    media_type: str
+    size: int
+    digest: str
+
+    @property
+    def listed(self) -> dict[str, Any]:
+        """What stands in the letter; its row is nobody else's business."""
+        about = {"name": self.name, "media_type": self.media_type}
+        return {**about, "bytes": self.size, "sha256": self.digest}
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """What leaves with a referral: fields by document, and why every other category stays."""
+    """What leaves with a referral: fields by document, files; why every other category stays."""
 
     service: str
     answer: Answer
     fields: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    files: tuple[Enclosed, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The dotted names of the fields, for the ledger: never their values."""
-        return tuple(
+        found = [
             f"{document}.{name}"
             for document in sorted(self.fields)
             for name in self.fields[document]
-        )
+        ]
+        return (*found, *(_OF_FILES if self.files else ()))
 
 
 def stage_of(record: Record) -> ReferralState:
@@ -207,15 +232,40 @@ def manifest(
     *,
     abroad: bool = False,
     also: tuple[str, ...] = (),
+    files: Iterable[Enclosed] = (),
 ) -> Manifest:
-    """Return what may leave today: consent ∩ need ∩ ticked, of the documents that are given."""
-    asked = frozenset(ticked)
+    """Return what may leave today: consent ∩ need ∩ ticked, of the documents that are given.
+
+    `files` are those that were ticked, each by itself; without any, nothing of them is asked for.
+    """
+    enclosed = _checked_files(files)
+    asked = frozenset(ticked) - {FILES} | ({FILES} if enclosed else frozenset())
     wanted = asked & NEEDS[service]
     wish = Disclosure(Purpose.REFERRAL, wanted, recipient, abroad, also)
     answer = consent.decide(wish, grounds, today)
     unneeded = dict.fromkeys(sorted(asked - wanted), "referral.not-needed")
     found = Answer(answer.allowed, answer.grounds, {**answer.refused, **unneeded}, answer.rule)
-    return Manifest(service, found, fields_in(documents, answer.allowed))
+    inside = enclosed if FILES in answer.allowed else ()
+    return Manifest(service, found, fields_in(documents, answer.allowed), inside)
+
+
+def _checked_files(files: Iterable[Enclosed]) -> tuple[Enclosed, ...]:
+    """Return files in the order of their names; too many, too much, or two alike are `Invalid`."""
+    found = tuple(sorted(files, key=lambda one: (one.name, one.row)))
+    if len(found) > MAX_FILES or sum(one.size for one in found) > MAX_FILE_BYTES:
+        raise Invalid(
+            "A referral takes up to 40 files, 32 MiB in all.",
+            code="referral.files-size",
+            errors=(FieldError("/files", "referral.files-size"),),
+        )
+    # Some disks do not tell capitals apart.
+    if len({one.name.casefold() for one in found}) < len(found):
+        raise Invalid(
+            "Two of these files have the same name. Attach one under another name.",
+            code="referral.files-names",
+            errors=(FieldError("/files", "referral.files-names"),),
+        )
+    return found
 
 
 def fields_in(
@@ -255,5 +305,6 @@ def referral_json(found: Manifest, letter: Mapping[str, Any], sender: str, refer
         "service": found.service,
         **asked,
         **{document: inside for document, inside in documents.items() if inside},
+        **({FILES: [one.listed for one in found.files]} if found.files else {}),
     }
     return json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1).encode()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from html import escape
+from typing import Any
 
 from casevault.domain import rendering, vocabulary
-from casevault.domain.referral import SOURCES
+from casevault.domain.referral import FILES, SOURCES
 
 _LETTER = ("urgency", "reason", "answer_by", "safe_contact")
 
@@ -33,7 +34,20 @@ def referral_html(
         if document in content:
             section = f"<h2>{_text(f'section.{document}', language)}</h2>\n"
             parts.append(section + rendering.document(document, content[document], language))
+    parts.append(_files(content.get(FILES, []), language))
     return rendering.page(title, head + "".join(parts) + more, language, style_href)
+
+
+def _files(listed: list[dict[str, Any]], language: str) -> str:
+    """Return the list of files that come with a letter; nothing if none does."""
+    if not listed:
+        return ""
+    rows = "".join(
+        f"<li><bdi>{escape(one['name'])}</bdi>"
+        f' <bdi dir="ltr">({escape(one["media_type"])}, {one["bytes"]:,} B)</bdi></li>\n'
+        for one in listed
+    )
+    return f"<h2>{_text('referral.files', language)}</h2>\n<ul>\n{rows}</ul>\n"
 
 
 def _text(name: str, language: str) -> str:

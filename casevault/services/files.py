@@ -7,6 +7,7 @@ that was refused, and never give out one that its case's keys do not open.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
@@ -205,7 +206,7 @@ def _named(name: str, media_type: str) -> str:
 
 def _content(upload: Upload, clean: bytes, address: Address) -> dict[str, Any]:
     about = {"name": upload.name, "media_type": upload.media_type, "bytes": len(clean)}
-    return {**about, **address.kept}
+    return {**about, **address.kept, "sha256": hashlib.sha256(clean).hexdigest()}
 
 
 def _done(code: str, row: UUID) -> Done:

@@ -9,7 +9,7 @@ return a code twice, nor keep it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -25,13 +25,13 @@ from casevault.domain.records import Record
 from casevault.domain.referral import ReferralState, stage_of
 from casevault.errors import Conflict, NotFound
 from casevault.ids import new_id, new_reference
-from casevault.store import case_approvals, collect_pages, leaving, parcels, sending
+from casevault.store import case_approvals, collect_pages, files, leaving, parcels, sending
 from casevault.store.caller import Caller, Gate
 from casevault.store.collect_pages import PAGE, CollectPage
 from casevault.store.held import Change, Desk, Done
 from casevault.store.leaving import COMPARTMENTS, Leaving, Recipient, Sender
 from casevault.store.ledger import Act, Touched
-from casevault.store.parcels import Parcel
+from casevault.store.parcels import Content, Parcel
 from casevault.store.records import Kept, kept
 from casevault.store.referral_ends import (
     DIGEST,
@@ -136,7 +136,7 @@ class Referrals:
                 caller.on_ledger,
                 rule=shown.found.answer.rule,
                 purpose="treatment",
-                touched=(Touched("case", case_id), Touched(_KIND.value, row)),
+                touched=(Touched("case", case_id), Touched(_KIND.value, row), *_files(shown)),
                 fields=shown.found.names,
             )
         )
@@ -215,6 +215,7 @@ class Referrals:
         code, page_id = locks.new_code(collecting.CODE_DIGITS), new_id()
         # Slow on purpose, so before anything is locked; what is sealed is looked at again below.
         shown = self.preview(caller, case_id, row)
+        sending.require_no_files(shown)
         place = collect_pages.place(self._stores.organisation, page_id)
         with self._kdf.queued(reserved=True):
             lock, sealed = locks.close(self._kdf, place, code, shown.packed)
@@ -264,8 +265,7 @@ class Referrals:
                 referral.ON_PAPER: "yes",
             }
             change.amend(_NARRATIVE, row, found.record.marked(**marks).encode(), found.version)
-            done = _done("send", row, shown.found.names, shown.found.answer.rule)
-            return shown.packed, done
+            return shown.packed, _left(row, shown)
 
         return self._desk.change(caller, case_id, Permission.CASE_REFER, COMPARTMENTS, work)
 
@@ -274,28 +274,41 @@ class Referrals:
 
         :raises Conflict: as `send`; or nobody has compared a key with the recipient.
         """
-        shown, ready = self.preview(caller, case_id, row), None
+        # All that is slow before anything is locked.
+        shown = self.preview(caller, case_id, row)
+        name, content = self._sender.name, self._content(caller, case_id, shown)
+        ready = None
         if not offer.to_key:
-            # Slow on purpose, so before anything is locked.
             with self._kdf.queued(reserved=True):
-                ready = parcels.under_words(self._stores, self._sender.name, shown.packed, offer)
+                ready = parcels.under_words(self._stores, name, content, offer)
 
         def work(change: Change) -> tuple[Parcel, Done]:
             found = self._sendable(change, row, shown)
             partner = leaving.named(found.record, leaving.PARTNER)
-            parcel = ready or parcels.to_partner(
-                self._stores, self._sender.name, partner, shown.packed, offer
-            )
+            parcel = ready or parcels.to_partner(self._stores, name, partner, content, offer)
             marks = {
                 referral.STAGE: _S.SENT.value,
                 referral.SENT_ON: self._today(),
                 PACKAGE: str(parcel.id),
             }
             change.amend(_NARRATIVE, row, found.record.marked(**marks).encode(), found.version)
-            done = _done("send", row, shown.found.names, shown.found.answer.rule)
-            return parcel, done
+            return parcel, _left(row, shown)
 
         return self._desk.change(caller, case_id, Permission.CASE_REFER, COMPARTMENTS, work)
+
+    def _content(self, caller: Caller, case_id: UUID, shown: Leaving) -> Content:
+        """Return a letter with its files, each exactly the one that the letter names."""
+        wanted = {one.row: one.digest for one in shown.found.files}
+        if not wanted:
+            return Content(shown.packed)
+        stores = self._stores
+        with stores.data.reading() as connection:
+            held = self._desk.hold(caller, connection, case_id, Permission.CASE_REFER)
+            with self._desk.recording_failure(caller, case_id):
+                known = [one for one in files.of_case(held, connection) if one.row in wanted]
+        with self._desk.recording_failure(caller, case_id):
+            read = [files.packed(stores.data, one, wanted[one.row]) for one in known]
+        return Content(shown.packed, tuple(sorted(read, key=lambda one: one.name)))
 
     def _sendable(self, change: Change, row: UUID, shown: Leaving) -> Kept:
         found = _found(change, row)
@@ -325,6 +338,16 @@ def _found(change: Change, row: UUID) -> Kept:
 def _require(record: Record, *stages: ReferralState) -> None:
     if stage_of(record) not in stages:
         raise Conflict("The referral cannot go there from here.", code="referral.transition")
+
+
+def _files(shown: Leaving) -> tuple[Touched, ...]:
+    return tuple(Touched("file", one.row) for one in shown.found.files)
+
+
+def _left(row: UUID, shown: Leaving) -> Done:
+    found = shown.found
+    done = _done("send", row, found.names, found.answer.rule)
+    return replace(done, also=(*done.also, *_files(shown)))
 
 
 def _signed(digest: str) -> dict[str, str]:

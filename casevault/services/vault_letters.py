@@ -91,6 +91,7 @@ class VaultLetters:
                 sending.require_sendable(record, approved=not self._approved)
             digest = record.marks[DIGEST]
             out = sending.allowed(self._stores, self._sender, change.documents, record, digest)
+            sending.require_no_files(out)
             if is_new:
                 record = self._sent(record)
                 change.amend(_NARRATIVE, row, record.encode(), found.version)

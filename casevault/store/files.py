@@ -8,6 +8,7 @@ Must never hold a name or a kind here, nor hand out a byte that was not authenti
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from casevault.crypto import macs, streams
 from casevault.crypto.sealing import Key, Place
 from casevault.domain.casefile import Compartment, DocumentKind
+from casevault.domain.packing import PackedFile
 from casevault.domain.records import Record
 from casevault.errors import NotFound, Tampered
 from casevault.ids import new_id
@@ -134,6 +136,14 @@ def whole(database: Database, one: Attached) -> Iterator[bytes]:
         yield piece
     if sent != one.size:
         raise Tampered(code="file")
+
+
+def packed(database: Database, one: Attached, digest: str) -> PackedFile:
+    """Return a file to be packed, whole, if it is the one with this SHA-256; else `Tampered`."""
+    content = b"".join(whole(database, one))
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise Tampered(code="file")
+    return PackedFile(one.name, content)
 
 
 def write(connection: Connection, address: Address, content: bytes) -> None:

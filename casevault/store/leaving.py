@@ -21,6 +21,9 @@ from casevault.domain.records import Record
 from casevault.domain.referral import Manifest
 from casevault.errors import Conflict, NotFound, Tampered
 from casevault.store import objecting, partners, people
+from casevault.domain.referral import Enclosed, Manifest
+from casevault.errors import Conflict, FieldError, Invalid, NotFound, Tampered
+from casevault.store import partners, people
 from casevault.store.documents import Document
 from casevault.store.held_case import HeldCase
 from casevault.store.keyring import KeyringTransaction
@@ -89,6 +92,7 @@ def prepared(stores: Stores, sender: Sender, read: Read, record: Record, case: U
         today,
         abroad=partner is not None and partner.content["country"] != sender.country,
         also=_also(stores, record),
+        files=_ticked(read, letter.get("files", ())),
     )
     packed = referral.referral_json(found, letter, sender.name, record.marks[REFERENCE])
     return Leaving(found, packed, partner is not None and partner.is_stale(today))
@@ -110,6 +114,41 @@ def _documents(read: Read) -> dict[str, dict[str, object]]:
         *read(_NARRATIVE, [DocumentKind.PROFILE.value]),
     ]
     return {one.kind: dict(one.content) for one in found}
+
+
+def _ticked(read: Read, ticked: Iterable[str]) -> list[Enclosed]:
+    """Return the files that were ticked, by their ids.
+
+    :raises Invalid: one is not there any more, or was attached before files had digests.
+    """
+    wanted = set(ticked)
+    if not wanted:
+        return []
+    found = {
+        str(document.row): document
+        for name in COMPARTMENTS
+        for document in read(name, [DocumentKind.FILE.value])
+    }
+    missing = sorted(wanted - found.keys())
+    enclosed = [_enclosed(found[one]) for one in sorted(wanted & found.keys())]
+    if missing or None in enclosed:
+        raise Invalid(
+            "A file that was ticked is not there, or was attached before files could leave. Attach"
+            " it again, and tick it.",
+            code="referral.no-file",
+            errors=(FieldError("/files", "referral.no-file"),),
+        )
+    return [one for one in enclosed if one is not None]
+
+
+def _enclosed(document: Document) -> Enclosed | None:
+    content = Record.decode(document.content).current.content
+    digest = content.get("sha256")
+    if digest is None:
+        return None
+    return Enclosed(
+        document.row, content["name"], content["media_type"], content["bytes"], str(digest)
+    )
 
 
 def _partner(stores: Stores, record: Record) -> Partner | None:

@@ -27,6 +27,14 @@ _DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What goes into a package: the letter's bytes, and the files that it names."""
+
+    packed: bytes = field(repr=False)
+    enclosed: tuple[PackedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Parcel:
     """A package that is ready to be sent, and what has to be said by voice with it.
 
@@ -41,11 +49,11 @@ class Parcel:
 
 
 def to_partner(
-    stores: Stores, sender: str, partner: UUID | None, packed: bytes, offer: PackageOffer
+    stores: Stores, sender: str, partner: UUID | None, content: Content, offer: PackageOffer
 ) -> Parcel:
     """Seal a referral to the key that was compared with its recipient, else `Conflict`."""
-    public = _key_of(stores, partner)
-    files = _files(packed, offer.language)
+    public = _key_of(stores, partner, bool(content.enclosed))
+    files = _files(content, offer.language)
     signer = _signer(stores)
     statement = _statement(stores, sender, signer, public.key_id, files, offer)
     sealed = b"".join(packages.seal_package(statement, signer, public, files))
@@ -69,18 +77,19 @@ def for_vault(stores: Stores, sender: str, pinned: Pinned, packed: bytes, until:
     return b"".join(packages.seal_package(statement, signer, public, files))
 
 
-def under_words(stores: Stores, sender: str, packed: bytes, offer: PackageOffer) -> Parcel:
+def under_words(stores: Stores, sender: str, content: Content, offer: PackageOffer) -> Parcel:
     """Seal a referral as an age file under words that are made here. Slow on purpose."""
-    files = _files(packed, offer.language)
+    files = _files(content, offer.language)
     signer, words = _signer(stores), macs.words(vocabulary.passphrase_words(), _WORDS)
     statement = _statement(stores, sender, signer, b"", files, offer)
     sealed = age_packages.seal_package(statement, signer, words, files)
     return Parcel(statement.id, signer.public.fingerprint, None, sealed, words)
 
 
-def _files(packed: bytes, language: str) -> tuple[PackedFile, ...]:
-    page = referral_html(packed, language).encode()
-    return packing.checked([PackedFile("referral.html", page), PackedFile("referral.json", packed)])
+def _files(content: Content, language: str) -> tuple[PackedFile, ...]:
+    page = referral_html(content.packed, language).encode()
+    letter = [PackedFile("referral.html", page), PackedFile("referral.json", content.packed)]
+    return packing.checked([*letter, *content.enclosed])
 
 
 def _statement(
@@ -108,13 +117,19 @@ def _signer(stores: Stores) -> PrincipalSecret:
         return principals.in_use(tx, PrincipalKind.ORGANISATION)[1]
 
 
-def _key_of(stores: Stores, partner: UUID | None) -> PublicKeys:
+def _key_of(stores: Stores, partner: UUID | None, with_files: bool) -> PublicKeys:
     key = None
     if partner is not None:
         with stores.keyring.reading() as tx:
             found = partners.find(tx, partner)
         # What goes to a vault by hand is for its team too: the organisation's key opens no inbox.
         key = found.key if found.pinned is None else found.pinned.team_key
+        if found.pinned is not None and with_files:
+            raise Conflict(
+                "The vault of this partner takes letters in, and no files with them.",
+                code="referral.files",
+                hint="Send the letter to their vault, and the files under words said by phone.",
+            )
     if key is None:
         raise Conflict(
             "Nobody has compared a key with this recipient.",

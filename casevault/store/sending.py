@@ -43,10 +43,20 @@ def allowed(stores: Stores, sender: Sender, change: Change, record: Record, dige
             hint="Record what they agree to, or tick less; then preview it again.",
             errors=tuple(FieldError("/disclose/" + c, w) for c, w in sorted(refused.items())),
         )
-    if not out.found.fields:
+    if not out.found.fields and not out.found.files:
         raise Invalid("Nothing of this would leave.", code="referral.empty")
     require_same(out.digest, digest)
     return out
+
+
+def require_no_files(out: Leaving) -> None:
+    """Refuse a way on which files cannot go: a link, an inbox, another vault."""
+    if out.found.files:
+        raise Conflict(
+            "Files go in a package or with a letter on paper, not this way.",
+            code="referral.files",
+            hint="Pack it, or write the referral without files and send them by themselves.",
+        )
 
 
 def require_same(digest: str, agreed: str) -> None:

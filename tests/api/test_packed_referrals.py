@@ -11,6 +11,7 @@ from casevault.crypto import age_packages, packages
 from casevault.crypto.principals import PrincipalSecret
 from casevault.domain.packing import PackageKind
 from casevault.errors import Refused
+from tests.api.test_files import a_picture, added
 from tests.api.test_referrals import (
     PROFILE,
     a_case,
@@ -80,6 +81,55 @@ def test_a_shelter_that_keeps_a_key_gets_what_was_agreed_to(world):
     assert "read-referral-stays" in withdrawn.text
     sent = [e for e in world.entries(case=case) if e["code"] == "referral.send"]
     assert len(sent) == 1
+
+
+def test_files_that_were_ticked_go_with_the_letter(world):
+    """Each by itself, named in the preview, cleaned, byte for byte in the package; the others stay.
+    Not by a link; not after one was taken away; not without consent to files."""
+    case = a_case(world)
+    partner, name = a_shelter(world)
+    keep_key(world, partner)
+    permit, other = (
+        added(world, case, a_picture(), one, "image/jpeg").rsplit("/", 1)[1]
+        for one in ("تصريح.jpg", "other.jpg")
+    )
+    agreed_to(world, case, name)
+    ticked = {"service": "registration", "files": [permit]}
+    at = written(world, case, partner, **ticked)
+    shown = world.get(at + "/preview", "cara").json()
+    assert (shown["files"], shown["stays"]) == ([], {"files": "consent.category"})
+    refused = world.post(at + "/agreement", "cara", {"digest": shown["digest"]})
+    assert refused.json()["errors"] == [{"pointer": "/disclose/files", "code": "consent.category"}]
+    agreed_to(world, case, name, ("files",))
+    shown = agree(world, at)
+    clean = world.get(f"/v1/cases/{case}/files/{permit}", "cara").content
+    (listed,) = shown["files"]
+    assert listed == {
+        "id": permit,
+        "name": "تصريح.jpg",
+        "media_type": "image/jpeg",
+        "bytes": len(clean),
+    }
+    assert "تصريح.jpg" in shown["page"]
+    assert "other.jpg" not in shown["bytes"] + shown["page"]
+    linked = world.post(at + "/sending", "cara", {})
+    assert (linked.status_code, linked.json()["code"]) == (409, "referral.files")
+    made = world.post(at + "/package", "cara", {}).json()
+    found = packages.open_package(io.BytesIO(base64.b64decode(made["package"])), SHELTER)
+    files = {one.name: one.content for one in found.files}
+    assert files.keys() == {"referral.html", "referral.json", "تصريح.jpg"}
+    assert files["تصريح.jpg"] == clean
+    assert files["referral.json"].decode() == shown["bytes"]
+    assert b"MadeUpCamera" not in clean
+    (entry,) = [e for e in world.entries(case=case) if e["code"] == "referral.send"]
+    assert "file.name" in entry["fields"]
+
+    at = written(world, case, partner, service="registration", files=[other])
+    agree(world, at)
+    assert world.call("DELETE", f"/v1/cases/{case}/files/{other}", "cara").status_code == 204
+    for way in ("/package", "/paper"):
+        gone = world.post(at + way, "cara", {} if way == "/package" else None)
+        assert (gone.status_code, gone.json()["code"]) == (422, "referral.no-file")
 
 
 def test_what_may_not_leave_is_not_packed(sqlite_world):

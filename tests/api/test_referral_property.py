@@ -6,12 +6,18 @@ preview, agreement, link, code, page; and the inbox of another team.
 
 from __future__ import annotations
 
+import base64
+import io
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from casevault.crypto import packages
 from casevault.domain import dictionary, vocabulary
 from casevault.domain.referral import NEEDS, SOURCES
+from tests.api.test_files import added
 from tests.api.test_inbox import waiting
+from tests.api.test_packed_referrals import SHELTER, keep_key
 from tests.api.test_referrals import a_shelter, agreed_to, opened, written
 from tests.api.test_team_referrals import to_team
 from tests.api.world import SOUTH
@@ -32,7 +38,10 @@ PROFILE = {
     "history": [{"type": "Transit", "account": MARKS["history"]}],
     "plan": [{"goal": MARKS["plan_and_services"], "state": "open"}],
 }
-SHOWN = {"name", "contact", "papers", "situation_and_needs", "risk", "history", "plan_and_services"}
+FIELDS = {
+    "name", "contact", "papers", "situation_and_needs", "risk", "history", "plan_and_services",
+}  # fmt: skip
+SHOWN = FIELDS | {"files"}
 some = st.frozensets(st.sampled_from(sorted(SHOWN)), min_size=1)
 
 
@@ -54,6 +63,7 @@ def test_what_is_served_is_in_the_intersection(sqlite_world):
     world = sqlite_world
     body = {"identity": IDENTITY, "profile": PROFILE}
     partner, name = a_shelter(world, name="Made-Up House of Properties")
+    keep_key(world, partner)
 
     def through_link(at):
         sent = world.post(at + "/sending", "cara", {}).json()
@@ -64,6 +74,12 @@ def test_what_is_served_is_in_the_intersection(sqlite_world):
         assert world.post(at + "/team", "cara", None).status_code == 200
         (entry,) = waiting(world, "sid") - before
         return world.get(f"/v1/inbox/{entry}", "sid").text
+
+    def in_a_package(at):
+        made = world.post(at + "/package", "cara", {}).json()
+        sealed = io.BytesIO(base64.b64decode(made["package"]))
+        found = packages.open_package(sealed, SHELTER).files
+        return "".join(one.name + one.content.decode() for one in found)
 
     @given(st.booleans(), st.sampled_from(sorted(NEEDS)), some, some, some)
     @settings(
@@ -76,10 +92,12 @@ def test_what_is_served_is_in_the_intersection(sqlite_world):
         case = world.post("/v1/cases", "cara", body).json()["id"]
         agreed_to(world, case, SOUTH if inside else name, sorted(ours))
         agreed_to(world, case, name if inside else SOUTH, sorted(others))
+        file = added(world, case, b"made up", MARKS["files"] + ".txt").rsplit("/", 1)[1]
+        letter = {"service": service, "files": [file] if "files" in ticked else []}
         if inside:
-            at = to_team(world, case, disclose=sorted(ticked), service=service)
+            at = to_team(world, case, disclose=sorted(ticked), **letter)
         else:
-            at = written(world, case, partner, sorted(ticked), service=service)
+            at = written(world, case, partner, sorted(ticked), **letter)
         leave = into_inbox if inside else through_link
         may = ticked & ours & NEEDS[service]
         shown = world.get(at + "/preview", "cara").json()
@@ -92,6 +110,12 @@ def test_what_is_served_is_in_the_intersection(sqlite_world):
             for way, what in (("sending", {}), ("team", None)):
                 assert world.post(f"{at}/{way}", "cara", what).status_code == 409
             return
+        if "files" in may:
+            for way, what in (("sending", {}), ("team", None)):
+                assert world.post(f"{at}/{way}", "cara", what).status_code == 409
+            if inside:
+                return
+            leave = in_a_package
         read = leave(at)
         assert {one for one in SHOWN if MARKS[one] in read} == may
 

@@ -18,6 +18,7 @@ from casevault.domain.referral import (
     DECLINED_FOR,
     TOLD_BY,
     TOLD_ON,
+    Enclosed,
     ReferralState,
     Told,
     Way,
@@ -156,6 +157,20 @@ class Recall(Shape):
     by_survivor: bool = False
 
 
+class EnclosedFile(Shape):
+    """A file that goes with a letter: its id in the case, name, kind and size in bytes."""
+
+    id: UUID
+    name: str
+    media_type: str
+    bytes: int
+
+    @classmethod
+    def of(cls, one: Enclosed) -> Self:
+        """Return the shape of a file."""
+        return cls(id=one.row, name=one.name, media_type=one.media_type, bytes=one.size)
+
+
 class ReferralPreview(Shape):
     """Exactly what would leave: `bytes` as they are sent, their digest, the page made of them."""
 
@@ -163,6 +178,7 @@ class ReferralPreview(Shape):
     bytes: str
     page: str
     leaves: list[str]
+    files: list[EnclosedFile]
     stays: dict[str, str]
     recipient_stale: bool
 
@@ -175,6 +191,7 @@ class ReferralPreview(Shape):
             bytes=shown.packed.decode(),
             page=page,
             leaves=sorted(answer.allowed),
+            files=[EnclosedFile.of(one) for one in shown.found.files],
             stays=dict(answer.refused),
             recipient_stale=shown.stale,
         )

@@ -113,6 +113,7 @@ _OWN: Mapping[str, tuple[str, ...]] = {
         "history",
         "disability",
         "plan_and_services",
+        "files",
     ),
     "guardian_relation": ("parent", "relative", "appointed", "institution"),
     "serves": ("women", "men", "lgbtiq", "minors", "families", "people_with_disabilities"),

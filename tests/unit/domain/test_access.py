@@ -48,6 +48,7 @@ def test_the_public_permissions_are_these():
         "collect:show",
         "collect:open",
         "collect:answer",
+        "exchange:receive",
         "vocabulary:read",
         "sign-in:restore",
         "words:propose",

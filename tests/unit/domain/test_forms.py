@@ -58,7 +58,7 @@ def test_every_text_of_a_form_is_there_in_four_languages():
     expected |= {f"section.{document}" for document in sections}
     expected |= {f"paper.{name}" for name in PAPER}
     expected |= {f"leaflet.{name}" for name in ("title", "help", "nobody")}
-    expected |= {f"referral.{name}" for name in ("from", "reference", "keep")}
+    expected |= {f"referral.{name}" for name in ("from", "reference", "keep", "files")}
     expected |= {f"collect.{name}" for name in COLLECT}
     assert set(TEXTS) == expected
     for text in TEXTS.values():

@@ -22,6 +22,14 @@ from casevault.domain.referral import (
     ReferralState,
     Told,
     Way,
+    FILES,
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    NEEDS,
+    OPEN,
+    SOURCES,
+    Enclosed,
+    ReferralState,
     manifest,
     moved,
 )
@@ -48,6 +56,12 @@ PROFILE = {
     "unlisted": True,
 }
 DOCUMENTS = {"identity": IDENTITY, "profile": PROFILE}
+
+
+ATTACHED = tuple(
+    Enclosed(UUID(int=number), name, "image/png", 7_000 * number, "ab" * 32)
+    for number, name in enumerate(("permit <made up>.png", "رسالة.png", "b.png"), start=10)
+)
 
 
 def a_consent(categories, recipient=SHELTER, purpose=Purpose.REFERRAL):
@@ -94,10 +108,15 @@ def test_every_service_says_what_it_needs():
         max_size=4,
     ),
     st.booleans(),
+    st.frozensets(st.sampled_from(ATTACHED)),
 )
-def test_nothing_outside_the_intersection_leaves(service, ticked, grounds, abroad):
-    """Consent, need and tick, all three, for every field of the bytes that leave."""
-    found = manifest(service, ticked, SHELTER, DOCUMENTS, grounds, TODAY, abroad=abroad)
+def test_nothing_outside_the_intersection_leaves(service, ticked, grounds, abroad, files):
+    """Consent, need and tick, all three, for every field and file of the bytes that leave."""
+    found = manifest(
+        service, ticked, SHELTER, DOCUMENTS, grounds, TODAY, abroad=abroad, files=files
+    )
+    # Files are ticked one by one: to tick their kind asks for none.
+    ticked = ticked - {FILES} | ({FILES} if files else frozenset())
     packed = referral.referral_json(found, {"safe_contact": {"who": "x"}}, "Us", "r-1")
     content = json.loads(packed)
     given_by = {
@@ -127,8 +146,11 @@ def test_nothing_outside_the_intersection_leaves(service, ticked, grounds, abroa
             # The letter's own safe contact stands instead of the usual one.
             allowed = category_of[document, name] in may and name != "safe_contact"
             assert (name in content.get(document, {})) == allowed
+    left_files = {one["name"] for one in content.get(FILES, [])}
+    assert left_files == ({one.name for one in files} if FILES in may else set())
+    assert ("file.name" in found.names) == bool(left_files)
     assert set(content) <= {
-        "format", "reference", "from", "service", "safe_contact", *SOURCES,
+        "format", "reference", "from", "service", "safe_contact", FILES, *SOURCES,
     }  # fmt: skip
     assert found.answer.allowed | found.answer.refused.keys() == ticked
 
@@ -256,6 +278,40 @@ def test_the_page_says_what_the_bytes_say(language):
     assert "to weld" not in page
     assert escape(vocabulary.code_label("urgency", "today", language)) in page
     assert "<script" not in page
+
+
+@pytest.mark.parametrize("language", vocabulary.LANGUAGES)
+def test_the_page_names_the_files(language):
+    """Name, kind and size of each, escaped; never its id."""
+    grounds = [a_consent({FILES})]
+    found = manifest("registration", (), SHELTER, {}, grounds, TODAY, files=ATTACHED)
+    assert [one.name for one in found.files] == ["b.png", "permit <made up>.png", "رسالة.png"]
+    packed = referral.referral_json(found, {}, "Us", "r-1")
+    page = referral_html(packed, language)
+    assert vocabulary.form_text("referral.files", language) in page
+    assert "<bdi>permit &lt;made up&gt;.png</bdi>" in page
+    assert "(image/png, 70,000 B)" in page
+    assert str(ATTACHED[0].row) not in page + packed.decode()
+    assert "made up" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ([Enclosed(UUID(int=n), f"{n}.png", "image/png", 1, "") for n in range(MAX_FILES + 1)],
+         "referral.files-size"),
+        ([Enclosed(UUID(int=1), "a.png", "image/png", MAX_FILE_BYTES + 1, "")],
+         "referral.files-size"),
+        ([Enclosed(UUID(int=n), "aA"[n] + ".png", "image/png", 1, "") for n in (0, 1)],
+         "referral.files-names"),
+    ],
+)  # fmt: skip
+def test_too_many_files_or_two_alike_are_refused(files, code):
+    """Said before anybody is asked to agree to it."""
+    with pytest.raises(Invalid) as caught:
+        manifest("registration", (), SHELTER, {}, [], TODAY, files=files)
+    assert caught.value.code == code
+    assert caught.value.errors[0].pointer == "/files"
 
 
 def test_a_page_links_its_style_or_brings_it_along():
