@@ -40,8 +40,6 @@ HARMLESS = {
     "propose_second_factor": "a new secret replaces the one that was not confirmed",
     "receive_right": "what was asked for and is not done is refused a second time",
     "send_complaint": "two complaints: the DPO answers either",
-    "release_counts": "the same numbers once more, kept as long",
-    "release_looks": "the same extract once more, for the same readers",
     "ask_partner_vault": "two questions about one person who is not named: either is answered",
     "send_referral_to_vault": "what has left is not there to be sent again; it arrives once",
     "send_referral": "what has left is not there to be sent again",
