@@ -21,6 +21,7 @@ def test_the_demo_tells_its_story_and_every_attack_fails():
     assert any("referral-stops, read-referral-stays; the link: 404" in line for line in lines)
     assert any("Who could read this survivor's phone number?" in line for line in lines)
     assert any("root on the live server: yes" in line for line in lines)
+    assert any("says where it was taken: True; as it is kept: False" in x for x in lines)
     assert any("published, signed" in line for line in lines)
     assert any("Pledge report" in line for line in lines)
     assert any("wants to be forgotten: 404" in line for line in lines)

@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from casevault.cli.demo import attacks, counts, day, forgetting, looks, night, shelter, story
+from casevault.cli.demo import attacks, counts, day, looks, night, picture, shelter, story
 from casevault.cli.demo import people as made_up
 from casevault.cli.demo.narrator import Narrator
 from casevault.cli.demo.world import World
@@ -63,6 +64,7 @@ def demo(
         with World(Path(folder)) as world:
             told = story.tell(world, narrator)
             day.tell(world, narrator, told)
+            picture.tell(world, narrator, told)
             shelter.tell(world, narrator, told)
             night.tell(world, narrator, told)
             story.audit(world, narrator, told)

@@ -99,12 +99,14 @@ class World:
         token: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
-        """Send one request over loopback HTTP; every status is an answer."""
+        """Send one request over loopback HTTP; every status is an answer. Bytes are a file."""
         sent = dict(headers or {})
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         data = None
-        if body is not None:
+        if isinstance(body, bytes):
+            data = body
+        elif body is not None:
             data = json.dumps(body).encode()
             sent["Content-Type"] = "application/json"
         # The address is our own: loopback, and made by us.
@@ -245,6 +247,8 @@ def _answer(status: int, headers: dict[str, str], raw: bytes) -> Answer:
     # Pages are for people; everything else is JSON.
     if "html" in lowered.get("content-type", ""):
         return Answer(status, lowered, raw.decode())
+    if "content-disposition" in lowered:
+        return Answer(status, lowered, raw)
     return Answer(status, lowered, json.loads(raw) if raw else None)
 
 
