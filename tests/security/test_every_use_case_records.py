@@ -5,6 +5,7 @@ Refusals too. When the ledger cannot be written, the answer is 503 and holds not
 
 from __future__ import annotations
 
+import base64
 import secrets
 import time
 from dataclasses import replace
@@ -18,6 +19,7 @@ from casevault.domain.access import RULES
 from casevault.store import intents, ledger_reading, tables
 from casevault.store.ledger import Act, Actor, Ledger
 from tests.api.world import ORIGIN, a_passphrase, unknown_id
+from tests.peer import Peer
 from tests.security.interface import (
     Ask,
     Stage,
@@ -237,7 +239,8 @@ def test_every_refusal_is_recorded(world, stage, mute):
 
 
 def test_wrong_credentials_are_recorded(world, stage):
-    """Guessing leaves a trace: passphrases, one-time codes, addresses of feeds."""
+    """Guessing leaves a trace: passphrases, one-time codes, addresses of feeds; so do vaults that
+    nobody pinned."""
     wrong = {
         # Of an account and minute the first is recorded at once, the others with their count.
         "create_session": {"login": world.person(), "passphrase": "not the made-up words"},
@@ -253,6 +256,9 @@ def test_wrong_credentials_are_recorded(world, stage):
     asks["open_collect_page"] = Ask(ids={"page_id": unknown_id()}, body={"code": "0"})
     answer = {"ticket": "0", "answer": "accepted"}
     asks["answer_collect_page"] = Ask(ids={"page_id": unknown_id()}, body=answer)
+    stranger = Peer(world)
+    message = base64.b64encode(stranger.said(stranger.question())).decode()
+    asks["receive_vault_message"] = Ask(body={"message": message})
     public = [operation for operation in personal(world) if operation.who is None]
     assert {operation.id for operation in public} == asks.keys()
     found = silent(world, [(one, stage, asks[one.id], None) for one in public])
