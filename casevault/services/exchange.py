@@ -21,7 +21,16 @@ from casevault.domain.granting import PrincipalKind
 from casevault.domain.partners import Partner, Pinned
 from casevault.errors import CaseVaultError, Conflict, Invalid, NotFound, Refused, Tampered
 from casevault.ids import new_id
-from casevault.store import cases, envelopes, exchanges, hearing, partners, people, principals
+from casevault.store import (
+    cases,
+    envelopes,
+    exchanges,
+    hearing,
+    objecting,
+    partners,
+    people,
+    principals,
+)
 from casevault.store.caller import Caller, Gate
 from casevault.store.courier import Courier
 from casevault.store.envelopes import Opened
@@ -164,6 +173,8 @@ class Exchange:
         """Send what is to be sent about a letter, take the receipt in; say whether it says news."""
         stores = self._stores
         with stores.keyring.reading() as tx:
+            if one.message is not None and objecting.stops_leaving(tx, one.case):
+                raise Conflict("Nothing of this case leaves at present.", code="exchange.paused")
             partner, pinned = self._pinned(tx, one)
             saying, message_id, sealed = self._message(tx, one, partner)
         touched = (

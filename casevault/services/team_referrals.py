@@ -59,7 +59,6 @@ class TeamReferrals:
                 sending.require_sendable(record, approved=not self._approved)
             digest = record.marks[DIGEST]
             out = sending.allowed(self._stores, self._sender, change, record, digest)
-            out = sending.allowed(self._stores, self._sender, change.documents, record, digest)
             sending.require_no_files(out)
             self._require_open(team)
             self._require_wanted(change, team)

@@ -90,7 +90,7 @@ class VaultLetters:
             if is_new:
                 sending.require_sendable(record, approved=not self._approved)
             digest = record.marks[DIGEST]
-            out = sending.allowed(self._stores, self._sender, change.documents, record, digest)
+            out = sending.allowed(self._stores, self._sender, change, record, digest)
             sending.require_no_files(out)
             if is_new:
                 record = self._sent(record)

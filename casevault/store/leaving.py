@@ -18,12 +18,9 @@ from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.consent import Ground
 from casevault.domain.partners import Partner
 from casevault.domain.records import Record
-from casevault.domain.referral import Manifest
-from casevault.errors import Conflict, NotFound, Tampered
-from casevault.store import objecting, partners, people
 from casevault.domain.referral import Enclosed, Manifest
 from casevault.errors import Conflict, FieldError, Invalid, NotFound, Tampered
-from casevault.store import partners, people
+from casevault.store import objecting, partners, people
 from casevault.store.documents import Document
 from casevault.store.held_case import HeldCase
 from casevault.store.keyring import KeyringTransaction

@@ -6,9 +6,10 @@ import base64
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from casevault.api.deps import CallerDep, RequestId, VaultDep, needs
+from casevault.api.routing import Router
 from casevault.api.schemas.exchange import (
     ReceivedAnswer,
     ReceivedLetter,
@@ -20,7 +21,7 @@ from casevault.api.schemas.exchange import (
 from casevault.domain.access import Permission
 from casevault.domain.exchanging import Standing
 
-router = APIRouter(prefix="/v1/exchange", tags=["exchange"])
+router = Router(prefix="/v1/exchange", tags=["exchange"])
 
 
 @router.get("/card", operation_id="read_vault_card", openapi_extra=needs(Permission.PARTNER_READ))
