@@ -92,7 +92,6 @@ from casevault.store import erasures, identity, intents, lockdowns, schema, spoo
 from casevault.store.caller import Gate
 from casevault.store.checkpoints import Checkpoints, signed_size
 from casevault.store.counting_options import CountingOptions
-from casevault.store.courier import Courier
 from casevault.store.database import Database
 from casevault.store.finding import Finder
 from casevault.store.helpers import Helpers
@@ -289,7 +288,7 @@ def open_vault(
         inbox=Inbox(stores, gate),
         intake_members=IntakeMembers(stores, gate),
         vault_letters=VaultLetters(stores, gate, sender, needs_approval=approved),
-        exchange=exchange(settings, stores),
+        exchange=Exchange.of(stores, gate, settings),
         exchange_door=ExchangeDoor(stores, gate),
         deadlines=Deadlines(stores, gate),
         holds=Holds(stores, gate),
@@ -334,13 +333,6 @@ def watch(settings: Settings, stores: Stores) -> Watch:
     notify = Notifier(settings.notify_command).alert
     zone = ZoneInfo(settings.time_zone)
     return Watch(stores, limits_of(settings.alert_limits), zone, settings.watch_minutes, notify)
-
-
-def exchange(settings: Settings, stores: Stores) -> Exchange:
-    """Return what talks to the vaults of partners, by the only way out."""
-    gate = Gate(stores, settings.minimum_assurance, Space.of(settings))
-    courier = Courier(settings.exchange_authorities, settings.exchange_plain_loopback)
-    return Exchange(stores, gate, courier, settings.organisation_name, settings.exchange_address)
 
 
 def checkpoints(settings: Settings, stores: Stores) -> Checkpoints:

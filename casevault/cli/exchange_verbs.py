@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from casevault import bootstrap
 from casevault.cli.operating import At, Result, Verb
+from casevault.services.exchange import Exchange
+from casevault.store.caller import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,9 @@ class RunWish:
 
 
 def _run(at: At, _wish: RunWish) -> Result:
-    return asdict(bootstrap.exchange(at.settings, at.stores).run())
+    # A timer asks no gate: it acts as the service, and opens no letter.
+    gate = Gate(at.stores, at.settings.minimum_assurance)
+    return asdict(Exchange.of(at.stores, gate, at.settings).run())
 
 
 RUN = Verb("exchange.run", RunWish, _run)

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from casevault.config import Settings
 from casevault.crypto.exchange_cards import Card
 from casevault.crypto.principals import PublicKeys
 from casevault.domain.access import Permission, Subject
@@ -64,6 +65,12 @@ class Exchange:
         self._courier = courier
         self._name = name
         self._address = address
+
+    @classmethod
+    def of(cls, stores: Stores, gate: Gate, settings: Settings) -> Exchange:
+        """Return what talks to the vaults of partners, as the configuration says."""
+        courier = Courier(settings.exchange_authorities, settings.exchange_plain_loopback)
+        return cls(stores, gate, courier, settings.organisation_name, settings.exchange_address)
 
     # --- who is whom -----------------------------------------------------------------------------
 

@@ -16,12 +16,6 @@ from casevault.domain import dictionary, referral, rendering, vocabulary
 from casevault.domain.consent import CONSENT, Ground, Purpose
 from casevault.domain.records import Record
 from casevault.domain.referral import (
-    NEEDS,
-    OPEN,
-    SOURCES,
-    ReferralState,
-    Told,
-    Way,
     FILES,
     MAX_FILE_BYTES,
     MAX_FILES,
@@ -30,6 +24,8 @@ from casevault.domain.referral import (
     SOURCES,
     Enclosed,
     ReferralState,
+    Told,
+    Way,
     manifest,
     moved,
 )
