@@ -10,8 +10,17 @@ from pathlib import Path
 
 import typer
 
-from casevault.cli.demo import attacks, counts, day, forgetting, looks, night, shelter, story
-from casevault.cli.demo import attacks, counts, day, looks, night, picture, shelter, story
+from casevault.cli.demo import (
+    attacks,
+    counts,
+    day,
+    forgetting,
+    looks,
+    night,
+    picture,
+    shelter,
+    story,
+)
 from casevault.cli.demo import people as made_up
 from casevault.cli.demo.narrator import Narrator
 from casevault.cli.demo.world import World
