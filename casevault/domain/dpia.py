@@ -60,9 +60,8 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "GDPR 5(1)(d), 16: accuracy",
-        "corrections keep what was said before, with the reason; whoever got it before is told, and"
-        " the request is not done until then",
-        "tests/api/test_rights.py",
+        "corrections keep what was said before, with the reason",
+        "tests/api/test_records.py",
     ),
     (
         "GDPR 5(1)(e), 17: storage limitation, erasure",
@@ -83,31 +82,48 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "GDPR 12: answers in time, in plain words",
-        "requests with a day by which they are answered, the asker checked without keeping what was"
-        " shown, an answer in four languages that says where to complain",
+        "requests with a day by which they are answered (`/v1/rights`), the asker checked without"
+        " keeping what was shown, an answer in four languages that says where to complain"
+        " (`/v1/rights/{right_id}/answer`, `/v1/complaints`)",
         "tests/api/test_rights.py",
     ),
     (
         "GDPR 15: a copy of my file",
         "everything that is held, previewed and given as shown, as JSON and as a page in four"
-        " languages; what speaks of others is kept back, and the copy says so and why",
+        " languages (`/v1/cases/{case_id}/copy`); what speaks of others is kept back, and the copy"
+        " says so and why",
         "tests/api/test_rights.py",
     ),
     (
         "GDPR 15: who looked at my file",
-        "released by an auditor, as a page in four languages",
+        "released by an auditor (`/v1/ledger/looks`), as a page in four languages"
+        " (`/v1/cases/{case_id}/looks/print`)",
         "tests/api/test_looks.py",
     ),
     (
         "GDPR 18, 21: restriction, objection",
-        "a case is frozen on request: kept and read, and every other act is refused; a granted"
-        " objection stops its purpose at once; a consent is withdrawn at any time, and its"
+        "a case is frozen on request (`/v1/restrictions`): kept and read, and every other act is"
+        " refused; a granted objection stops its purpose at once"
+        " (`/v1/cases/{case_id}/objections`); a consent is withdrawn at any time, and its"
         " consequences are carried out",
         "tests/security/test_restriction.py",
     ),
     (
+        "GDPR 16, 19: rectification, and telling recipients",
+        "whoever got it before is told of a correction or restriction, and the request is not done"
+        " until then (`/v1/cases/{case_id}/rights/{right_id}/notices`)",
+        "tests/api/test_rights.py",
+    ),
+    (
+        "GDPR 17: erasure on request",
+        "asked for as a right (`/v1/cases/{case_id}/rights`), by a supervisor with the DPO's"
+        " approval (`/v1/cases/{case_id}/erasure`)",
+        "tests/api/test_retention.py",
+    ),
+    (
         "GDPR 20: portability",
-        "a person's own data under the names of HTCDS, read back by the import",
+        "a person's own data under the names of HTCDS, read back by the import"
+        " (`/v1/cases/{case_id}/portability`)",
         "tests/unit/domain/test_portability.py",
     ),
     (

@@ -101,5 +101,5 @@ class Notices:
         with self._stores.keyring.reading() as tx:
             found = matters.find(tx, right_id, Kind.RIGHT)
         if found.case != case_id or found.type not in rights.TOLD_TO_OTHERS:
-            raise NotFound(code="document")
+            raise NotFound()
         return found

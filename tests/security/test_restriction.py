@@ -7,13 +7,16 @@ Generated from the OpenAPI document: a new operation on a case is refused, or is
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
+from casevault.domain import casefile
 from casevault.domain.access import RULES
 from casevault.domain.restricting import ALLOWED, EXCEPTIONS
+from casevault.store import cases, holding
 from tests.api.test_rights import freeze, lift
-from tests.security.interface import CASE, Ask, Stage, operations, request_for, send
+from tests.security.interface import CASE, NOTE, Ask, Stage, operations, request_for, send
 
 # Operations whose requests go on, beside the permissions in ALLOWED: by name, or as said here.
 NOT_OF_ITS_CONTENT = {"ask_access": "it gives nothing by itself"}
@@ -88,6 +91,22 @@ def test_what_protects_the_person_goes_on(sqlite_world, stage):
         tag = world.get(stage.at + "/identity", "cara").headers["etag"]
         answer = world.put(stage.at + "/identity", "cara", content, tag)
         assert answer.status_code == status, answer.text
+
+
+def test_an_older_row_put_back_ends_no_restriction(sqlite_world, stage):
+    """The keyring counts: whoever writes to the database, or was cut off, frees nothing."""
+    world, stores = sqlite_world, sqlite_world.vault.stores
+    freeze(world, stage.case)
+    with stores.data.writing() as connection:
+        found = cases.find_case(connection, stores.roots, UUID(stage.case), lock=True)
+        older = casefile.next_version(replace(found, restriction=False))
+        cases.change_case(connection, stores.roots, older)
+    assert world.get(stage.at, "cara").json()["restriction"] is False
+    note = world.post(stage.at + "/notes", "cara", {"content": NOTE})
+    assert note.json()["code"] == "case.restricted"
+    # Whoever comes next puts right what shows.
+    holding.show(stores, UUID(stage.case))
+    assert world.get(stage.at, "cara").json()["restriction"] is True
 
 
 def test_the_check_can_fail(sqlite_world, stage):

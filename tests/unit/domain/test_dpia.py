@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 from casevault.domain import dictionary, dpia
@@ -28,3 +30,12 @@ def test_what_shows_a_measure_is_in_this_repository():
     for _, _, shown in dpia.MEASURES:
         for path in shown.replace("`", "").replace(" and ", ", ").split(", "):
             assert (ROOT / path).exists(), path
+
+
+def test_a_route_that_a_measure_names_is_there():
+    """The articles about people's rights name where each is asked for."""
+    paths = set(json.loads((ROOT / "openapi.json").read_text())["paths"])
+    named = {what: re.findall(r"`(/v1/[^`]+)`", how) for what, how, _ in dpia.MEASURES}
+    assert {path for found in named.values() for path in found} <= paths
+    articles = " ".join(what for what, found in named.items() if found)
+    assert all(str(article) in articles for article in (15, 16, 17, 18, 19, 20, 21))
