@@ -269,6 +269,6 @@ def _pad(content: bytes) -> bytes:
 def _unpad(plain: bytes) -> bytes:
     length = int.from_bytes(plain[:4], "big")
     content, padding = plain[4 : 4 + length], plain[4 + length :]
-    if len(content) != length or any(padding):
+    if len(content) != length or padding.strip(b"\0"):
         raise Tampered(code="sealed")
     return content

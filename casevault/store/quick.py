@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
+from uuid import UUID
 
-from sqlalchemy import ARRAY, BindParameter, Connection, Dialect, Executable, bindparam
+from sqlalchemy import ARRAY, BindParameter, Connection, Dialect, Executable, Uuid, bindparam
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
@@ -195,15 +196,21 @@ def _compiled(statement: Executable, columns: list[str] | None, dialect: Dialect
     for place, column in enumerate(made._result_columns):
         process = column.type._cached_result_processor(dialect, None)
         if process is not None:
-            results.append((place, process))
+            stored_as_text = isinstance(column.type, Uuid) and dialect.name == "sqlite"
+            results.append((place, _uuid if stored_as_text else process))
     return _Compiled(
         text,
         tuple((name, processors.get(name)) for name in order or ()),
         {name: b.value for b, name in made.bind_names.items() if not b.required},
         not made.positional,
-        tuple(column.name for column in made._result_columns),
+        tuple(str(column.name) for column in made._result_columns),
         tuple(results),
     )
+
+
+def _uuid(stored: str | None) -> UUID | None:
+    """Return an id that is stored as 32 hexadecimal digits."""
+    return None if stored is None else UUID(int=int(stored, 16))
 
 
 def _rows(connection: Connection, compiled: _Compiled, parameters: Any) -> list[Any]:  # noqa: ANN401

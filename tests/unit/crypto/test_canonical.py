@@ -102,6 +102,27 @@ def test_values_without_a_canonical_form_are_refused(value):
         encode(value)
 
 
+class _Text(str):
+    """As the names of a database library's columns are."""
+
+
+class _Bytes(bytes):
+    """Bytes of some library."""
+
+
+class _Id(UUID):
+    """An id of some library."""
+
+
+@pytest.mark.parametrize(
+    ("special", "plain"),
+    [(_Text("a"), "a"), (_Bytes(b"a"), b"a"), (_Id(int=AN_ID.int), AN_ID)],
+)
+def test_a_kind_of_its_own_counts_as_what_it_is(special, plain):
+    """A value of a subclass has the bytes of the plain value, alone and in a list."""
+    assert encode(special, (special,)) == encode(plain, (plain,))
+
+
 def nested(depth):
     """Return bytes of `depth` empty lists within each other."""
     data = b""
