@@ -13,6 +13,7 @@ import os
 import resource
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -173,24 +174,45 @@ def die_at(number: int, moment: str) -> None:
     """Make the N-th commit, or file put in its place, of this process its last act."""
     counted = 0
 
+    def begins() -> int:
+        nonlocal counted
+        counted += 1
+        if counted == number and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if counted == number and moment == "full":
+            # Of SIGXFSZ Python makes an error, as a full disk does.
+            limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, limit))
+        return counted
+
+    def ended(mine: int) -> None:
+        if mine == number and moment == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+
     def deadly(act):
         def counted_act(*args, **kwargs):
-            nonlocal counted
-            counted += 1
-            mine = counted
-            if mine == number and moment == "before":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if mine == number and moment == "full":
-                # Of SIGXFSZ Python makes an error, as a full disk does.
-                limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-                resource.setrlimit(resource.RLIMIT_FSIZE, (1, limit))
+            mine = begins()
             done = act(*args, **kwargs)
-            if mine == number and moment == "after":
-                os.kill(os.getpid(), signal.SIGKILL)
+            ended(mine)
             return done
 
         return counted_act
 
+    in_one = Database.writing_at_once
+
+    @contextmanager
+    def at_once(database):
+        # One statement that is its own transaction: nobody calls `commit`.
+        if database.is_sqlite:
+            with in_one(database) as connection:
+                yield connection
+            return
+        mine = begins()
+        with in_one(database) as connection:
+            yield connection
+        ended(mine)
+
+    Database.writing_at_once = at_once  # type: ignore[method-assign]
     Connection.commit = deadly(Connection.commit)  # type: ignore[method-assign]
     Path.replace = deadly(Path.replace)  # type: ignore[method-assign]
 
