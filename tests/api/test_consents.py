@@ -72,13 +72,7 @@ def counted_until(world, case):
 
 def waiting(world, by):
     """Return the ids of the bases that wait for somebody, of the whole caseload."""
-    found, cursor = set(), None
-    while True:
-        page = world.get("/v1/worklist", by, params={"cursor": cursor} if cursor else {}).json()
-        found |= {item["record_id"] for item in page["items"] if item["type"] == "basis"}
-        cursor = page["cursor"]
-        if cursor is None:
-            return found
+    return {one["record_id"] for one in world.worklist(by) if one["type"] == "basis"}
 
 
 def test_whoever_agrees_is_counted_until_they_do_not(world):

@@ -394,13 +394,7 @@ def test_a_form_that_is_none_is_refused(sqlite_world, body):
 
 def on_worklist(world, by, **wanted):
     """Return the items of somebody's worklist that hold these values, of the whole caseload."""
-    found, cursor = [], None
-    while True:
-        page = world.get("/v1/worklist", by, params={"cursor": cursor} if cursor else {}).json()
-        found += [one for one in page["items"] if wanted.items() <= one.items()]
-        cursor = page["cursor"]
-        if cursor is None:
-            return found
+    return [one for one in world.worklist(by) if wanted.items() <= one.items()]
 
 
 def test_what_waits_is_on_the_worklist(world):

@@ -315,12 +315,12 @@ class World:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
-    def worklist(self, by: str) -> list[dict[str, Any]]:
+    def worklist(self, by: str, **kwargs: Any) -> list[dict[str, Any]]:
         """Return what waits for a person, of all pages: a shared world has many cases."""
         found: list[dict[str, Any]] = []
         params: dict[str, str] = {}
         while True:
-            answer = self.get("/v1/worklist", by, params=params)
+            answer = self.get("/v1/worklist", by, params=params, **kwargs)
             assert answer.status_code == 200, answer.text
             found += answer.json()["items"]
             if answer.json()["cursor"] is None:
