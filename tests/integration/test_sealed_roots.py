@@ -8,6 +8,7 @@ import pytest
 
 from casevault.crypto import recovery
 from casevault.crypto.credentials import SMALL
+from casevault.crypto.principals import is_raw_signature
 from casevault.crypto.roots import (
     RootsKey,
     RootsPlace,
@@ -20,12 +21,14 @@ from casevault.crypto.roots import (
 from casevault.crypto.roots import provider as provider_module
 from casevault.crypto.roots import token as token_module
 from casevault.errors import Busy, KeyUnavailable, Unrecorded
+from casevault.ledger import certificate
 from casevault.services import rolls
 from casevault.services.readiness import Readiness
 from casevault.services.rolls import Rolls
-from casevault.store import capsules, media, people
+from casevault.store import capsules, certifying, media, people
 from casevault.store.media import Medium
-from tests.builders import a_vault, an_act
+from tests.builders import ORIGIN, a_vault, an_act
+from tests.integration.erasing_world import Office
 from tests.tokens import PIN, a_token
 
 PASSPHRASE = "made up words for root material"
@@ -75,6 +78,26 @@ def test_rolling_twice_destroys_the_first_epoch(sealed, tmp_path):
         place.file.write_text(json.dumps(old))
         with pytest.raises(Busy):
             open_roots(place, key)
+
+
+def test_a_certificate_says_what_kind_of_destruction_it_was(sealed, tmp_path):
+    """In hardware only where the epoch's key was destroyed in a token; the risk in its words."""
+    vault, place, _key = sealed
+    office = Office(vault, tmp_path)
+    office.age(office.open(), months=61)
+    assert office.run().whole == 1
+    office.roll()
+    assert office.run().certificates == 1
+    keys = [
+        vault.checkpoints().verifier_key,
+        certifying.organisation_key(vault.stores, ORIGIN),
+    ]
+    (text,) = office.certificates()
+    said = certificate.check(text.encode(), keys, is_raw_signature).said
+    kind = "best effort" if place.module is None else "destroyed in hardware"
+    assert said["destruction"] == kind
+    assert said["residual_risk"] == certificate.RESIDUAL[kind]
+    assert ("hardware token" in said["residual_risk"]) == (place.module is not None)
 
 
 def test_a_capsule_holds_what_the_seal_hides(sealed, tmp_path):
