@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -21,6 +25,7 @@ import uvicorn
 from casevault.crypto.exchange_cards import Card
 from casevault.store import envelopes
 from tests.api.test_referrals import PROFILE, a_case, agree, agreed_to, written
+from tests.api.test_rights import freeze, lift
 from tests.api.world import NORTH
 from tests.peer import HOUSE, intake
 
@@ -185,11 +190,15 @@ class Between(BaseHTTPRequestHandler):
     def do_POST(self):
         """Answer one message."""
         body = self.rfile.read(int(self.headers["content-length"]))
-        if self.does in ("lose", "replay"):
+        if self.does in ("lose", "replay", "kill"):
             headers = {"content-type": "application/json"}
             found = httpx2.post(self.behind + self.path, content=body, headers=headers).content
         if self.does == "lose":
             # The other vault has it; nobody hears so.
+            self.close_connection = True
+            return
+        if self.does == "kill":
+            os.kill(self.victim, signal.SIGKILL)
             self.close_connection = True
             return
         if self.does == "redirect":
@@ -211,7 +220,7 @@ class Between(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(found)
 
-    kept = b""
+    kept, victim = b"", 0
 
     def log_message(self, *_):
         """Say nothing."""
@@ -237,7 +246,7 @@ def test_what_goes_wrong_on_the_way_is_tried_again_and_arrives_once(pair):
     nothing of it says delivered; the same bytes are sent again, and one letter lies there."""
     asking, asked, address = pair
     with between(address) as (handler, there):
-        _, at, _, _ = a_letter(asking, asked, there)
+        case, at, _, _ = a_letter(asking, asked, there)
         handler.does = "lose"
         letter = sent(asking, at)
         assert (letter["delivered_at"], letter["fault"]) == (None, "exchange.unreachable")
@@ -255,6 +264,11 @@ def test_what_goes_wrong_on_the_way_is_tried_again_and_arrives_once(pair):
             assert (now["letter"]["delivered_at"], now["letter"]["fault"]) == (None, fault), does
             assert (now["stage"], "Ondine" in json.dumps(now["letter"])) == ("sent", False)
         handler.does = "replay"
+        frozen = freeze(asking, case)
+        asking.vault.exchange.run()
+        now = asking.get(at, "cara").json()["letter"]
+        assert (now["delivered_at"], now["fault"]) == (None, "exchange.paused")
+        assert lift(asking, frozen["id"]).status_code < 300
         asking.vault.exchange.run()
         now = asking.get(at, "cara").json()["letter"]
         assert (now["delivered_at"] is not None, now["fault"]) == (True, None)
@@ -265,6 +279,35 @@ def test_what_goes_wrong_on_the_way_is_tried_again_and_arrives_once(pair):
         assert (now["was_read"], now["fault"]) == (False, "exchange.receipt")
         assert len([one for one in received(asked) if one["id"] == letter["id"]]) == 1
         assert asking.post(at + "/recall", "cara", {"reason": "made up"}).status_code == 200
+
+
+@pytest.mark.faults
+def test_killed_between_sending_and_receipt_it_arrives_once(pair, tmp_path):
+    """The command dies while the other vault has the letter; the next run brings the receipt."""
+    asking, asked, address = pair
+    with between(address) as (handler, there):
+        _, at, _, _ = a_letter(asking, asked, there)
+        handler.does = "redirect"
+        letter = sent(asking, at)
+        handler.does = "kill"
+        names = ("organisation_id", "organisation_name", "root_fingerprint", "ledger_origin")
+        names += ("kdf_profile", "data_url", "keyring_url", "keys_dir", "runtime_dir")
+        lines = [f'{name} = "{getattr(asking.settings, name)}"\n' for name in names]
+        config = tmp_path / "casevault.toml"
+        config.write_text("".join(lines) + "exchange_plain_loopback = true\n")
+        config.chmod(0o600)
+        command = [sys.executable, "-m", "casevault", "exchange", "run", "--config", str(config)]
+        with subprocess.Popen(command) as process:
+            handler.victim = process.pid
+        assert process.returncode == -signal.SIGKILL
+        assert asking.get(at, "cara").json()["letter"]["delivered_at"] is None
+        assert waiting(asked, letter) is not None
+        handler.does = "replay"
+        done = subprocess.run(command, check=False, timeout=120)
+        assert done.returncode in (0, 3)
+        now = asking.get(at, "cara").json()["letter"]
+        assert (now["delivered_at"] is not None, now["fault"]) == (True, None)
+        assert len([one for one in received(asked) if one["id"] == letter["id"]]) == 1
 
 
 def received(asked):
