@@ -60,6 +60,7 @@ KEYS_FIRST = {
     # Power is taken first and recorded until it is; the intent remembers that it must be.
     "end_session": ["intent", "session"],
     "set_hold": ["access_grant", "access_grant_key", "deadline", "intent", "matter"],
+    "set_restriction": ["access_grant", "access_grant_key", "deadline", "intent", "matter"],
     "review_hold": ["deadline", "intent", "matter"],
     "end_sessions": ["intent", "session"],
     "end_other_session": ["intent", "session"],
