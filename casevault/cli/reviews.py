@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from uuid import UUID
 
@@ -17,9 +18,10 @@ from casevault.crypto.principals import is_raw_signature
 from casevault.domain.reviewing import State
 from casevault.ledger import sample as drawing
 from casevault.ledger.entry import Leaf, parse_leaf
-from casevault.ledger.export import LINES_PATH, Retired, parse_line
+from casevault.ledger.export import Retired
 from casevault.ledger.note import open_note, verify_note
 from casevault.ledger.sample import Week
+from casevault.ledger.sources import from_folder
 from casevault.ledger.verify import verify_export
 from casevault.store.alerts import Alert
 
@@ -130,10 +132,10 @@ def sample(
     reviewed, one per line. (offline)
     """
     verifier, note = verifier_key(key), checkpoint.read_bytes()
-    verify_export(folder, verifier.name, verifier.public, is_raw_signature, older=note)
+    whole = verify_export(folder, verifier.name, verifier.public, is_raw_signature, older=note)
     head = open_note(note, verifier.name, verifier.public, is_raw_signature)
     chosen = Week.parse(week)
-    among = drawing.population(_leaves(folder, head.size), chosen)
+    among = drawing.population(_leaves(folder, whole.size, head.size), chosen)
     drawn = drawing.draw(head, chosen, among)
     if as_json:
         emit({"week": chosen.name, "size": head.size, "among": len(among), "drawn": list(drawn)})
@@ -175,14 +177,14 @@ def note(
     print(found.decode(), end="")
 
 
-def _leaves(folder: Path, size: int) -> list[tuple[int, Leaf]]:
-    found = []
-    with (folder / LINES_PATH).open("rb") as lines:
-        for index, line in enumerate(lines):
-            stored = parse_line(index, line) if index < size else None
-            if stored is not None and not isinstance(stored, Retired):
-                found.append((index, parse_leaf(stored)))
-    return found
+def _leaves(folder: Path, size: int, most: int) -> list[tuple[int, Leaf]]:
+    """Return the first `most` leaves, without those that retention took, of a verified export."""
+    stored = chain.from_iterable(from_folder(folder, size))
+    return [
+        (index, parse_leaf(one))
+        for index, one in enumerate(islice(stored, most))
+        if not isinstance(one, Retired)
+    ]
 
 
 def _show(found: list[Alert], *, as_json: bool) -> None:

@@ -11,13 +11,26 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from casevault.ledger.entry import MAX_LEAF_BYTES
-from casevault.ledger.export import MAX_ENTRY_BYTES, Retired, Stored, parse_bundle, parse_line
+from casevault.ledger.export import (
+    LINES_PATH,
+    MAX_ENTRY_BYTES,
+    Retired,
+    Stored,
+    parse_bundle,
+    parse_line,
+)
 from casevault.ledger.faults import tampered
 from casevault.ledger.tiles import TILE_WIDTH, TileName, tile_reader
 from casevault.ledger.tree import HASH_BYTES, HashReader
 
 _MAX_LINE: Final = 2 * MAX_LEAF_BYTES + 64  # every quote of the leaf is escaped once
 _MAX_BUNDLE: Final = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
+
+
+def from_folder(folder: Path, size: int) -> Iterator[list[Stored]]:
+    """Give the entries of an export: from its file of lines if it has one, else from its tiles."""
+    lines = folder / LINES_PATH
+    return from_lines(lines, size) if lines.exists() else from_bundles(folder, size)
 
 
 def from_lines(file: Path, size: int) -> Iterator[list[Stored]]:

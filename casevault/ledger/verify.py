@@ -146,10 +146,8 @@ class _Walk:
     def _chunks(self) -> Iterable[list[Stored]]:
         if not self._has_tiles:
             return sources.from_lines(self._place, self._head.size)
-        if (self._place / LINES_PATH).exists():
-            self.files += 1
-            return sources.from_lines(self._place / LINES_PATH, self._head.size)
-        return sources.from_bundles(self._place, self._head.size)
+        self.files += (self._place / LINES_PATH).exists()
+        return sources.from_folder(self._place, self._head.size)
 
     def _take(self, chunk: list[Stored], start: int) -> None:
         self._compare_bundle(chunk, start)

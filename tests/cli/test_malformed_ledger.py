@@ -116,3 +116,45 @@ def test_a_key_that_is_none_is_a_mistake_in_usage(copy, capsys, key):
     for command in commands(copy):
         arguments = [key if one == KEY else one for one in command]
         assert here(capsys, "ledger", *arguments).code == 2
+
+
+def others(folder):
+    """Return each other command that reads what somebody else wrote, and the file it reads."""
+    file, spool = folder / "older.checkpoint", folder / "spool"
+    week = ("--week", "2026-W45", "--checkpoint", file)
+    return {
+        "check": (("check", folder / "flat.jsonl", "--key", KEY), folder / "flat.jsonl"),
+        "sample": (("sample", folder / "tiles", "--key", KEY, *week), file),
+        "note": (("note", file, "--key", KEY), file),
+        "sign": (
+            ("sign", "--spool", spool, *signer(folder), "--once", "--begin"),
+            spool / "ask" / "head",
+        ),
+    }
+
+
+def signer(folder):
+    """Return the options that name the signer of a folder."""
+    return ("--state", folder / "signer", "--origin", "example.org/casevault/2026a")
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["check", "sample", "note", "sign"])
+def test_rubbish_for_the_other_commands(copy, capsys, name, times):
+    """An export with proofs, the note of a draw, a sign-off, a question to the signer."""
+    for place in ("ask", "answer"):
+        (copy / "spool" / place).mkdir(parents=True)
+    assert here(capsys, "ledger", "signer-key", *signer(copy)).code == 0
+    command, path = others(copy)[name]
+    good = path.read_bytes() if path.exists() else (EXAMPLE / "older.checkpoint").read_bytes()
+    draw = random.Random(f"{name} {times}")  # noqa: S311 - places, no secret
+    hostile = [data for data in HOSTILE[:: 1 if times > 10 else 5] if data]
+    for data in (*hostile, *(rubbish(good, draw) for _ in range(times))):
+        path.write_bytes(data)
+        done = here(capsys, "ledger", *command)
+        assert done.code in (1, 4), data[:80]
+        assert (done.out, "Traceback" in done.err) == ("", False)
+        assert 0 < len(done.err) < 1000
+    if name in ("sample", "note"):
+        path.write_bytes(good)
+        assert here(capsys, "ledger", *command).code == 0
