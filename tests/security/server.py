@@ -121,6 +121,7 @@ def _configured(served: Served) -> Path:
         f"port = {served.port}",
         'log_level = "debug"',
         "declared_people = 20_000",
+        "exchange_plain_loopback = true",
     ]
     path.write_text("\n".join(lines) + "\n")
     path.chmod(0o600)
