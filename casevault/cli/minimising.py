@@ -22,7 +22,7 @@ from casevault.errors import Invalid
 from casevault.services.minimising import WordsOf
 
 _PARTIAL = 3
-_TITLE = "Minimisation report"
+_TITLE, _LANGUAGE = "Minimisation report", "en"
 Row = tuple[str, ...]
 
 
@@ -101,13 +101,13 @@ def _overview(person: Person) -> list[Part]:
             f"Keys that nobody used since {seen.since}",
             ("who", "cases", "unused", "references"),
             grants,
-            NEXT[Finding.GRANTS],
+            NEXT[_LANGUAGE][Finding.GRANTS],
         ),
         Part(
             "Files of cases closed long ago",
             ("team", "cases", "files", "references"),
             files,
-            NEXT[Finding.FILES],
+            NEXT[_LANGUAGE][Finding.FILES],
         ),
     ]
 
@@ -126,19 +126,19 @@ def _words(person: Person) -> tuple[Part, int]:
         for one in items
     ]
     columns = ("case", "records", "long", "name the person", "name others", "not checked")
-    step = f"{NEXT[Finding.LONG]} {NEXT[Finding.NAMING]}"
+    step = f"{NEXT[_LANGUAGE][Finding.LONG]} {NEXT[_LANGUAGE][Finding.NAMING]}"
     return Part("Notes that say too much", columns, rows, step), unreadable
 
 
 def _fields(person: Person) -> Part:
     rows: list[Row] = [(name,) for name in unused_fields(person)]
-    return Part("Fields that nobody fills", ("field",), rows, NEXT[Finding.FIELDS])
+    return Part("Fields that nobody fills", ("field",), rows, NEXT[_LANGUAGE][Finding.FIELDS])
 
 
 def _write(path: Path, found: Found) -> None:
     body = "".join(_section(part) for part in found.parts)
     try:
-        path.write_text(rendering.page(_TITLE, body, "en"), "utf-8")
+        path.write_text(rendering.page(_TITLE, body, _LANGUAGE), "utf-8")
     except OSError:
         raise Invalid(
             "The page cannot be written there. Name a file in a folder that exists.",

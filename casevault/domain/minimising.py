@@ -34,17 +34,51 @@ class Finding(StrEnum):
     FIELDS = "unused-fields"
 
 
-NEXT: Final[Mapping[Finding, str]] = MappingProxyType(
+NEXT: Final[Mapping[str, Mapping[Finding, str]]] = MappingProxyType(
     {
-        Finding.GRANTS: "Ask whether they still work on it; a supervisor takes the rest back:"
-        " DELETE /v1/cases/{id}/grants/{staff}. Who is away needs `casevault staff cover`.",
-        Finding.FILES: "Look whether a claim or a proceeding still needs them; whoever holds the"
-        " case takes the others away: DELETE /v1/cases/{id}/files/{file}.",
-        Finding.LONG: "Amend to what the next colleague needs, redact what nobody does:"
-        " POST /v1/cases/{id}/notes/{note}/redactions.",
-        Finding.NAMING: "Redact names and numbers; they belong to the identity, where fewer people"
-        " read them.",
-        Finding.FIELDS: "Ask for them no longer, or switch their purpose off (`purposes`).",
+        "en": {
+            Finding.GRANTS: "Ask whether they still work on it; a supervisor takes the rest back"
+            " (DELETE /v1/cases/{id}/grants/{staff}).",
+            Finding.FILES: "Look whether a claim or a proceeding still needs them; whoever holds"
+            " the case takes the others away (DELETE /v1/cases/{id}/files/{file}).",
+            Finding.LONG: "Amend to what the next colleague needs, redact what nobody does"
+            " (POST /v1/cases/{id}/notes/{note}/redactions).",
+            Finding.NAMING: "Redact names and numbers; they belong to the identity, where fewer"
+            " people read them.",
+            Finding.FIELDS: "Ask for them no longer, or switch their purpose off (`purposes`).",
+        },
+        "fr": {
+            Finding.GRANTS: "Demandez s'ils y travaillent encore ; un superviseur retire le reste"
+            " (DELETE /v1/cases/{id}/grants/{staff}).",
+            Finding.FILES: "Voyez si une demande ou une procédure en a encore besoin ; qui détient"
+            " le dossier retire les autres (DELETE /v1/cases/{id}/files/{file}).",
+            Finding.LONG: "Réduisez à ce dont le prochain collègue a besoin, caviardez le reste"
+            " (POST /v1/cases/{id}/notes/{note}/redactions).",
+            Finding.NAMING: "Caviardez noms et numéros ; leur place est dans l'identité, que moins"
+            " de personnes lisent.",
+            Finding.FIELDS: "Ne les demandez plus, ou désactivez leur finalité (`purposes`).",
+        },
+        "es": {
+            Finding.GRANTS: "Pregunte si aún trabajan en ello; un supervisor retira el resto"
+            " (DELETE /v1/cases/{id}/grants/{staff}).",
+            Finding.FILES: "Mire si una reclamación o un proceso aún los necesita; quien tiene el"
+            " caso quita los demás (DELETE /v1/cases/{id}/files/{file}).",
+            Finding.LONG: "Reduzca a lo que necesita el próximo colega, tache lo demás"
+            " (POST /v1/cases/{id}/notes/{note}/redactions).",
+            Finding.NAMING: "Tache nombres y números; su lugar es la identidad, que leen menos"
+            " personas.",
+            Finding.FIELDS: "No los pida más, o desactive su finalidad (`purposes`).",
+        },
+        "ar": {
+            Finding.GRANTS: "اسألوا إن كانوا ما زالوا يعملون عليها؛ يسحب المشرف الباقي"
+            " (DELETE /v1/cases/{id}/grants/{staff}).",
+            Finding.FILES: "انظروا إن كانت مطالبة أو إجراء ما زال يحتاج إليها؛ ومن يحمل الملف يزيل"
+            " غيرها (DELETE /v1/cases/{id}/files/{file}).",
+            Finding.LONG: "اختصروها إلى ما يحتاجه الزميل التالي، واحجبوا ما لا يحتاجه أحد"
+            " (POST /v1/cases/{id}/notes/{note}/redactions).",
+            Finding.NAMING: "احجبوا الأسماء والأرقام؛ مكانها في الهوية التي يقرؤها عدد أقل.",
+            Finding.FIELDS: "لا تسألوا عنها بعد الآن، أو أوقفوا غرضها (`purposes`).",
+        },
     }
 )
 

@@ -58,5 +58,7 @@ def test_who_keeps_and_opens_what_is_counted_without_a_key(world):
         answer = world.get("/v1/minimisation", by)
         assert set(answer.json()["next_steps"]) == {"unused-grants", "files-past-purpose"}
         assert NAME not in answer.text
+    asked = world.get("/v1/minimisation", "dora", headers={"Accept-Language": "fr"})
+    assert asked.json()["next_steps"]["unused-grants"].startswith("Demandez")
     assert world.get("/v1/minimisation", "cara").status_code == 403
     assert "minimisation.read" in {entry["code"] for entry in world.entries()}

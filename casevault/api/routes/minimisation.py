@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from casevault.api.deps import CallerDep, VaultDep, needs
+from casevault.api.pages import Language
 from casevault.api.schemas.minimisation import Minimisation, WordsReport
 from casevault.domain.access import Permission
 
@@ -14,12 +15,14 @@ router = APIRouter(prefix="/v1/minimisation", tags=["retention"])
 
 
 @router.get("", operation_id="read_minimisation", openapi_extra=needs(Permission.MINIMISATION_READ))
-def read_minimisation(vault: VaultDep, caller: CallerDep) -> Minimisation:
+def read_minimisation(vault: VaultDep, caller: CallerDep, language: Language) -> Minimisation:
     """Keys that nobody uses and files of cases closed long ago: numbers and references."""
-    return Minimisation.of(vault.minimising.overview(caller))
+    return Minimisation.of(vault.minimising.overview(caller), language)
 
 
 @router.get("/words", operation_id="count_words", openapi_extra=needs(Permission.CASE_LIST))
-def count_words(vault: VaultDep, caller: CallerDep, after: UUID | None = None) -> WordsReport:
+def count_words(
+    vault: VaultDep, caller: CallerDep, language: Language, after: UUID | None = None
+) -> WordsReport:
     """Notes of your cases that are long or name somebody, counted 25 cases at a time."""
-    return WordsReport.of(vault.minimising.words(caller, after))
+    return WordsReport.of(vault.minimising.words(caller, after), language)

@@ -41,7 +41,7 @@ class Minimisation(Shape):
     next_steps: dict[str, str]
 
     @classmethod
-    def of(cls, found: Overview) -> Self:
+    def of(cls, found: Overview, language: str) -> Self:
         """Return the shape of what was counted."""
         return cls(
             since=found.since,
@@ -64,7 +64,7 @@ class Minimisation(Shape):
                 )
                 for one in found.files
             ],
-            next_steps={one.value: NEXT[one] for one in (Finding.GRANTS, Finding.FILES)},
+            next_steps={one.value: NEXT[language][one] for one in (Finding.GRANTS, Finding.FILES)},
         )
 
 
@@ -104,11 +104,11 @@ class WordsReport(Shape):
     next_steps: dict[str, str]
 
     @classmethod
-    def of(cls, page: WordsPage) -> Self:
+    def of(cls, page: WordsPage, language: str) -> Self:
         """Return the shape of a page."""
         return cls(
             items=[WordsOfCase.of(one) for one in page.items],
             unreadable=page.unreadable,
             after=page.after,
-            next_steps={one.value: NEXT[one] for one in (Finding.LONG, Finding.NAMING)},
+            next_steps={one.value: NEXT[language][one] for one in (Finding.LONG, Finding.NAMING)},
         )
