@@ -67,7 +67,7 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
         "GDPR 5(1)(e), 17: storage limitation, erasure",
         "schedule by compartment, nightly run, erasure on request by two; keys first, so that it"
         " reaches every backup of the data; a certificate that outsiders check",
-        "tests/integration/test_erasure_backups.py",
+        "tests/integration/test_erasure_backups.py, tests/integration/test_erasure_wal.py",
     ),
     (
         "GDPR 5(1)(f), 32: security",
