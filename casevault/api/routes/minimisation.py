@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
-
 from casevault.api.deps import CallerDep, VaultDep, needs
 from casevault.api.pages import Language
+from casevault.api.routing import Router
 from casevault.api.schemas.minimisation import Minimisation, WordsReport
 from casevault.domain.access import Permission
 
-router = APIRouter(prefix="/v1/minimisation", tags=["retention"])
+router = Router(prefix="/v1/minimisation", tags=["retention"])
 
 
 @router.get("", operation_id="read_minimisation", openapi_extra=needs(Permission.MINIMISATION_READ))
