@@ -37,7 +37,7 @@ def inspect(
         checkpoints = bootstrap.checkpoints(settings, stores)
         heads = [checkpoints.opened(path.read_bytes()) for path in older]
         with stores.data.reading() as connection:
-            found = Inspection(stores, checkpoints, connection).run(*heads)
+            found = Inspection(stores, connection, checkpoints).run(*heads)
     finally:
         stores.close()
     _show(found, as_json)

@@ -87,7 +87,7 @@ class Backups:
             dumps.load(plain, dumps.form_of(url), url, source.programs)
             database = Database(url, 1)
             try:
-                found = examining.examine(database, self._stores.roots)
+                found = examining.examine(database, self._stores)
             finally:
                 database.close()
         if found.organisation != self._stores.organisation:

@@ -31,6 +31,7 @@ from casevault.store import (
     tree,
 )
 from casevault.store.caller import Caller, Gate
+from casevault.store.inspection import Inspection
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import SERVICE, Act, Touched
 from casevault.store.manifests import Anchor
@@ -59,10 +60,10 @@ class Settling:
         stores = self._stores
         tree.integrate_all(stores.data, stores.roots)
         with stores.data.reading() as connection:
-            head = examining.check_ledger(connection, stores.roots)
+            log = Inspection(stores, connection).run()
             examining.check_cases(connection, stores.roots)
         erased = (*self._replay(), *self._replay_parts())
-        found = self._compare(erased, head.size)
+        found = self._compare(erased, log.size)
         self._set_aside(found)
         self._record(found)
         if not found.needs_two_people:

@@ -1,8 +1,8 @@
 """Looking through a whole data store: is it one that a vault can be run on.
 
-Everything that can be checked without a key of a case: the schema, the access log (every leaf, tag
-and digest of a sealed body, up to the head), the stamp of every case, the headers of all that is
-sealed. Changes nothing. Must never say that something is well which it did not look at.
+Everything that can be checked without a key of a case: the schema, the access log (`inspection`,
+whatever head was signed last), the stamp of every case, the headers of all that is sealed.
+Changes nothing. Must never say that something is well which it did not look at.
 """
 
 from __future__ import annotations
@@ -14,23 +14,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, select, text
 
-from casevault.crypto import macs
 from casevault.crypto.roots import RootProvider
 from casevault.crypto.sealing import header
 from casevault.errors import Misconfigured, Tampered
-from casevault.ledger.export import Retired, hash_of
-from casevault.ledger.tree import Frontier, leaf_hash
-from casevault.store import (
-    cases,
-    exporting,
-    files,
-    retention_marks,
-    schema,
-    tables,
-    tile_rows,
-    tree,
-)
+from casevault.store import cases, files, schema, tables
 from casevault.store.database import Database
+from casevault.store.inspection import Inspection
+from casevault.store.stores import Stores
 
 _AT_ONCE = 1000
 # Tables whose rows are sealed objects: nothing of theirs opens without a key, but their form shows.
@@ -50,8 +40,8 @@ class Examined:
     rows: dict[str, int]
 
 
-def examine(database: Database, roots: RootProvider) -> Examined:
-    """Look through a data store, in one moment of it.
+def examine(database: Database, stores: Stores) -> Examined:
+    """Look through a data store, in one moment of it; `stores` are of the vault that wrote it.
 
     :raises Tampered: something in it is not what this vault wrote.
     :raises Misconfigured: it is not a data store of this version.
@@ -69,8 +59,8 @@ def examine(database: Database, roots: RootProvider) -> Examined:
         identity = connection.execute(select(tables.store_identity)).one_or_none()
         if identity is None:
             raise Misconfigured("This data store is empty.", code="identity.empty")
-        head = check_ledger(connection, roots)
-        check_cases(connection, roots)
+        log = Inspection(stores, connection).run()
+        check_cases(connection, stores.roots)
         files.check_pieces(connection)
         for table in _SEALED:
             _check_headers(connection, table)
@@ -79,31 +69,10 @@ def examine(database: Database, roots: RootProvider) -> Examined:
             identity.keyring_id,
             int(identity.generation),
             revision,
-            head.size,
-            head.root(),
+            log.size,
+            log.root,
             _counts(connection),
         )
-
-
-def check_ledger(connection: Connection, roots: RootProvider) -> Frontier:
-    """Return the head of the log if every entry below it, and every staged one, holds."""
-    at, marks = tree.current(connection), retention_marks.read(connection, roots)
-    for batch in _entries(connection):
-        for row in batch:
-            _check_entry(roots, row)
-    found, start = Frontier(), tile_rows.start_of(at.log)
-    for chunk in exporting.chunks(connection, at.log, at.frontier.size):
-        gone = sum(isinstance(item, Retired) for item in chunk)
-        if gone and start + found.size + gone > marks.leaves:
-            raise Tampered(code="ledger.entry")
-        found = found.extend([hash_of(item) for item in chunk])
-    past = select(tables.ledger_leaf.c.position).where(
-        tables.ledger_leaf.c.position >= start + found.size
-    )
-    if found != at.frontier or connection.execute(past.limit(1)).first() is not None:
-        raise Tampered(code="ledger.head")
-    _check_staged(connection, roots)
-    return found
 
 
 def check_cases(connection: Connection, roots: RootProvider) -> int:
@@ -121,35 +90,6 @@ def _check_pages(connection: Connection) -> None:
         raise Tampered(code="store.pages")
     if connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
         raise Tampered(code="store.rows")
-
-
-def _entries(connection: Connection) -> Iterator[Any]:
-    entry, leaf, body = tables.ledger_entry, tables.ledger_leaf, tables.ledger_body
-    return _batches(
-        connection,
-        select(leaf.c.position, leaf.c.hash, entry, body.c.sealed)
-        .join(entry, entry.c.id == leaf.c.entry_id)
-        .outerjoin(body, body.c.entry_id == entry.c.id)
-        .order_by(leaf.c.position),
-    )
-
-
-def _check_entry(roots: RootProvider, row: Any) -> None:  # noqa: ANN401 - a Row
-    leaf, digest = bytes(row.leaf), bytes(row.body_digest)
-    tree.check_tag(roots, leaf, digest, bytes(row.tag))
-    if leaf_hash(leaf) != bytes(row.hash):
-        raise Tampered(code="ledger.entry")
-    # A body may be gone: its time was over. One that is there is the one that was written.
-    if row.sealed is not None and not macs.same(tree.digest_of(bytes(row.sealed)), digest):
-        raise Tampered(code="ledger.body")
-
-
-def _check_staged(connection: Connection, roots: RootProvider) -> None:
-    entry, pending = tables.ledger_entry, tables.ledger_pending
-    query = select(entry).join(pending, pending.c.entry_id == entry.c.id).order_by(entry.c.id)
-    for rows in _batches(connection, query):
-        for row in rows:
-            tree.check_tag(roots, bytes(row.leaf), bytes(row.body_digest), bytes(row.tag))
 
 
 def _check_headers(connection: Connection, table: Any) -> None:  # noqa: ANN401 - a Table

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from casevault.errors import Tampered
+from casevault.errors import CaseVaultError, Tampered
 from casevault.ledger.note import Checkpoint
 from casevault.store import tables, tree
 
@@ -81,6 +81,16 @@ def read(connection: Connection, log: int) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Tampered(code="ledger-incident")
     return found
+
+
+def left(connection: Connection, log: int) -> Checkpoint:
+    """Return the head that was left of the log before this one when it was closed, as written."""
+    try:
+        found = read(connection, log)["kept"]
+        root = base64.b64decode(found["root"], validate=True)
+        return Checkpoint(found["origin"], found["size"], root)
+    except (TypeError, KeyError, ValueError, CaseVaultError):
+        raise Tampered(code="ledger-incident") from None
 
 
 def _head(head: Checkpoint) -> dict[str, Any]:

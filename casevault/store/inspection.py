@@ -25,7 +25,7 @@ from casevault.ledger.faults import tampered
 from casevault.ledger.note import Checkpoint
 from casevault.ledger.tiles import TILE_WIDTH, Tiler
 from casevault.ledger.tree import Frontier, leaf_hash
-from casevault.store import retention_marks, tables, tile_rows, tree
+from casevault.store import incidents, retention_marks, tables, tile_rows, tree
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.ledger import subjects_of
 from casevault.store.months import MonthKey
@@ -67,6 +67,7 @@ class Findings:
 
     log: int
     size: int
+    root: bytes
     staged: int
     retired: int
     unopened: int
@@ -81,13 +82,15 @@ class _State:
     hidden: set[str] = field(default_factory=set)
     unopened: int = 0
     retired: int = 0
-    frontier: Frontier = field(default_factory=Frontier)
 
 
 class Inspection:
-    """One look through the log that is being written, over one connection."""
+    """One look through a log over one connection: the one that is written, and those before it."""
 
-    def __init__(self, stores: Stores, checkpoints: Checkpoints, connection: Connection) -> None:
+    def __init__(
+        self, stores: Stores, connection: Connection, checkpoints: Checkpoints | None = None
+    ) -> None:
+        """Without `checkpoints`, as for a copy, no head is asked for but the stored one."""
         self._roots: RootProvider = stores.roots
         self._organisation = stores.organisation
         self._checkpoints = checkpoints
@@ -101,41 +104,53 @@ class Inspection:
 
         :raises Tampered: with the index of the first entry concerned, where there is one.
         """
-        at = tree.current(self._connection)
+        at, state = tree.current(self._connection), self._state
+        for log in range(at.log):
+            self._check_closed(log)
         heads = self._heads(at.log, at.frontier.size, older)
-        self._walk(at.log, at.frontier.size, heads)
-        if self._state.frontier != at.frontier:
+        if self._walk(at.log, at.frontier.size, heads) != at.frontier:
             raise tampered("head")
-        self._check_numbers(at.log, at.frontier.size)
-        staged = self._check_staged()
+        self._check_entries()
+        staged = self._check_staged(at.frontier.size)
         gaps, lost = self._gaps()
-        state = self._state
-        return Findings(at.log, at.frontier.size, staged, state.retired, state.unopened, gaps, lost)
+        head = at.log, at.frontier.size, at.frontier.root()
+        return Findings(*head, staged, state.retired, state.unopened, gaps, lost)
+
+    def _check_closed(self, log: int) -> None:
+        """Check a log that was closed against the head that the next one's beginning names."""
+        left = incidents.left(self._connection, log + 1)
+        if self._walk(log, left.size, {}).root() != left.root:
+            raise tampered("closed")
 
     def _heads(self, log: int, size: int, older: tuple[Checkpoint, ...]) -> dict[int, bytes]:
         """Return by size every root that was signed: kept notes, the signer's memory, `older`."""
-        table, first = tables.ledger_checkpoint, tile_rows.start_of(log)
-        rows = self._connection.execute(
-            select(table.c.size, table.c.note).where(
-                table.c.size.between(first, first + tile_rows.LOG_SPAN - 1)
-            )
-        ).all()
-        last = self._checkpoints.signer.last()
-        notes = [bytes(row.note) for row in rows] + ([] if last is None else [last])
-        opened = [self._checkpoints.opened(note) for note in notes]
-        if {row.size - first for row in rows} - {head.size for head in opened}:
-            raise tampered("checkpoint")
         found: dict[int, bytes] = {}
-        for head in (*opened, *older):
+        signed = [] if self._checkpoints is None else self._signed(self._checkpoints, log)
+        for head in (*signed, *older):
             if head.size > size:
                 raise tampered("rollback")
             if found.setdefault(head.size, head.root) != head.root:
                 raise tampered("fork")
         return found
 
-    def _walk(self, log: int, size: int, heads: dict[int, bytes]) -> None:
-        tiler, state = Tiler(), self._state
-        _check_head(state.frontier, heads)
+    def _signed(self, checkpoints: Checkpoints, log: int) -> list[Checkpoint]:
+        table, first = tables.ledger_checkpoint, tile_rows.start_of(log)
+        rows = self._connection.execute(
+            select(table.c.size, table.c.note).where(
+                table.c.size.between(first, first + tile_rows.LOG_SPAN - 1)
+            )
+        ).all()
+        last = checkpoints.signer.last()
+        notes = [bytes(row.note) for row in rows] + ([] if last is None else [last])
+        opened = [checkpoints.opened(note) for note in notes]
+        if {row.size - first for row in rows} - {head.size for head in opened}:
+            raise tampered("checkpoint")
+        return opened
+
+    def _walk(self, log: int, size: int, heads: Mapping[int, bytes]) -> Frontier:
+        """Return what the rows of a log add up to; nothing of it lies past this size."""
+        tiler, frontier = Tiler(), Frontier()
+        _check_head(frontier, heads)
         for start in range(0, size, _CHUNK):
             hashes = self._chunk(log, start, min(_CHUNK, size - start))
             for item in hashes:
@@ -144,8 +159,10 @@ class Inspection:
             cuts = sorted(at for at in heads if start < at < start + len(hashes))
             for begin, end in zip([start, *cuts], [*cuts, start + len(hashes)], strict=True):
                 part = hashes[begin - start : end - start]
-                state.frontier = state.frontier.extend(part)
-                _check_head(state.frontier, heads)
+                frontier = frontier.extend(part)
+                _check_head(frontier, heads)
+        self._check_surplus(log, size)
+        return frontier
 
     def _chunk(self, log: int, start: int, count: int) -> list[bytes]:
         first = tile_rows.start_of(log) + start
@@ -229,17 +246,20 @@ class Inspection:
                 found.setdefault(row.entry_id, set()).add((row.kind, row.pseudonym))
         return found
 
-    def _check_numbers(self, log: int, size: int) -> None:
-        """Count what belongs to nothing: leaves past the head, tiles too many, lost entries."""
-        count = self._count
-        leaf, tile = tables.ledger_leaf, tables.ledger_tile
-        past = count(leaf, leaf.c.position >= tile_rows.start_of(log) + size)
-        first = tile_rows.first_tile(log, 0)
-        full = count(tile, (tile.c.level == 0) & (tile.c.number >= first))
-        if past or full != size // TILE_WIDTH:
+    def _check_surplus(self, log: int, size: int) -> None:
+        """Count what belongs to nothing: leaves past a log's size, tiles too many."""
+        leaf, tile = tables.ledger_leaf.c.position, tables.ledger_tile.c
+        start, end = tile_rows.start_of(log), tile_rows.start_of(log + 1)
+        past = self._count(tables.ledger_leaf, (leaf >= start + size) & (leaf < end))
+        first, last = tile_rows.first_tile(log, 0), tile_rows.first_tile(log + 1, 0)
+        here = (tile.level == 0) & (tile.number >= first) & (tile.number < last)
+        if past or self._count(tables.ledger_tile, here) != size // TILE_WIDTH:
             raise tampered("surplus", size)
-        entries, placed = count(tables.ledger_entry), count(leaf)
-        if entries != placed + count(tables.ledger_pending):
+
+    def _check_entries(self) -> None:
+        """Count the entries that are neither in a tree nor wait for their place in it."""
+        placed, waiting = self._count(tables.ledger_leaf), self._count(tables.ledger_pending)
+        if self._count(tables.ledger_entry) != placed + waiting:
             raise tampered("staged-lost")
 
     def _count(self, table: Any, condition: Any = None) -> int:  # noqa: ANN401 - SQLAlchemy's own
@@ -248,11 +268,11 @@ class Inspection:
             query = query.where(condition)
         return int(self._connection.execute(query).scalar_one())
 
-    def _check_staged(self) -> int:
+    def _check_staged(self, size: int) -> int:
         rows = [dict(row) for row in self._connection.execute(_STAGED).mappings()]
         marks = self._subjects([row["id"] for row in rows])
         for row in rows:
-            self._check_entry(row, marks.get(row["id"], set()), self._state.frontier.size)
+            self._check_entry(row, marks.get(row["id"], set()), size)
         return len(rows)
 
     def _gaps(self) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:

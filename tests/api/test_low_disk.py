@@ -126,7 +126,7 @@ def missing(world: World) -> tuple[Any, ...]:
 
     vault = world.vault
     with vault.stores.data.reading() as connection:
-        return Inspection(vault.stores, vault.checkpoints, connection).run().gaps
+        return Inspection(vault.stores, connection, vault.checkpoints).run().gaps
 
 
 # A change appends to the ledger in its own transaction; a look has one of its own, with others.

@@ -100,7 +100,7 @@ def test_what_was_acknowledged_is_there(vault, kills):
         found = {
             entry.hex for entry in connection.execute(select(tables.ledger_entry.c.id)).scalars()
         }
-        report = Inspection(vault.stores, vault.checkpoints(), connection).run()
+        report = Inspection(vault.stores, connection, vault.checkpoints()).run()
     assert len(acknowledged) >= kills
     assert acknowledged <= found, "acknowledged entries are lost"
     assert report.gaps == ()

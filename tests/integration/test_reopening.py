@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from casevault.crypto.principals import is_raw_signature
 from casevault.domain.access import Role
@@ -14,7 +14,7 @@ from casevault.ledger.note import Checkpoint, unverified_checkpoint
 from casevault.ledger.proof import verify_proof
 from casevault.ledger.tree import leaf_hash
 from casevault.ledger.verify import verify_export
-from casevault.store import examining, exporting, milestones, proofs, reopening, tables, tree
+from casevault.store import exporting, milestones, proofs, reopening, tables, tree
 from casevault.store.inspection import Inspection
 from casevault.store.tile_rows import start_of
 from tests.builders import DPO, ORIGIN, SUPERVISOR, an_act
@@ -78,7 +78,7 @@ def test_the_next_origin_begins_where_two_people_said_so(copies, tmp_path):
         old = proofs.prove(connection, 7, proofs.note_for(connection, 7, first))
         with pytest.raises(NotFound):
             proofs.note_for(connection, note["kept"]["size"] - 1, first)
-        examining.check_ledger(connection, vault.stores.roots)
+        Inspection(vault.stores, connection).run()
     key = signing.verifier_key
     head = verify_proof(proof, leaf_hash(proof.extra), NEXT, key.public, is_raw_signature)
     assert (proof.index, head.size) == (0, 301)
@@ -97,7 +97,30 @@ def test_the_next_origin_begins_where_two_people_said_so(copies, tmp_path):
     report = verify_export(folder, NEXT, key.public, is_raw_signature, older=first)
     assert (report.size, report.origin) == (301, NEXT)
     with vault.stores.data.reading() as connection:
-        assert Inspection(vault.stores, signing, connection).run().log == 1
+        assert Inspection(vault.stores, connection, signing).run().log == 1
+    assert_closed_log_is_watched(vault, signing, note["kept"]["size"])
+
+
+def assert_closed_log_is_watched(vault, signing, size):
+    """Assert that a change below or past the head that was left is found, by both looks."""
+    entry, leaf, incident = tables.ledger_entry, tables.ledger_leaf, tables.ledger_incident
+    some = select(leaf.c.entry_id).where(leaf.c.position == size // 2).scalar_subquery()
+    first = select(leaf.c.entry_id).where(leaf.c.position == start_of(1)).scalar_subquery()
+    attacks = [
+        update(entry).where(entry.c.id == some).values(tag=bytes(36)),
+        update(leaf).where(leaf.c.position == size - 1).values(position=size),
+        update(leaf).where(leaf.c.position == size - 1).values(hash=bytes(32)),
+        update(leaf).where(leaf.c.entry_id == first).values(position=size),
+        insert(tables.ledger_tile).values(level=0, number=7, hashes=bytes(8192), root=bytes(32)),
+        update(incident).where(incident.c.log == 1).values(note=b'{"v":1,"opened":"x"}'),
+    ]
+    for attack in attacks:
+        with vault.stores.data.opened_for_writing() as connection:
+            connection.execute(attack)
+            for heads in (signing, None):
+                with pytest.raises(Tampered):
+                    Inspection(vault.stores, connection, heads).run()
+            connection.rollback()
 
 
 def test_a_log_that_grew_past_what_was_signed_is_closed_too(copies):

@@ -306,7 +306,7 @@ def inspected(vault, connection):
     """Return what the inspection finds, with the older checkpoint as its only other source."""
     signing = vault.checkpoints()
     older = signing.opened(vault.older)
-    return Inspection(vault.stores, signing, connection).run(older)
+    return Inspection(vault.stores, connection, signing).run(older)
 
 
 def is_found(vault, connection):
@@ -421,4 +421,4 @@ def test_an_older_head_of_somebody_else_is_compared(log):
     with log.stores.data.reading() as connection:
         for head in (replace(older, root=bytes(32)), replace(older, size=10**6)):
             with pytest.raises(Tampered):
-                Inspection(log.stores, log.checkpoints(), connection).run(head)
+                Inspection(log.stores, connection, log.checkpoints()).run(head)

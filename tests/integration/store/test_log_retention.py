@@ -66,7 +66,7 @@ def inspected(vault):
     """Look through the database."""
     vault.integrate()
     with vault.stores.data.reading() as connection:
-        return Inspection(vault.stores, vault.checkpoints(), connection).run()
+        return Inspection(vault.stores, connection, vault.checkpoints()).run()
 
 
 def test_months_before():
@@ -167,12 +167,12 @@ def test_what_others_removed_is_no_retention(vault):
         connection.execute(delete(subject))
         connection.execute(delete(body))
         with pytest.raises(Tampered):
-            Inspection(vault.stores, vault.checkpoints(), connection).run()
+            Inspection(vault.stores, connection, vault.checkpoints()).run()
         retention_marks.mark_month(connection, vault.stores.roots, "2026-11")
-        assert Inspection(vault.stores, vault.checkpoints(), connection).run().gaps == ()
+        assert Inspection(vault.stores, connection, vault.checkpoints()).run().gaps == ()
         connection.execute(update(tables.ledger_retention).values(value="2026-12"))
         with pytest.raises(Tampered):
-            Inspection(vault.stores, vault.checkpoints(), connection).run()
+            Inspection(vault.stores, connection, vault.checkpoints()).run()
         connection.rollback()
 
 
