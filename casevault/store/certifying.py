@@ -121,6 +121,7 @@ def _certificate(
 ) -> str:
     position = proofs.position_of(connection, one.entry)
     proof = proofs.prove(connection, position, proofs.note_for(connection, position, note))
+    proofs.check_shown(proof.extra, opened)
     said = Statement(
         id=str(one.entry),
         organisation=str(stores.organisation),

@@ -108,28 +108,37 @@ def shown(connection: Connection, organisation: UUID, month: MonthKey, entry_id:
     found = opened(connection, organisation, [month], [entry_id]).get(entry_id)
     if found is None:
         raise NotFound(code="ledger.entry")
-    return Shown(found.salt, found.body, position_of(connection, entry_id))
+    position = position_of(connection, entry_id)
+    entry = tables.ledger_entry
+    query = select(entry.c.leaf).where(entry.c.id == entry_id)
+    check_shown(bytes(connection.execute(query).scalar_one()), found)
+    return Shown(found.salt, found.body, position)
 
 
 def opened(
     connection: Connection, organisation: UUID, months: Sequence[MonthKey], ids: Sequence[UUID]
 ) -> Mapping[UUID, Opened]:
-    """Return salt and body of entries that were written to be shown, of those in these months."""
+    """Return salt and body of these entries, of those in these months.
+
+    Whoever shows one lets `check_shown` look at it first, with the leaf.
+    """
     entry, body, keys = tables.ledger_entry, tables.ledger_body, {m.month: m for m in months}
     rows = connection.execute(
-        select(entry.c.id, entry.c.leaf, entry.c.month, body.c.sealed)
+        select(entry.c.id, entry.c.month, body.c.sealed)
         .join(body, body.c.entry_id == entry.c.id)
         .where(entry.c.id.in_(ids), entry.c.month.in_(keys))
     )
     return {
-        row.id: _opened(organisation, keys[row.month], row.id, bytes(row.leaf), bytes(row.sealed))
-        for row in rows
+        row.id: _opened(organisation, keys[row.month], row.id, bytes(row.sealed)) for row in rows
     }
 
 
-def _opened(organisation: UUID, month: MonthKey, entry: UUID, leaf: bytes, sealed: bytes) -> Opened:
-    content = unseal(month.body, Place(organisation, "ledger-body", entry), sealed).content
-    salt, data = content[:SALT_BYTES], content[SALT_BYTES:]
-    if not check_body(parse_leaf(leaf), salt, data).code.startswith(SHOWN):
+def check_shown(leaf: bytes, found: Opened) -> None:
+    """Return if an entry is the one of this leaf and was written to be shown, else `Invalid`."""
+    if not check_body(parse_leaf(leaf), found.salt, found.body).code.startswith(SHOWN):
         raise Invalid("This entry was not written to be shown.", code="ledger.shown")
-    return Opened(salt, data)
+
+
+def _opened(organisation: UUID, month: MonthKey, entry: UUID, sealed: bytes) -> Opened:
+    content = unseal(month.body, Place(organisation, "ledger-body", entry), sealed).content
+    return Opened(content[:SALT_BYTES], content[SALT_BYTES:])
