@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from casevault.domain import dictionary
+from casevault.domain import dictionary, filenames
 from casevault.domain.fields import Type
 from casevault.errors import FieldError, Invalid
 
 FORMAT = "casevault/copy/1"
 KEPT_BACK = "[…]"
+# Of an attached file: what is in it, beside its name and kind.
+FILE = "file"
 # In the order of the copy.
 PARTS = (
     "identity",
@@ -67,6 +69,14 @@ class Edition:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """What a copy says of a file's bytes, so that they are the ones that were looked at."""
+
+    media_type: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One document of a case; of a record every edition, oldest first."""
 
@@ -75,11 +85,12 @@ class Part:
     editions: tuple[Edition, ...]
     marks: Mapping[str, str] = field(default_factory=dict)
     redacted: int = 0
+    file: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """What is kept back: a part, a field of it, or a passage of its texts."""
+    """What is kept back: a part, a field of it (`file`: its bytes), or a passage of its texts."""
 
     id: str
     reason: KeepBack
@@ -98,7 +109,7 @@ class Place:
 
 
 def to_review(parts: Iterable[Part]) -> list[Place]:
-    """Return every place that may speak of others: fields by nature, and all free text."""
+    """Return every place that may speak of others: fields by nature, free text, each file."""
     found = []
     for part in parts:
         for one in dictionary.fields_of(part.kind):
@@ -106,6 +117,8 @@ def to_review(parts: Iterable[Part]) -> list[Place]:
                 certain = (part.kind, one.name) in ABOUT_OTHERS
                 if certain or one.type in _FREE or one.type is Type.GROUP:
                     found.append(Place(part.id, part.kind, one.name, certain))
+        if part.file is not None:
+            found.append(Place(part.id, part.kind, FILE, certain=False))
     return found
 
 
@@ -129,12 +142,22 @@ def made(
             )
     by_part = {part.id: [one for one in withheld if one.id == part.id] for part in parts}
     ordered = sorted(parts, key=lambda part: (PARTS.index(part.kind), part.editions[0].on, part.id))
+    paths = _paths(ordered, by_part)
     return {
         "format": FORMAT,
         **about,
-        "parts": [_shown(part, by_part[part.id]) for part in ordered],
+        "parts": [_shown(part, by_part[part.id]) | _file(paths.get(part.id)) for part in ordered],
         "looks": looks,
     }
+
+
+def enclosed(copy: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the files that go with a copy: id of the part, path beside the page, SHA-256."""
+    return [
+        (part["id"], part[FILE]["path"], part[FILE]["sha256"])
+        for part in copy["parts"]
+        if FILE in part
+    ]
 
 
 def encoded(copy: Mapping[str, Any]) -> bytes:
@@ -173,6 +196,23 @@ def _shown(part: Part, withheld: Sequence[Withheld]) -> dict[str, Any]:
     return shown
 
 
+def _paths(
+    ordered: Iterable[Part], withheld: Mapping[str, Sequence[Withheld]]
+) -> dict[str, tuple[str, Attachment]]:
+    """Return the files that go with a copy, under names that say nothing: real ones are texts."""
+    found: dict[str, tuple[str, Attachment]] = {}
+    for part in ordered:
+        gone = any(one.passage is None and one.name in (None, FILE) for one in withheld[part.id])
+        if part.file is not None and not gone:
+            ending = filenames.ending_of(part.file.media_type)
+            found[part.id] = (f"files/{len(found) + 1:03}{ending}", part.file)
+    return found
+
+
+def _file(path: tuple[str, Attachment] | None) -> dict[str, Any]:
+    return {} if path is None else {FILE: {"path": path[0], "sha256": path[1].sha256}}
+
+
 def _edition(edition: Edition, withheld: Sequence[Withheld]) -> dict[str, Any]:
     gone = {one.name for one in withheld if one.name is not None and one.passage is None}
     content = {name: value for name, value in edition.content.items() if name not in gone}
@@ -203,5 +243,7 @@ def _occurs(part: Part, one: Withheld) -> bool:
         for edition in part.editions
     ]
     if one.passage is None:
+        if one.name == FILE and part.file is not None:
+            return True
         return one.name is None or any(named)
     return any(_without(content, one.passage) != content for content in named)

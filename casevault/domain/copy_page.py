@@ -17,12 +17,21 @@ from casevault.domain.looks import Look
 _ONCE = ("identity", "profile", "facts")
 
 
-def page(copy: Mapping[str, Any], language: str, style_href: str | None = None) -> str:
-    """Return the page of a copy; without an address its style sheet is inside it."""
+def page(
+    copy: Mapping[str, Any],
+    language: str,
+    style_href: str | None = None,
+    *,
+    with_files: bool = False,
+) -> str:
+    """Return the page of a copy; without an address its style sheet is inside it.
+
+    `with_files`: they lie beside it, and it leads to them.
+    """
     groups = groupby(copy["parts"], key=lambda part: str(part["part"]))
     body = [
         _head(copy, language),
-        *(_group(kind, list(parts), language) for kind, parts in groups),
+        *(_group(kind, list(parts), language, with_files) for kind, parts in groups),
         _looks(copy["looks"], language),
         _section("copy.rights.title", f"<p>{_text('copy.rights', language)}</p>\n", language),
         _section(
@@ -42,17 +51,19 @@ def _head(copy: Mapping[str, Any], language: str) -> str:
     )
 
 
-def _group(kind: str, parts: Iterable[Mapping[str, Any]], language: str) -> str:
+def _group(kind: str, parts: Iterable[Mapping[str, Any]], language: str, with_files: bool) -> str:
     once = kind in _ONCE
-    shown = "".join(_part(part, language, dated=not once) for part in parts)
+    shown = "".join(_part(part, language, dated=not once, with_files=with_files) for part in parts)
     return _section(f"part.{kind}", shown, language)
 
 
-def _part(part: Mapping[str, Any], language: str, *, dated: bool) -> str:
+def _part(part: Mapping[str, Any], language: str, *, dated: bool, with_files: bool) -> str:
     kind = part["part"]
     found = [f"<h3>{_ltr(part['from'])}</h3>\n"] if dated else []
     if "content" in part:
         found.append(rendering.document(kind, part["content"], language))
+    if with_files and "file" in part:
+        found.append(_link(part["file"]["path"], language))
     found.append(_state(part.get("state", {}), language))
     if "kept_back" in part:
         why = "".join(f"<li>{_text('keep.' + one, language)}</li>" for one in part["kept_back"])
@@ -66,6 +77,11 @@ def _part(part: Mapping[str, Any], language: str, *, dated: bool) -> str:
     if "redacted" in part:
         found.append(f"<p>{_text('copy.redacted', language)} {part['redacted']}</p>\n")
     return f"<section>{''.join(found)}</section>\n"
+
+
+def _link(path: str, language: str) -> str:
+    href = f'<a href="{escape(path)}">{_ltr(path)}</a>'
+    return f"<p>{_text('copy.file', language)} {href}</p>\n"
 
 
 def _state(state: Mapping[str, str], language: str) -> str:

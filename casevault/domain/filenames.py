@@ -63,6 +63,11 @@ def type_of(name: str) -> str:
     return TYPES[_split(name)[1]]
 
 
+def ending_of(media_type: str) -> str:
+    """Return with which ending a file of a kind is written to somebody's disk."""
+    return next((ending for ending, one in TYPES.items() if one == media_type), ".bin")
+
+
 def _split(name: str) -> tuple[str, str]:
     stem, dot, ending = name.rpartition(".")
     return (stem, dot + ending.lower()) if dot else (name, "")

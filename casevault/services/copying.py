@@ -8,22 +8,24 @@ without a preview of the same bytes.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from casevault.domain import copies, dictionary, keeping, portability
+from casevault.domain import copies, copy_archive, dictionary, keeping, portability
 from casevault.domain.access import Permission
 from casevault.domain.casefile import DocumentKind, compartment_of
-from casevault.domain.copies import Edition, Part, Place, Withheld
+from casevault.domain.copies import Attachment, Edition, Part, Place, Withheld
+from casevault.domain.packing import PackedFile
 from casevault.domain.records import Record
 from casevault.errors import Conflict, NotFound
-from casevault.store import audit_records
+from casevault.store import audit_records, files
 from casevault.store.audit_records import LOOKS
 from casevault.store.caller import Caller, Gate
 from casevault.store.documents import Document
+from casevault.store.files import Attached
 from casevault.store.held import Desk
 from casevault.store.held_case import HeldCase
 from casevault.store.ledger import Act, Touched
@@ -31,6 +33,8 @@ from casevault.store.stores import Stores
 
 # One document of a case that is no record with versions.
 _WHOLE = frozenset({DocumentKind.IDENTITY, DocumentKind.PROFILE, DocumentKind.FACTS})
+# The form of a copy in which its files lie beside it.
+WITH_FILES = "zip"
 # What a record's marks say that is about the survivor, and not about who decided.
 _TOLD = ("state", "stage", "outcome_on", "answer")
 
@@ -44,6 +48,23 @@ class Preview:
     review: tuple[Place, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A copy, and the files that go with it under the names that it gives them."""
+
+    copy: dict[str, Any] = field(repr=False)
+    files: tuple[PackedFile, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A copy that nobody has got yet, and where the bytes of the files are, by their parts."""
+
+    parts: list[Part] = field(repr=False)
+    copy: dict[str, Any] = field(repr=False)
+    files: Mapping[str, Attached]
+
+
 class Copying:
     """The use cases of the survivor's copy."""
 
@@ -54,9 +75,9 @@ class Copying:
 
     def preview(self, caller: Caller, case_id: UUID, withheld: Sequence[Withheld]) -> Preview:
         """Return the copy as it would leave; the entry is durable before this returns."""
-        parts, found = self._made(caller, case_id, withheld)
-        self._record(caller, "case.read", case_id, parts, ("copy",))
-        return Preview(found, copies.digest(found), tuple(copies.to_review(parts)))
+        made = self._made(caller, case_id, withheld)
+        self._record(caller, "case.read", case_id, made.parts, ("copy",))
+        return Preview(made.copy, copies.digest(made.copy), tuple(copies.to_review(made.parts)))
 
     def give(
         self,
@@ -66,21 +87,24 @@ class Copying:
         digest: str,
         form: str,
         language: str,
-    ) -> dict[str, Any]:
+    ) -> Given:
         """Return the copy that was previewed; the entry is durable before this returns.
 
         :raises Conflict: the file, or who looked at it, changed since.
+        :raises Invalid: its files are too large to go with it.
         """
-        parts, found = self._made(caller, case_id, withheld)
+        made = self._made(caller, case_id, withheld)
         with self._desk.recording_failure(caller, case_id):
-            if not hmac.compare_digest(copies.digest(found), digest):
+            if not hmac.compare_digest(copies.digest(made.copy), digest):
                 raise Conflict(
                     "The copy is not what you were shown any more. Look at it again.",
                     code="copy.changed",
                 )
+            beside = self._beside(made) if form == WITH_FILES else {}
         said = (form, language, *sorted({f"kept-back:{one.reason}" for one in withheld}))
-        self._record(caller, "case.export", case_id, parts, said)
-        return found
+        touched = tuple(Touched("file", row) for row in beside)
+        self._record(caller, "case.export", case_id, made.parts, said, touched)
+        return Given(made.copy, tuple(beside.values()))
 
     def carry(self, caller: Caller, case_id: UUID) -> dict[str, Any]:
         """Return the person's data under the names of HTCDS; the entry is durable before."""
@@ -112,9 +136,7 @@ class Copying:
         )
         return record
 
-    def _made(
-        self, caller: Caller, case_id: UUID, withheld: Sequence[Withheld]
-    ) -> tuple[list[Part], dict[str, Any]]:
+    def _made(self, caller: Caller, case_id: UUID, withheld: Sequence[Withheld]) -> _Made:
         stores = self._stores
         with stores.data.reading() as connection:
             held = self._desk.hold(caller, connection, case_id, Permission.CASE_EXPORT)
@@ -125,14 +147,38 @@ class Copying:
                     for name in sorted(held.versions)
                 }
         with self._desk.recording_failure(caller, case_id):
+            attached = {
+                document.row.hex: files.attached(held.organisation, case_id, name, document)
+                for name, found in opened.items()
+                for document in found
+                if document.kind == files.KIND
+            }
             parts = [
-                _part(document, held.case.opened_month)
+                self._part(document, held.case.opened_month, attached)
                 for found in opened.values()
                 for document in found
             ]
             looks = self._looks(caller, held)
             about = self._about(held)
-            return parts, copies.made(about, parts, withheld, looks)
+            return _Made(parts, copies.made(about, parts, withheld, looks), attached)
+
+    def _part(self, document: Document, month: str, attached: Mapping[str, Attached]) -> Part:
+        part, one = _part(document, month), attached.get(document.row.hex)
+        if one is None:
+            return part
+        digest = files.digest_of(self._stores.data, one)
+        return replace(part, file=Attachment(one.media_type, digest))
+
+    def _beside(self, made: _Made) -> dict[UUID, PackedFile]:
+        """Return the files that go with a copy, each the one whose SHA-256 it names."""
+        listed = copies.enclosed(made.copy)
+        copy_archive.check_size(made.files[id_].size for id_, _, _ in listed)
+        return {
+            made.files[id_].row: replace(
+                files.packed(self._stores.data, made.files[id_], digest), name=path
+            )
+            for id_, path, digest in listed
+        }
 
     def _about(self, held: HeldCase) -> dict[str, Any]:
         case = held.case
@@ -162,6 +208,7 @@ class Copying:
         case_id: UUID,
         parts: Iterable[Part],
         filters: tuple[str, ...],
+        also: tuple[Touched, ...] = (),
     ) -> None:
         shown = list(parts)
         self._stores.ledger.record(
@@ -170,7 +217,7 @@ class Copying:
                 caller.on_ledger,
                 rule="permit:caseload",
                 purpose="treatment",
-                touched=(Touched("case", case_id),),
+                touched=(Touched("case", case_id), *also),
                 fields=copies.field_names(shown),
                 filters=filters,
                 count=len(shown),

@@ -84,6 +84,8 @@ class Attached:
     address: Address
     media_type: str
     size: int
+    # SHA-256; what was attached before this was kept has none.
+    digest: str | None
     name: str = field(repr=False)
 
     @property
@@ -122,7 +124,8 @@ def attached(organisation: UUID, case: UUID, compartment: str, document: Documen
     content = Record.decode(document.content).current.content
     address = Address.of(organisation, case, compartment, content)
     try:
-        about = str(content["media_type"]), int(content["bytes"]), str(content["name"])
+        size, digest = int(content["bytes"]), content.get("sha256")
+        about = str(content["media_type"]), size, digest, str(content["name"])
     except (KeyError, TypeError, ValueError):
         raise Tampered(code="file") from None
     return Attached(document.row, address, *about)
@@ -136,6 +139,16 @@ def whole(database: Database, one: Attached) -> Iterator[bytes]:
         yield piece
     if sent != one.size:
         raise Tampered(code="file")
+
+
+def digest_of(database: Database, one: Attached) -> str:
+    """Return the SHA-256 of a file: as it was kept, or of the bytes where it was not."""
+    if one.digest is not None:
+        return one.digest
+    found = hashlib.sha256()
+    for piece in whole(database, one):
+        found.update(piece)
+    return found.hexdigest()
 
 
 def packed(database: Database, one: Attached, digest: str) -> PackedFile:

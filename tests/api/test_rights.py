@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+import zipfile
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+from casevault.domain import copy_archive
 from casevault.domain.importing.htcds import default_mapping
+from casevault.store import files, matters, objecting
 from casevault.store import keyring_tables as tables
-from casevault.store import matters, objecting
 from casevault.store.matters import Kind
 from tests.api import test_referrals as referrals
 from tests.api.test_consents import a_consent
+from tests.api.test_files import a_picture, added
 from tests.api.test_retention import aged, decide, job, opened
 from tests.api.world import an_identity
 
@@ -309,6 +315,63 @@ def test_a_copy_is_given_as_it_was_shown(world):
     (entry, *_) = world.entries(subject=case, code="case.export")
     assert {"html", "ar", "kept-back:other_person"} <= set(entry["filters"])
     assert {"note.text", "identity.name_to_use"} <= set(entry["fields"])
+
+
+def test_files_go_with_a_copy_unless_they_are_kept_back(world, monkeypatch):
+    """In one archive under names that say nothing, cleaned, the very bytes that were previewed."""
+    case = world.open("cara", an_identity("Oriel Obvious-Madeup"))
+    names = ("Sabela at the made-up lake.jpg", "made-up permit.jpg", "made-up letter.jpg")
+    lake, permit, letter = (
+        UUID(added(world, case, a_picture(), name, "image/jpeg").rsplit("/", 1)[1])
+        for name in names
+    )
+    shown = previewed(world, case).json()
+    places = {(one["id"], one["field"]) for one in shown["review"]}
+    assert {(lake.hex, "file"), (letter.hex, "file"), (permit.hex, "file")} <= places
+    # One is not named at all; of one, its name is told and not what is in it.
+    kept_back = (
+        {"id": lake.hex, "reason": "other_person"},
+        {"id": letter.hex, "field": "file", "reason": "legal_advice"},
+    )
+    shown = previewed(world, case, *kept_back).json()
+    # What was attached before digests were kept is read for its digest.
+    attached = files.attached
+    monkeypatch.setattr(files, "attached", lambda *of: replace(attached(*of), digest=None))
+    assert previewed(world, case, *kept_back).json()["digest"] == shown["digest"]
+    monkeypatch.undo()
+    answer = given(world, case, shown["digest"], *kept_back, form="zip", lang="fr")
+    assert answer.headers["content-type"] == "application/zip"
+    assert answer.headers["content-disposition"] == 'attachment; filename="copy.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        found = {one: archive.read(one) for one in archive.namelist()}
+    assert list(found) == ["copy.html", "copy.json", "files/001.jpg"]
+    clean = world.get(f"/v1/cases/{case}/files/{permit}", "cara").content
+    assert found["files/001.jpg"] == clean
+    told = json.loads(found["copy.json"])
+    assert told == shown["copy"]
+    (part,) = [one for one in told["parts"] if "file" in one]
+    assert part["id"] == permit.hex
+    assert part["file"]["sha256"] == hashlib.sha256(clean).hexdigest()
+    page = found["copy.html"].decode()
+    assert '<a href="files/001.jpg">' in page
+    assert names[1] in page
+    assert names[2] in page
+    assert "Sabela" not in page
+    assert b"MadeUpCamera" not in answer.content
+    (entry,) = world.entries(subject=str(permit), code="case.export")
+    assert {"zip", "fr", "kept-back:other_person"} <= set(entry["filters"])
+    assert world.entries(subject=str(lake), code="case.export") == []
+    alone = given(world, case, shown["digest"], *kept_back, form="html").text
+    assert "files/001.jpg" not in alone
+
+    monkeypatch.setattr(copy_archive, "MAX_BYTES", len(clean) - 1)
+    refused = given(world, case, shown["digest"], *kept_back, form="zip")
+    assert (refused.status_code, refused.json()["code"]) == (422, "copy.size")
+    monkeypatch.undo()
+    path = f"/v1/cases/{case}/files/{permit}"
+    assert world.call("DELETE", path, "cara").status_code == 204
+    changed = given(world, case, shown["digest"], *kept_back, form="zip")
+    assert changed.json()["code"] == "copy.changed"
 
 
 def test_a_copy_is_for_whoever_holds_every_part(world):

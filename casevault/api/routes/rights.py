@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from fastapi.responses import HTMLResponse, Response
@@ -35,11 +34,17 @@ from casevault.api.schemas.rights import (
     RightState,
     RightStates,
 )
-from casevault.domain import copies, copy_page, portability, rights_page
+from casevault.domain import copies, copy_archive, copy_page, portability, rights_page
 from casevault.domain.access import Permission
 from casevault.errors import Tampered
+from casevault.services.copying import WITH_FILES, Given
 
 router = Router(prefix="/v1", tags=["rights"])
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    WITH_FILES: "application/zip",
+}
 
 
 @router.post(
@@ -220,7 +225,7 @@ def preview_copy(
     "/cases/{case_id}/copy",
     operation_id="give_copy",
     response_class=Response,
-    responses={200: {"content": {"text/html": {}, "application/json": {}}}},
+    responses={200: {"content": {"text/html": {}, "application/json": {}, "application/zip": {}}}},
     openapi_extra=needs(Permission.CASE_EXPORT),
 )
 def give_copy(
@@ -228,11 +233,12 @@ def give_copy(
 ) -> Response:
     """The copy exactly as it was previewed, as a page that prints or as JSON. It is kept nowhere.
 
-    Asks for your passphrase of the last five minutes.
+    `zip` is both, and the attached files that were not kept back, up to 64 MiB in all. Asks for
+    your passphrase of the last five minutes.
     """
     kept_back, form = body.kept_back(), body.form
-    found = vault.copying.give(caller, case_id, kept_back, body.digest, form, language)
-    return _attached(form, _copied(found, form, language))
+    given = vault.copying.give(caller, case_id, kept_back, body.digest, form, language)
+    return _attached(form, _copied(given, form, language))
 
 
 @router.post(
@@ -251,14 +257,16 @@ def carry_file(vault: VaultDep, caller: CallerDep, case_id: UUID) -> Response:
     return _attached("json", content, "portability")
 
 
-def _copied(found: dict[str, Any], form: str, language: str) -> bytes:
+def _copied(given: Given, form: str, language: str) -> bytes:
     if form == "json":
-        return copies.encoded(found)
-    return copy_page.page(found, language).encode()
+        return copies.encoded(given.copy)
+    if form == WITH_FILES:
+        return copy_archive.archive(given.copy, language, given.files)
+    return copy_page.page(given.copy, language).encode()
 
 
 def _attached(form: str, content: bytes, name: str = "copy") -> Response:
-    kind = {"html": "text/html; charset=utf-8", "json": "application/json"}[form]
+    kind = _TYPES[form]
     # No name of anybody in the name of the file.
     disposition = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
     return Response(content, media_type=kind, headers=disposition)

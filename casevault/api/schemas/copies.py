@@ -12,7 +12,10 @@ from casevault.services.copying import Preview
 
 
 class WithheldPart(Shape):
-    """What is kept back of a copy: a part by its id, a field of it, or a passage; and why."""
+    """What is kept back of a copy: a part by its id, a field of it, or a passage; and why.
+
+    The field `file` of an attached file is what is in it: it is listed then, and not given.
+    """
 
     id: str = Field(min_length=32, max_length=32, pattern="^[0-9a-f]{32}$")
     reason: Annotated[KeepBack, Field(strict=False)]
@@ -62,7 +65,7 @@ class CopyConfirmed(CopyWanted):
     )
     digest: str = Field(pattern="^[0-9a-f]{64}$")
     others_reviewed: Literal[True]
-    form: Literal["html", "json"] = "html"
+    form: Literal["html", "json", "zip"] = "html"
 
 
 class ReviewPlace(Shape):

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from casevault.domain import copies, copy_page
-from casevault.domain.copies import Edition, KeepBack, Part, Withheld
+from casevault.domain import copies, copy_archive, copy_page, filenames
+from casevault.domain.copies import Attachment, Edition, KeepBack, Part, Withheld
+from casevault.domain.packing import MAX_BYTES, PackedFile
 from casevault.errors import Invalid
 
 NOTE, PROFILE = "0" * 32, "1" * 32
@@ -151,3 +152,44 @@ def test_the_page_says_all_of_it(language):
     assert "Cara Made-up" in copy_page.page({**copy, "looks": LOOKS}, language)
     nobody = copy_page.page({**copy, "looks": {**LOOKS, "looks": []}}, language)
     assert "2026-11-01" in nobody
+
+
+def a_file(number="2", media_type="application/pdf"):
+    """Return an attached file."""
+    content = {"name": f"made-up {number}.pdf", "media_type": media_type, "bytes": 4}
+    edition = Edition("2026-11-20", content)
+    return Part("file", number * 32, (edition,), file=Attachment(media_type, number * 64))
+
+
+def test_files_are_numbered_in_the_order_of_the_copy():
+    """Those that go with it; a passage of a name keeps no file back; unknown kinds open nowhere."""
+    parts = [a_note(), a_file("3", "image/jpeg"), a_file(), a_file("4", "x/made-up"), a_file("5")]
+    kept_back = (
+        Withheld("2" * 32, KeepBack.OTHER_PERSON),
+        Withheld("3" * 32, KeepBack.OTHER_PERSON, passage="up 3"),
+        Withheld("5" * 32, KeepBack.LEGAL_ADVICE, copies.FILE),
+    )
+    copy = made(*kept_back, parts=parts)
+    assert copies.enclosed(copy) == [
+        ("3" * 32, "files/001.jpg", "3" * 64),
+        ("4" * 32, "files/002.bin", "4" * 64),
+    ]
+    assert copies.enclosed(made(parts=parts))[0][1] == "files/001.pdf"
+    places = [one for one in copies.to_review(parts) if one.name == copies.FILE]
+    assert [one.id[0] for one in places] == ["3", "2", "4", "5"]
+    assert filenames.ending_of("image/jpeg") == ".jpg"
+    with pytest.raises(Invalid) as caught:
+        made(Withheld(NOTE, KeepBack.LEGAL_ADVICE, copies.FILE), parts=[a_note()])
+    assert caught.value.code == "copy.absent"
+
+
+def test_an_archive_has_the_same_bytes_again_and_is_not_too_large():
+    """The page leads to the file; nothing says when it was made."""
+    copy = made(parts=[a_note(), a_file()])
+    files = [PackedFile("files/001.pdf", b"%PDF")]
+    archived = copy_archive.archive(copy, "en", files)
+    assert archived == copy_archive.archive(copy, "en", files)
+    assert b'<a href="files/001.pdf">' in archived
+    copy_archive.check_size([MAX_BYTES])
+    with pytest.raises(Invalid):
+        copy_archive.check_size([MAX_BYTES, 1])
