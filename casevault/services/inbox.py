@@ -35,6 +35,7 @@ from casevault.store import (
     hearing,
     intake_groups,
     intakes,
+    objecting,
     people,
     unpacking,
 )
@@ -197,11 +198,8 @@ class Inbox:
             )
         if not found.is_waiting(self._stores.now()):
             raise NotFound()
-        with self._stores.keyring.reading() as tx:
-            content = arrivals.read(tx, caller, found)
-        if content is None:
-            raise KeyUnavailable()
         act = self._act(caller, "intake.read", _touched(found))
+        content = self._content(caller, found, act)
         is_letter = found.kind is ArrivalKind.REFERRAL or unpacking.PACKAGE in content
         if found.state is ArrivalState.WAITING and is_letter:
             # From here on it cannot be called back unread.
@@ -211,6 +209,21 @@ class Inbox:
         else:
             self._stores.ledger.record(act)
         return found, content
+
+    def _content(self, caller: Caller, found: Arrival, act: Act) -> Mapping[str, Any]:
+        """Return what an arrival says, but of a case of which nothing leaves at present."""
+        with self._stores.keyring.reading() as tx:
+            try:
+                if found.kind is ArrivalKind.REFERRAL:
+                    objecting.require_leaving(tx, found.about)
+            except Conflict as error:
+                rule = "refused:" + error.code
+                self._stores.ledger.record(replace(act, rule=rule, outcome=REFUSED))
+                raise
+            content = arrivals.read(tx, caller, found)
+        if content is None:
+            raise KeyUnavailable()
+        return content
 
     def decline(self, caller: Caller, arrival_id: UUID, reason: Declined, words: str = "") -> None:
         """Take it out of the inbox; what it said is erased, the reason is a code.

@@ -52,6 +52,16 @@ def stops_leaving(tx: KeyringTransaction, case: UUID) -> bool:
     )
 
 
+def require_leaving(tx: KeyringTransaction, case: UUID) -> None:
+    """Refuse to open what was sent of a case, to a colleague; no word of why: it is not theirs."""
+    if stops_leaving(tx, case):
+        raise Conflict(
+            "This letter cannot be opened at present.",
+            code="intake.paused",
+            hint="It opens again, or is called back. Call whoever sent it if you cannot wait.",
+        )
+
+
 def carried_out(stores: Stores, caller: Caller, case: UUID) -> None:
     """Note that the grounds of every objection of a case were taken back."""
     with stores.keyring.writing() as tx:

@@ -19,6 +19,7 @@ from tests.api import test_referrals as referrals
 from tests.api.test_consents import a_consent
 from tests.api.test_files import a_picture, added
 from tests.api.test_retention import aged, decide, job, opened
+from tests.api.test_team_referrals import referred
 from tests.api.world import an_identity
 
 
@@ -386,6 +387,39 @@ def test_a_copy_is_for_whoever_holds_every_part(world):
     assert given(world, case, digest).status_code == 200
     missing = {"withheld": [], "digest": digest, "form": "json"}
     assert world.post(f"/v1/cases/{case}/copy", "cara", missing).status_code == 422
+
+
+def test_a_letter_in_another_teams_inbox_stays_shut_too(world):
+    """Not opened, taken over or declined while its case is frozen, nor under an objection to
+    referral; no word of why; it opens again when the case is lifted, and can be called back."""
+    case, at, _, entry, _ = referred(world)
+    ways = {"/case": {}, "/merge": {"case_id": world.open("sid")}}
+    ways["/decline"] = {"reason": "cannot-help"}
+
+    def shut():
+        answers = [world.get(entry, "sid")]
+        answers += [world.post(entry + way, "sid", body) for way, body in ways.items()]
+        assert {(one.status_code, one.json()["code"]) for one in answers} == {
+            (409, "intake.paused")
+        }
+        assert not any("frozen" in one.text or "restrict" in one.text for one in answers)
+
+    frozen = freeze(world, case)["id"]
+    shut()
+    assert world.get(at, "cara").json()["stage"] == "sent"
+    refused = [one for one in world.entries(case=case) if one["code"] == "intake.read"]
+    assert {one["rule"] for one in refused} == {"refused:intake.paused"}
+    assert lift(world, frozen).status_code == 204
+    assert world.get(entry, "sid").status_code == 200
+    # Somebody has read it; it is shut again for all that.
+    frozen = freeze(world, case)["id"]
+    shut()
+    assert lift(world, frozen).status_code == 204
+    made = ask(world, case, "objection", identity="code_word", purpose="referral").json()["id"]
+    assert decided(world, made).json()["stage"] == "granted"
+    shut()
+    assert world.post(f"/v1/cases/{case}/objections", "cara", None).status_code == 200
+    assert world.get(entry, "sid").json()["code"] == "intake.recalled"
 
 
 def test_an_objection_stops_its_purpose_at_once(world):
