@@ -18,6 +18,7 @@ from casevault.disclosure.tabulating import tabulate, whole_year
 from casevault.disclosure.vault_facts import FactsIntake
 from casevault.domain.granting import PrincipalKind
 from casevault.domain.importing.mapping import Candidate
+from casevault.services import reporting
 from casevault.services.importing import Fate, Source
 from casevault.store import (
     counted_imports,
@@ -28,6 +29,7 @@ from casevault.store import (
 )
 from casevault.store.facts_reading import FactsReader
 from casevault.store.tombstones import Erasure
+from tests.api import test_rights as rights
 from tests.api.shared import KINDS
 from tests.api.test_consents import a_consent, posted
 from tests.api.world import NORTH, REPORTER, an_identity, build
@@ -71,14 +73,17 @@ def counted(world, **place):
         unread += one.content is None
         if one.content is not None:
             intake.take(one.content, restricted=one.restricted)
-    snap = snapshot(intake.close(), key)
-    year, shipped = world.clock.now().year, catalogue.shipped()
-    found = {}
+    return exact(snapshot(intake.close(), key), world.clock.now().year), unread
+
+
+def exact(snap, year):
+    """Return exact counts of a snapshot: table → array."""
+    shipped, found = catalogue.shipped(), {}
     for name in ("people-total", "people-region", "services-gender", "people-first-service"):
         (table,) = shipped.pick([name])
         axes = [shipped.dimension(axis, Tier.COARSE, (REGION,)) for axis in table.axes]
         found[name] = tabulate(snap, table, axes, Tier.COARSE, whole_year(year))
-    return found, unread
+    return found
 
 
 def next_day(world):
@@ -191,10 +196,20 @@ def test_facts_of_a_vault_are_counted_by_the_rules(office):
     assert counted(office)[1] == 1, "what is missing without a tombstone is"
 
 
-def test_the_life_of_a_release(office):
-    """Draft, sealed, reviewed by two, published, verified by its signature, withdrawn."""
-    for _ in range(2):
-        a_case(office)
+def test_the_life_of_a_release(office, monkeypatch):
+    """Draft, sealed, reviewed by two, published, verified by its signature, withdrawn.
+
+    Two people are in the draw: not a third whose case is frozen, nor a fourth who objected.
+    """
+    *_, frozen, objecting = [a_case(office) for _ in range(4)]
+    rights.freeze(office, frozen, days=300)
+    asked = {"identity": "code_word", "purpose": "statistics"}
+    right = rights.ask(office, objecting, "objection", **asked).json()["id"]
+    assert rights.decided(office, right).json()["stage"] == "granted"
+    drawn = []
+    monkeypatch.setattr(
+        reporting, "snapshot", lambda *of, **how: drawn.append(snapshot(*of, **how)) or drawn[-1]
+    )
     wish = {"period": str(office.clock.now().year), "tables": YEARLY}
     early = office.post("/v1/releases", REPORTER, wish)
     assert early.json()["code"] == "release.period-open"
@@ -203,6 +218,8 @@ def test_the_life_of_a_release(office):
     made = office.post("/v1/releases", REPORTER, wish)
     assert made.status_code == 201, made.text
     at = made.headers["location"]
+    (snap,) = drawn
+    assert int(exact(snap, int(wish["period"]))["people-total"]) == 2
     assert (made.json()["stage"], made.json()["approved"]) == ("sealed", 0)
     # Nobody draws again, and who made it does not see it.
     again = office.post("/v1/releases", REPORTER, wish)
