@@ -116,7 +116,7 @@ class Worklists:
             glass = dossiers.waiting(tx, stores.now())
             asked = access_requests.all_(tx, stores.now())
             traces = referral_traces.of_cases(tx, ids, stores.now())
-            waits = waiting.matters_that_wait(tx)
+            waits = waiting.matters_that_wait(tx, ids)
             schedule = schedules.newest(tx)
         today = self._today()
 

@@ -8,7 +8,7 @@ never give power over a case.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from uuid import UUID
@@ -177,6 +177,16 @@ def all_(tx: KeyringTransaction, kind: Kind) -> list[Matter]:
 def of_case(tx: KeyringTransaction, kind: Kind, case: UUID) -> list[Matter]:
     """Return the matters of a kind of one case, what is due first."""
     found = map(_matter, tx.find(_TABLE, object_id=case, kind=kind.value))
+    return sorted(found, key=lambda one: (one.due, one.id))
+
+
+def of_cases(
+    tx: KeyringTransaction, kinds: Iterable[Kind], cases: Collection[UUID]
+) -> list[Matter]:
+    """Return the matters of these kinds of some cases, what is due first; no other is opened."""
+    rows = tx.lookups(_TABLE, kind=[kind.value for kind in kinds])
+    ids = [row["id"] for row in rows if row["object_id"] in cases]
+    found = map(_matter, tx.find(_TABLE, id=ids)) if ids else ()
     return sorted(found, key=lambda one: (one.due, one.id))
 
 

@@ -5,7 +5,7 @@ Holds, restrictions, requests and complaints are named by kind, day and id, neve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -72,10 +72,9 @@ class Item:
     why: Returned | None = None
 
 
-def matters_that_wait(tx: KeyringTransaction) -> list[Matter]:
-    """Return the matters that somebody will have to look at."""
-    found = (one for kind in _WAITS for one in matters.all_(tx, kind))
-    return [one for one in found if not _is_over(one)]
+def matters_that_wait(tx: KeyringTransaction, cases: Collection[UUID]) -> list[Matter]:
+    """Return the matters of these cases that somebody will have to look at."""
+    return [one for one in matters.of_cases(tx, _WAITS, cases) if not _is_over(one)]
 
 
 def of_case(
@@ -94,7 +93,7 @@ def of_case(
 def of_dpo(stores: Stores, today: date) -> list[Item]:
     """Return everything that waits for the data protection officer."""
     with stores.keyring.reading() as tx:
-        waits = [*matters_that_wait(tx), *matters.all_(tx, Kind.COMPLAINT)]
+        waits = [one for kind in (*_WAITS, Kind.COMPLAINT) for one in matters.all_(tx, kind)]
     with stores.data.reading() as connection:
         rows = cases.find_cases(connection, stores.roots, [one.case for one in waits])
     found: list[Item] = []

@@ -238,6 +238,18 @@ def test_a_complaint_is_for_the_dpo_alone(world):
     assert waits(world, "dora", one["id"]) == []
 
 
+def test_a_worklist_opens_no_matter_of_a_case_out_of_reach(world, monkeypatch):
+    """What waits is looked for among the caller's own cases; the rest stays sealed rows."""
+    case = opened(world)
+    made = ask(world, case).json()["id"]
+    seen, real = [], matters._matter
+    monkeypatch.setattr(matters, "_matter", lambda row: seen.append(real(row)) or seen[-1])
+    assert world.get("/v1/worklist", "sid").status_code == 200
+    assert UUID(case) not in {one.case for one in seen}
+    assert len(waits(world, "cara", made)) == 1
+    assert UUID(case) in {one.case for one in seen}
+
+
 def previewed(world, case, *withheld, by="cara"):
     """Return the preview of a copy."""
     return world.post(f"/v1/cases/{case}/copy/preview", by, {"withheld": list(withheld)})
