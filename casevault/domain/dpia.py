@@ -89,9 +89,9 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "GDPR 15: a copy of my file",
-        "everything that is held, previewed and given as shown, as JSON and as a page in four"
-        " languages (`/v1/cases/{case_id}/copy`); what speaks of others is kept back, and the copy"
-        " says so and why",
+        "everything that is held, previewed and given as shown, as JSON, as a page in four"
+        " languages, or both with the attached files (`/v1/cases/{case_id}/copy`); what"
+        " speaks of others is kept back, and the copy says so and why",
         "tests/api/test_rights.py",
     ),
     (
