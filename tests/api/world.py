@@ -21,7 +21,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
-from starlette.testclient import TestClient
 
 from casevault import bootstrap, founding
 from casevault.api.app import create_app
@@ -34,6 +33,7 @@ from casevault.errors import Unauthenticated
 from casevault.services.ceremony import FirstPerson, Outcome, Plan
 from casevault.store import tree
 from casevault.store.open_sessions import Limits, OpenSessions
+from tests.asgi import Client
 from tests.conftest import Databases
 
 ORIGIN = "http://localhost"
@@ -116,7 +116,7 @@ class World:
     outcome: Outcome
     clock: ShiftedClock
     vault: Vault
-    client: TestClient
+    client: Client
     boot_secret: bytes
     staff: dict[str, str] = field(default_factory=dict)
     passphrases: dict[str, str] = field(default_factory=dict)
@@ -421,11 +421,11 @@ def build(
     return world
 
 
-def started(vault: Vault) -> TestClient:
+def started(vault: Vault) -> Client:
     """Return a client of a running application; `__exit__` stops it and closes the vault."""
     # A round of the caretaker in the middle of a test would change what the test compares.
     vault.caretaker.round_seconds = math.inf
-    client = TestClient(create_app(vault), base_url=ORIGIN, raise_server_exceptions=False)
+    client = Client(create_app(vault), ORIGIN)
     client.__enter__()
     return client
 

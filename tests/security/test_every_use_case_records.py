@@ -13,12 +13,12 @@ from dataclasses import replace
 import pytest
 from fastapi import Depends, FastAPI
 from sqlalchemy import func, select
-from starlette.testclient import TestClient
 
 from casevault.domain.access import RULES
 from casevault.store import intents, ledger_reading, tables
 from casevault.store.ledger import Act, Actor, Ledger
 from tests.api.world import ORIGIN, a_passphrase, unknown_id
+from tests.asgi import Client
 from tests.peer import Peer
 from tests.security.interface import (
     Ask,
@@ -133,7 +133,7 @@ def entries(vault):
 def observed(world, app=None):
     """Return the world behind an observer, and the observer."""
     watch = Observed(app or world.client.app, world.vault)
-    client = TestClient(watch, base_url=ORIGIN, raise_server_exceptions=False)
+    client = Client(watch, ORIGIN, world.client.portal)
     return replace(world, client=client), watch
 
 
