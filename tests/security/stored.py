@@ -6,6 +6,7 @@ Nothing is tested here.
 from __future__ import annotations
 
 import hashlib
+import marshal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -69,10 +70,20 @@ def _digest(connection, table) -> str:
     asked = str(select(*kept).compile(dialect=connection.dialect))
     cursor = connection.connection.cursor()
     try:
-        marks = sorted(repr(tuple(row)) for row in cursor.execute(asked).fetchall())
+        marks = sorted(_mark(tuple(row)) for row in cursor.execute(asked).fetchall())
     finally:
         cursor.close()
-    return hashlib.sha256("\n".join(marks).encode()).hexdigest()
+    return hashlib.sha256(b"".join(marks)).hexdigest()
+
+
+def _mark(row: tuple[Any, ...]) -> bytes:
+    # Exact, and says where it ends, as `repr` does at ten times the cost: it escapes every byte.
+    # Version 0 writes equal values as equal bytes, whichever objects hold them.
+    try:
+        return marshal.dumps(row, 0)
+    except ValueError:
+        # Ids and times, where the driver gives such.
+        return repr(row).encode() + b"\n"
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> list[str]:
