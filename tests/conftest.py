@@ -6,12 +6,13 @@ Nothing here knows a use case; builders of cases and people live next to the tes
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.util
 import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,17 @@ if "TMPDIR" not in os.environ and (_fast := fast_folder()) is not None:
 # test starts, would compile every file of the product and of the tests anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage while tests are collected, and do not look through those again later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
