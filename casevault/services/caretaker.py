@@ -79,14 +79,16 @@ class Caretaker:
             self._thread.join(timeout=5)
         self.integrate()
 
-    def integrate(self) -> None:
+    def integrate(self, *, wait: bool = True) -> None:
         """Move everything that is staged into the tree."""
-        self._guarded(partial(tree.integrate_all, self._stores.data, self._stores.roots))
+        move = partial(tree.integrate_all, self._stores.data, self._stores.roots, wait=wait)
+        self._guarded(move)
 
     def _run(self) -> None:
         next_round = time.monotonic() + self.round_seconds
         while not self._stop.wait(INTEGRATE_SECONDS):
-            self.integrate()
+            # One worker at a time is enough, and the next round comes soon.
+            self.integrate(wait=False)
             if self._stores.ledger.urgent.is_set():
                 self._stores.ledger.urgent.clear()
                 self._guarded(self._checkpoints.sign)

@@ -71,15 +71,16 @@ def append(connection: Connection, entries: Sequence[tuple[UUID, bytes]]) -> Non
     _append(connection, current(connection), entries)
 
 
-def integrate(database: Database, roots: RootProvider) -> int:
+def integrate(database: Database, roots: RootProvider, *, wait: bool = False) -> int:
     """Move staged entries into the tree (PostgreSQL); return how many.
 
-    0 also when another worker is at it. An entry whose tag does not fit stays staged and is
-    `Tampered`: it was changed before it could be covered.
+    0 also when another worker is at it, unless the caller would `wait` for that worker's end. An
+    entry whose tag does not fit stays staged and is `Tampered`: it was changed before it could be
+    covered.
     """
     with database.writing() as connection:
         row = connection.execute(
-            select(tables.ledger_head).with_for_update(skip_locked=True)
+            select(tables.ledger_head).with_for_update(skip_locked=not wait)
         ).one_or_none()
         if row is None:
             return 0
@@ -105,10 +106,14 @@ def integrate(database: Database, roots: RootProvider) -> int:
         return len(found)
 
 
-def integrate_all(database: Database, roots: RootProvider) -> int:
-    """Move everything that is staged into the tree; return how many entries moved."""
+def integrate_all(database: Database, roots: RootProvider, *, wait: bool = True) -> int:
+    """Move everything that is staged into the tree; return how many entries moved.
+
+    What was staged before the call is in the tree after it: without the wait, entries that another
+    worker is just moving would be missing from a head that is signed next.
+    """
     moved = 0
-    while not database.is_sqlite and (count := integrate(database, roots)):
+    while not database.is_sqlite and (count := integrate(database, roots, wait=wait)):
         moved += count
     return moved
 

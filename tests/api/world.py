@@ -10,7 +10,6 @@ import base64
 import itertools
 import math
 import secrets
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +30,6 @@ from casevault.crypto import totp
 from casevault.domain.access import Role
 from casevault.errors import Unauthenticated
 from casevault.services.ceremony import FirstPerson, Outcome, Plan
-from casevault.store import tree
 from casevault.store.open_sessions import Limits, OpenSessions
 from tests.asgi import Client
 from tests.conftest import Databases
@@ -356,21 +354,11 @@ class World:
 
     def entries(self, by: str = "ada", **filters: str) -> list[dict[str, Any]]:
         """Return the newest page of ledger entries that fit, as an auditor sees it."""
-        self._integrate()
+        self.vault.caretaker.integrate()
         answer = self.get("/v1/ledger/entries", by, params=filters)
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["items"]
         return found
-
-    def _integrate(self) -> None:
-        # The application's own caretaker may be at it at this moment: then this one does nothing.
-        until = time.monotonic() + 2
-        while time.monotonic() < until:
-            self.vault.caretaker.integrate()
-            with self.vault.stores.data.reading() as connection:
-                if tree.oldest_pending(connection) is None:
-                    return
-            time.sleep(0.005)
 
     def close(self) -> None:
         """Stop the application and close the vault."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -445,6 +446,23 @@ def test_only_one_worker_integrates(pg_databases, tmp_path):
         assert tree.integrate(other.data, other.roots) == 0
     assert tree.integrate(other.data, other.roots) == 1
     assert tree.integrate(other.data, other.roots) == 0
+    vault.close()
+
+
+def test_who_needs_all_entries_waits_for_the_worker_that_is_moving_them(pg_databases, tmp_path):
+    """A head that is signed next has them: exports and proofs begin with this."""
+    from tests.builders import a_vault
+
+    vault = a_vault(pg_databases, tmp_path)
+    vault.stores.ledger.record(an_act())
+    other = vault.another_process()
+    with ThreadPoolExecutor(1) as pool:
+        with vault.stores.data.writing() as connection:
+            connection.execute(select(tables.ledger_head).with_for_update())
+            moved = pool.submit(tree.integrate_all, other.data, other.roots)
+            with pytest.raises(TimeoutError):
+                moved.result(timeout=0.3)
+        assert moved.result(timeout=5) == 1
     vault.close()
 
 
