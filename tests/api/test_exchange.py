@@ -33,7 +33,10 @@ from tests.peer import HOUSE, intake
 @contextmanager
 def serving(world):
     """Serve a world's application on loopback; give its address."""
-    config = uvicorn.Config(world.client.app, lifespan="off", log_level="critical", ws="none")
+    # Without a configuration of its own: that one stays with the process, for all later tests.
+    config = uvicorn.Config(
+        world.client.app, lifespan="off", log_config=None, access_log=False, ws="none"
+    )
     server, listener = uvicorn.Server(config), socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
