@@ -102,10 +102,10 @@ MEASURES: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "GDPR 18, 21: restriction, objection",
-        "a case is frozen on request (`/v1/restrictions`): kept and read, and every other act is"
-        " refused; a granted objection stops its purpose at once"
-        " (`/v1/cases/{case_id}/objections`); a consent is withdrawn at any time, and its"
-        " consequences are carried out",
+        "a case is frozen on request (`/v1/restrictions`): kept and read, not changed and not"
+        " disclosed (`docs/rights.md` lists what goes on); a granted objection stops its"
+        " purpose at once (`/v1/cases/{case_id}/objections`); a consent is withdrawn at any"
+        " time, and its consequences are carried out",
         "tests/security/test_restriction.py",
     ),
     (
