@@ -88,8 +88,8 @@ def _roll(at: At, wish: RollWish) -> Result:
 
 def _sweep(at: At, wish: SweepWish) -> Result:
     if wish.clock_is_right:
-        clock_guard.confirm(at.stores)
-    clock_guard.require_right(at.stores)
+        clock_guard.confirm(at.stores.keyring, at.stores.now())
+    clock_guard.require_right(at.stores.keyring, at.stores.now())
     removed, marked = sweeping.sweep(at.stores)
     return {"grants_removed": removed, "cases_due_for_new_keys": marked}
 

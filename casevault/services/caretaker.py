@@ -106,7 +106,7 @@ class Caretaker:
 
     def keep_dates(self) -> None:
         """Do what is due by its date, unless the clock cannot be believed: then say so."""
-        if clock_guard.judge(self._stores) is not Judged.RIGHT:
+        if clock_guard.judge(self._stores.keyring, self._stores.now()) is not Judged.RIGHT:
             get_logger().error("ledger care failed", slug="clock", code="clock")
             if "clock" not in self._alarmed:
                 self._alarmed.add("clock")

@@ -173,7 +173,7 @@ class Retention:
         return count
 
     def _check_clock(self) -> None:
-        clock_guard.require_right(self._stores)
+        clock_guard.require_right(self._stores.keyring, self._stores.now())
         with self._stores.keyring.reading() as tx:
             marks = [milestones.last(tx, one) for one in (milestones.RETENTION, milestones.DAY)]
         latest = max((one for one in marks if one is not None), default=0)

@@ -9,15 +9,10 @@ without a noted day.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from casevault.errors import Busy
 from casevault.store import milestones
-from casevault.store.keyring import KeyringTransaction
-
-if TYPE_CHECKING:
-    # The stores hold the months, which ask here too.
-    from casevault.store.stores import Stores
+from casevault.store.keyring import Keyring, KeyringTransaction
 
 _DAY = 86_400
 # A service notes each day; longer than any holiday in which nobody started the machine.
@@ -43,18 +38,18 @@ def judged(tx: KeyringTransaction, now: int) -> Judged:
     return Judged.DOUBTED if distance > DOUBT_SECONDS else Judged.RIGHT
 
 
-def judge(stores: Stores) -> Judged:
-    """Return what is to be thought of the clock at this moment."""
-    with stores.keyring.reading() as tx:
-        return judged(tx, stores.now())
+def judge(keyring: Keyring, now: int) -> Judged:
+    """Return what is to be thought of the clock at this moment (Unix seconds)."""
+    with keyring.reading() as tx:
+        return judged(tx, now)
 
 
-def require_right(stores: Stores) -> None:
+def require_right(keyring: Keyring, now: int) -> None:
     """Refuse to destroy anything because of its date while the clock is in doubt.
 
     :raises Busy: it is, and no operator has said that it is right.
     """
-    if judge(stores) is not Judged.RIGHT:
+    if judge(keyring, now) is not Judged.RIGHT:
         raise wrong()
 
 
@@ -67,7 +62,7 @@ def wrong() -> Busy:
     )
 
 
-def confirm(stores: Stores) -> None:
+def confirm(keyring: Keyring, now: int) -> None:
     """Take an operator's word that it is as late, or as early, as the clock says."""
-    with stores.keyring.writing() as tx:
-        milestones.note(tx, milestones.DAY, stores.now())
+    with keyring.writing() as tx:
+        milestones.note(tx, milestones.DAY, now)

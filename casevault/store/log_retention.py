@@ -66,7 +66,7 @@ class LogRetention:
 
     def run(self) -> Due:
         """Remove what is past its time; return what was removed. May be run again at any time."""
-        clock_guard.require_right(self._stores)
+        clock_guard.require_right(self._stores.keyring, self._stores.now())
         with self._stores.data.reading() as connection:
             months = self._months(connection)
         for month in months:

@@ -82,7 +82,7 @@ def test_an_hour_and_ten_years(world: World) -> None:
             assert "--clock-is-right" in answer.json()["hint"]
             world.vault.caretaker.keep_dates()
             with pytest.raises(Busy, match="clock"):
-                clock_guard.require_right(world.vault.stores)
+                clock_guard.require_right(world.vault.stores.keyring, world.vault.stores.now())
     # Nothing was deleted by a date that had not come, and the log goes on.
     assert office.opens(office.tokens) == [200, 200, 200]
     assert office.decided() == 200
@@ -101,7 +101,7 @@ def it_really_rested(world: World, office: Office) -> None:
         assert office.opens(tokens) == [404, 404, 404]
         world.vault.caretaker.keep_dates()
         assert left_over(world) > 0
-        clock_guard.confirm(world.vault.stores)
+        clock_guard.confirm(world.vault.stores.keyring, world.vault.stores.now())
         world.vault.caretaker.keep_dates()
         assert left_over(world) == 0
         assert office.opens(tokens) == [404, 404, 404]
