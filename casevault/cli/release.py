@@ -153,6 +153,8 @@ def simulate(
     key = simulating.snapshot_key(seed)
     found = _read(facts, services, referrals, _declared(regions), key)
     _warn(wish, found, services, referrals, regions)
+    if not period:
+        say("Nobody declared a period (--period): years of many people are named, by noise.")
     if rounded:
         texts = [path.read_bytes().decode("utf-8", "replace") for path in given or ()]
         done = _write(out, simulating.rounded(found, wish, sorted(set(period or ())), key, texts))

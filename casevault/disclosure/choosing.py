@@ -85,7 +85,7 @@ def design(
         tier_of(basis, settings),
         period,
         public.regions,
-        _rho(basis, settings, cohort, people=tables[0].universe == PEOPLE),
+        rho_of(basis, settings, cohort, people=tables[0].universe == PEOPLE),
         delta_for(public.people),
         code_version,
         simulation=False,
@@ -145,7 +145,8 @@ def _allowed(catalogue: Catalogue, size: SizeClass, basis: Basis) -> tuple[Indic
     return found
 
 
-def _rho(basis: Basis, settings: Plan, cohort: Cohort, *, people: bool) -> Fraction:
+def rho_of(basis: Basis, settings: Plan, cohort: Cohort, *, people: bool) -> Fraction:
+    """Return the ρ of a release, after what its year has paid; zero where there is no such one."""
     if basis is not Basis.YEAR:
         return price(basis, settings, people=people)
     left = cohort.left_in(YEAR)

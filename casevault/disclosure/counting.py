@@ -15,7 +15,7 @@ No rule looks at more than one person: leaving one person out changes nothing fo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from casevault.disclosure.arrays import np
 from casevault.disclosure.catalogue import PARTS, QUARTERLY
 from casevault.disclosure.classifications import Tier
 from casevault.disclosure.parameters import CONTRIBUTING_YEARS
-from casevault.disclosure.records import Events, Flags, Ints, Records, part_of, year_of
+from casevault.disclosure.records import EPOCH, Events, Flags, Ints, Records, part_of, year_of
 from casevault.domain import vocabulary
 
 if TYPE_CHECKING:
@@ -75,16 +75,12 @@ class Snapshot:
     names: NDArray[np.uint64]
     key: bytes
 
-    @property
-    def years(self) -> tuple[int, ...]:
-        """Return the years in which anything was accepted."""
-        found = set(np.unique(self.registrations.year).tolist())
-        return tuple(sorted(found))
-
-    def by_year(self, years: Sequence[int]) -> list[int]:
+    def by_year(self, years: range) -> list[int]:
         """Return how many people were accepted in each of these years. Exact: never shown."""
         found = self.registrations
-        return [int((found.counted & (found.year == year)).sum()) for year in years]
+        inside = found.counted & (found.year >= years.start) & (found.year < years.stop)
+        places = found.year[inside].astype(np.int64) - years.start
+        return [int(number) for number in np.bincount(places, minlength=len(years))]
 
     def by_region(self, first: int, last: int, regions: int) -> list[int]:
         """Return how many of those accepted in these days each region has. Exact: never shown."""
@@ -200,9 +196,10 @@ def _first_of_year(records: Records, owner: Ints, kept: Ints) -> _Rows:
 
 def _waited(person: Ints, day: Ints, given: _Owned) -> Ints:
     """Return days from acceptance to the first service; help of up to 30 days before is day 0."""
-    span = 1 << 20
-    at = np.sort(given.person.astype(np.int64) * span + given.day)
-    wanted = person.astype(np.int64) * span + day
+    # Counted from the year 1, so that no day, however long ago, falls into another person's span.
+    span = 1 << 22
+    at = np.sort(given.person.astype(np.int64) * span + given.day + EPOCH)
+    wanted = person.astype(np.int64) * span + day + EPOCH
     found = np.searchsorted(at, wanted - EARLY_DAYS)
     padded = np.r_[at, -1]
     same = padded[found] // span == person

@@ -33,7 +33,7 @@ ALIASES = {
     "ForcedLabourIndustry": "industry",
     "MethodsOfControl": "controlled_by",
 }
-_MOST_FAULTS, _MOST_REGIONS, _LONGEST = 20, 500, 200
+_MOST_FAULTS, _LONGEST = 20, 200
 _FLAGS = {"0": False, "1": True}
 Watcher = Callable[[int], None]
 
@@ -254,7 +254,7 @@ def _new_region(cell: str, known: dict[str, int], *, open_list: bool) -> int | N
     if cell in {"", UNKNOWN}:
         return -1
     good = cell.isprintable() and len(cell) <= _LONGEST and cell != TOTAL
-    if not open_list or not good or len(known) >= _MOST_REGIONS:
+    if not open_list or not good:
         return None
     return known.setdefault(cell, len(known))
 

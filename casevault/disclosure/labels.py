@@ -33,9 +33,17 @@ class Choice:
         """Return the places of the labels that may be named, in order."""
         return tuple(i for i, count in enumerate(self.noisy) if count >= self.limit)
 
+    def most(self, number: int) -> tuple[int, ...]:
+        """Return as `passed`, and of more than this number those with the largest noisy counts."""
+        largest = sorted(self.passed, key=lambda i: -self.noisy[i])[:number]
+        return tuple(sorted(largest))
+
     @property
     def largest(self) -> int:
-        """Return the place of the label whose noisy count is the largest."""
+        """Return the place of the label whose noisy count is the largest.
+
+        Only of a list that is public: of one from the records, it would name whoever is alone.
+        """
         return max(range(len(self.noisy)), key=self.noisy.__getitem__)
 
 

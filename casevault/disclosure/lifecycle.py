@@ -7,7 +7,7 @@ not, and what was paid is never given back. Pure: who may take which step is dec
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -15,9 +15,10 @@ from typing import Any, Self
 from uuid import UUID
 
 from casevault.disclosure.budget import YEAR, Months
-from casevault.disclosure.catalogue import PEOPLE, Catalogue
+from casevault.disclosure.catalogue import PEOPLE, IndicatorTable
 from casevault.disclosure.measuring import Noisy
 from casevault.disclosure.releasing import Design
+from casevault.disclosure.tabulating import Period
 from casevault.errors import Conflict, Tampered
 
 
@@ -124,15 +125,14 @@ class Held:
             raise Tampered(code="release") from None
 
 
-def months_of(design: Design, catalogue: Catalogue) -> Months:
+def months_of(tables: Iterable[IndicatorTable], period: Period) -> Months:
     """Return who pays for a release, by month of acceptance.
 
     Of registrations those who were accepted in the period; of anything else the whole year.
     """
-    tables = catalogue.pick(design.tables)
     if any(table.universe != PEOPLE for table in tables):
         return YEAR
-    return design.period.start.month, design.period.end.month
+    return period.start.month, period.end.month
 
 
 def digest_of(files: Mapping[str, bytes]) -> str:

@@ -18,11 +18,14 @@ CONTRIBUTING_YEARS = 3
 DISPLAY_FLOOR = 11
 SMALL_PARENT = 50
 CONCENTRATION = Fraction(9, 10)
-# A simulation without a list of years or regions chooses them from the records, for a part of its
-# ρ and of its δ (labels.py): years are few and people of one many, so they cost little.
-YEARS_RHO = Fraction(1, 100)
+# A simulation without a list of years or regions chooses them by noisy counts, for a part of its ρ.
+# Years are looked for in a list that anybody knows; names of regions come from the records, and
+# take a part of δ too (labels.py), and no more of them are named than a table can hold.
+YEARS = range(2000, 2101)
+YEARS_RHO = Fraction(1, 20)
 REGIONS_RHO = Fraction(1, 10)
 LABELS_DELTA = Fraction(1, 10)
+MOST_REGIONS = 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,16 @@ import hashlib
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from uuid import UUID
 
 import numpy as np
 
 from casevault.disclosure import catalogue, rounding
 from casevault.disclosure.accounting import delta_for
 from casevault.disclosure.bits import Bits, SeededBits, SystemBits
+from casevault.disclosure.budget import Charge, Cohort, State, check, cohort
 from casevault.disclosure.catalogue import (
     PEOPLE,
     QUARTERLY,
@@ -27,15 +29,18 @@ from casevault.disclosure.catalogue import (
     IndicatorTable,
     SizeClass,
 )
-from casevault.disclosure.choosing import one_side, price, tier_of
+from casevault.disclosure.choosing import one_side, rho_of, tier_of
 from casevault.disclosure.counting import QUARTERS, Snapshot, snapshot
 from casevault.disclosure.facts_csv import Facts
 from casevault.disclosure.labels import choose
+from casevault.disclosure.lifecycle import months_of
 from casevault.disclosure.measuring import Noisy
 from casevault.disclosure.parameters import (
     LABELS_DELTA,
+    MOST_REGIONS,
     PLANS,
     REGIONS_RHO,
+    YEARS,
     YEARS_RHO,
     class_of,
 )
@@ -112,17 +117,38 @@ def simulate(
     snap = snapshot(facts.records, key, quarters=quarters)
     names = tuple(periods) or _years(facts, wish, snap)
     parts = [part for name in names for part in _parts(wish, name, open_=not periods)]
-    return [_released(facts, wish, snap, part) for part in parts]
+    return [_released(facts, wish, snap, part) for part in _afforded(wish, parts)]
 
 
 def _years(facts: Facts, wish: Wish, snap: Snapshot) -> tuple[str, ...]:
-    """Return the years with enough people, or the one with the most when none has."""
-    known = [year for year in snap.years if indicators.is_year(str(year))]
-    if not known:
-        raise Invalid("Nothing in the file may be counted.", code="release.empty")
+    """Return the years with enough people, or the one with the most (with noise) when none has.
+
+    Every year of a public list is looked at, whether the file has it or not: a year in which one
+    person is alone is no more likely to be named than one without anybody.
+    """
     rho = PLANS[wish.size].annual * YEARS_RHO
-    found = choose(snap.by_year(known), rho, _delta(wish) / 2, _bits(facts, wish, "years"))
-    return tuple(f"{known[place]}" for place in found.passed or (found.largest,))
+    found = choose(snap.by_year(YEARS), rho, _delta(wish) / 2, _bits(facts, wish, "years"))
+    return tuple(f"{YEARS[place]}" for place in found.passed or (found.largest,))
+
+
+def _afforded(wish: Wish, parts: Sequence[_Part]) -> list[_Part]:
+    """Return the parts at the price that a vault's account would take; one too many is refused.
+
+    Parts of a year pay first, as in a vault: the whole year takes what they left.
+    """
+    charges: list[Charge] = []
+    paid: dict[int, Fraction] = {}
+    for n in sorted(range(len(parts)), key=lambda n: parts[n].period.basis is Basis.YEAR):
+        part = parts[n]
+        year, months = part.period.year, months_of(part.tables, part.period)
+        rho = _rho(wish, part.period, part.tables, cohort(year, charges))
+        names = tuple(table.id for table in part.tables)
+        nobody = UUID(int=0)
+        charge = Charge(year, nobody, names, rho, State.RESERVED, nobody, 0, months)
+        check(charge, charges)
+        charges.append(charge)
+        paid[n] = rho
+    return [replace(part, rho=paid[n]) for n, part in enumerate(parts)]
 
 
 def _parts(wish: Wish, name: str, *, open_: bool) -> list[_Part]:
@@ -151,8 +177,7 @@ def _sides(tables: tuple[IndicatorTable, ...], basis: Basis) -> list[tuple[Indic
 def _priced(
     wish: Wish, period: Period, tables: tuple[IndicatorTable, ...], *, open_: bool
 ) -> _Part:
-    settings, basis = PLANS[wish.size], period.basis or Basis.YEAR
-    rho = price(basis, settings, people=tables[0].universe == PEOPLE)
+    rho = _rho(wish, period, tables, cohort(period.year, ()))
     if not rho:
         raise Refused(
             "An organisation of this declared size publishes no such part of a year.",
@@ -160,6 +185,11 @@ def _priced(
             hint="casevault release plan --declared-size N says what a size allows.",
         )
     return _Part(period, tables, rho, rho * YEARS_RHO if open_ else Fraction(0))
+
+
+def _rho(wish: Wish, period: Period, tables: tuple[IndicatorTable, ...], paid: Cohort) -> Fraction:
+    basis = period.basis or Basis.YEAR
+    return rho_of(basis, PLANS[wish.size], paid, people=tables[0].universe == PEOPLE)
 
 
 def _released(facts: Facts, wish: Wish, snap: Snapshot, part: _Part) -> tuple[Release, Noisy]:
@@ -170,7 +200,7 @@ def _released(facts: Facts, wish: Wish, snap: Snapshot, part: _Part) -> tuple[Re
         days = day_number(part.period.start), day_number(part.period.end)
         counts = snap.by_region(*days, len(names))
         bits = _bits(facts, wish, "regions", *_said(part))
-        places = choose(counts, share, _delta(wish) / 2, bits).passed
+        places = choose(counts, share, _delta(wish) / 2, bits).most(MOST_REGIONS)
         # Whose region is not named stands in the last place, `unknown`.
         moved = np.full(len(names) + 1, len(places))
         moved[list(places)] = np.arange(len(places))

@@ -118,7 +118,7 @@ class Reporting:
         return job
 
     def _charge(self, caller: Caller, design: Design) -> Charge:
-        months = months_of(design, catalogue.shipped())
+        months = months_of(catalogue.shipped().pick(design.tables), design.period)
         return Charge(
             design.period.year,
             UUID(design.release_id),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.disclosure import labels
+from casevault.disclosure import labels, simulating
+from casevault.disclosure.counting import Snapshot
 from casevault.disclosure.parameters import RHO_PER_YEAR
 from tests.attacks import accuracy, attacks, audit, neighbours
 from tests.attacks.world import people
@@ -55,8 +56,23 @@ def test_labels_and_rows_do_not_give_a_person_away():
 def test_a_label_without_a_threshold_gives_a_person_away(monkeypatch):
     """The attack works where whatever stands in the file is named."""
     monkeypatch.setattr(labels, "limit", lambda _rho, _delta: -1000)
+    monkeypatch.setattr(simulating, "YEARS", range(2025, 2026))
     assert neighbours.differ(neighbours.STRANGERS["alone in a region"], 300, range(1)) == 1
-    assert neighbours.differ(neighbours.STRANGERS["alone in a year"], 300, range(1)) == 1
+
+
+def test_a_year_of_one_person_is_not_named_in_a_small_file(monkeypatch):
+    """Nobody knows which years a file of five has; looking only at its own would show one."""
+
+    def named(tries: int) -> int:
+        lines, _services = neighbours.STRANGERS["alone in a year"]
+        facts = neighbours.read([*neighbours.crowd(5), *lines], [])
+        made = [neighbours.drawn(facts, ["people-total"], seed) for seed in range(tries)]
+        return sum(one["people-total.csv"][0]["period_start"] == "2019-01-01" for one in made)
+
+    assert named(30) <= 3
+    monkeypatch.setattr(simulating, "YEARS", range(2019, 2026))
+    monkeypatch.setattr(Snapshot, "by_year", lambda _self, _years: [1, *[-9999] * 5, 5])
+    assert named(30) > 3
 
 
 def test_what_is_withheld_does_not_give_a_person_away():

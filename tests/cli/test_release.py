@@ -21,6 +21,7 @@ HEADER = (
 SERVICES = "case_row,service,date,outcome"
 TABLE = "people-exploitation-age-gender"
 _WORD = "made-up-word"
+_SIDECAR = ".csv-metadata.json"
 
 
 def _facts(people: int = 120, line: str = "") -> str:
@@ -163,12 +164,42 @@ def test_several_years_are_several_periods(run):
 
 
 def test_a_year_that_no_period_has_is_left_out(run):
-    """Dates of a former century stop nothing; a file of nothing else has nothing to count."""
+    """Dates of a former century stop nothing."""
     old = _facts(300).replace(",2025-", ",1998-")
     new = "".join(f"n{n},n{n},2024-05-05,North,b,1,Feminine,,,,,\n" for n in range(300))
     assert run(old + new, "--tables", "people-total", "--seed", "1").exit_code == 0
     assert [row["period_start"] for row in run.rows("people-total")] == ["2024-01-01"]
-    assert run(old, "--tables", "people-total").exception.code == "release.empty"
+
+
+def test_nobody_and_one_person_give_the_same_files_but_for_numbers(run):
+    """A release like any other: no error, the same rows, nothing that says that it is empty."""
+    line = "1,p,2025-05-05,Faraway,b,{},Feminine,,,,,\n"
+    found = []
+    for lines in ("", line.format(0), line.format(1)):
+        facts = HEADER + "\n" + lines
+        done = run(facts, "--period", "2025", "--seed", "1", services=SERVICES + "\n")
+        assert done.exit_code == 0
+        described = {name: one for name, one in run.files().items() if name.endswith(".json")}
+        rows = [[*row.values()] for name in described for row in run.rows(name[: -len(_SIDECAR)])]
+        found.append((described, [(*row[:-6], *row[-2:]) for row in rows]))
+    assert len(found[0][0]) == 10
+    assert found[0] == found[1] == found[2]
+
+
+def test_more_regions_than_a_table_holds_are_no_error(run):
+    """Whose region is one more than that must not be seen in an exit code."""
+    facts = HEADER + "\n"
+    facts += "".join(f"{n},p{n},2025-05-05,R{n},b,1,Feminine,,,,,\n" for n in range(501))
+    assert run(facts, "--tables", "people-region", "--seed", "1").exit_code == 0
+    assert {row["geo"] for row in run.rows("people-region")} == {"_T", "unknown"}
+
+
+def test_a_year_beside_its_halves_takes_what_they_left(run):
+    """One person never pays more than a year allows, in a simulation too."""
+    halves = ("--period", "2025-H1", "--period", "2025-H2")
+    run(_facts(), "--tables", "people-total", "--period", "2025", *halves)
+    paid = [row["method"].split(";")[1] for row in run.rows("people-total")]
+    assert sorted(paid) == [" rho=0.005", " rho=0.005", " rho=0.085"]
 
 
 def test_a_region_of_one_person_is_not_named(run):
@@ -294,12 +325,11 @@ def test_a_wrong_cell_is_told_by_its_place(run, line, place):
         (_facts(line="5,p,2025-01-01,North,b,1,,,,,,"), "facts.case-row"),
         (b"\xff\xfe" + _facts().encode(), "facts.encoding"),
         (_facts(line='900,"p'), "facts.csv"),
-        (HEADER + "\n", "release.empty"),
         (_facts(line="\n".join(["x"] * 50)), "facts.cells"),
     ],
 )
 def test_what_is_no_table_is_refused(run, facts, code):
-    """Empty, without columns, a column or row twice, no text, no CSV, nobody in it."""
+    """Empty, without columns, a column or row twice, no text, no CSV."""
     error = run(facts).exception
     assert isinstance(error, Invalid)
     assert error.code == code

@@ -240,4 +240,14 @@ def test_an_empty_vault_counts_nothing():
     """No record, no service: zero everywhere, and no error."""
     snap = Book().snapshot()
     assert all(cell(snap, t.id) == 0 for t in release().tables)
-    assert snap.years == ()
+    assert snap.by_year(range(2024, 2026)) == [0, 0]
+
+
+def test_an_event_of_long_ago_is_nobody_elses():
+    """Days before 1970 are negative numbers; they must not reach into the person before."""
+    book = Book()
+    rows = {name: book.case(name, date(2025, 3, 1)) for name in ("kai", "lea", "mo")}
+    for row in rows.values():
+        book.service(row, "food", date(1969, 12, 1))
+    snap = book.snapshot()
+    assert cell(snap, "people-first-service", first_service="none_yet") == 3

@@ -32,3 +32,5 @@ def test_labels_of_many_pass_and_of_one_do_not():
     found = labels.choose([500, 1, 300, 0], Fraction(9, 1000), 5e-8, SeededBits(b"labels"))
     assert found.passed == (0, 2)
     assert found.largest == 0
+    assert found.most(1) == (0,)
+    assert found.most(9) == found.passed
