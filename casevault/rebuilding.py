@@ -130,7 +130,7 @@ def _proven_keyring(settings: Settings, found: Opened, copies: Copies, progress:
             return rebuilding.prove_keyring(found, copies, url, pinned)
         except Misconfigured as error:
             raise Misconfigured(
-                f"{error.detail} The shares give the root {found.fingerprint}: compare it with the"
+                f"{error.detail} The shares give the root {found.pin}: compare it with the"
                 " minutes of the ceremony.",
                 code=error.code,
             ) from None

@@ -7,8 +7,11 @@ person with what that person can open. Exit codes: 0 ok, 1 failure, 2 usage, 3 p
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from inspect import getdoc
 from types import ModuleType
+from typing import Any
 
 import typer
 
@@ -49,6 +52,26 @@ _NOUNS = {
     "search": ("search",),
     "staff": ("staff",),
 }
+# What the list of nouns says about each; verbs say their own first sentence.
+_ABOUT = {
+    "demo": "A made-up vault that tells its story and attacks itself.",
+    "config": "Look at the configuration.",
+    "db": "Back up, restore, rebuild and upgrade the data store.",
+    "import": "Take cases over from a table.",
+    "keys": "Roll, rotate, seal, recover and re-issue keys.",
+    "dictionary": "Fields, forms and code lists, for forms and papers.",
+    "ledger": "The access log: verify, question, review and sign it.",
+    "release": "Make, review, publish and verify counts.",
+    "package": "Seal files to a partner, and open what was sealed to you.",
+    "exchange": "Letters to and from vaults of partners.",
+    "report": "The pledge's report, and counts in other formats.",
+    "retention": "What ends when, and ending it.",
+    "certificate": "Verify that something was erased.",
+    "partners": "The directory of partners.",
+    "register": "Trainings and measures for the pledge.",
+    "search": "Build the search cards anew.",
+    "staff": "Covers, transfers, suspensions and departures.",
+}
 
 
 def build(noun: str | None = None) -> typer.Typer:
@@ -65,10 +88,11 @@ def build(noun: str | None = None) -> typer.Typer:
     known = noun in _COMMANDS or noun in _NOUNS
     for name in _COMMANDS:
         if not known or noun == name:
-            made.command(name=name)(getattr(_module(name), name))
+            command = getattr(_module(name), name)
+            made.command(name=name, short_help=_summary(command))(command)
     for name, modules in _NOUNS.items():
         if not known or noun == name:
-            made.add_typer(_group(modules), name=name)
+            made.add_typer(_described(_group(modules)), name=name, short_help=_ABOUT[name])
     return made
 
 
@@ -79,6 +103,21 @@ def _group(modules: tuple[str, ...]) -> typer.Typer:
         if all(one.typer_instance is not other for one in made.registered_groups):
             made.add_typer(other)
     return made
+
+
+def _described(group: typer.Typer) -> typer.Typer:
+    """Let a list of verbs say what each does: its first paragraph is an example."""
+    for command in group.registered_commands:
+        command.short_help = _summary(command.callback)
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _described(inner.typer_instance)
+    return group
+
+
+def _summary(command: Callable[..., Any] | None) -> str:
+    _example, _, text = (getdoc(command) or "").partition("\n\n")
+    return " ".join(text.split()).partition(". ")[0].partition(" (")[0].rstrip(".") + "."
 
 
 def _module(name: str) -> ModuleType:

@@ -8,11 +8,21 @@ from casevault.cli.output import say
 from casevault.domain.access import Role
 from casevault.domain.organisation import OUTLINES, Profile, Seat, Undoable, held_alone, undoable
 
-# More readable names of acts; the code itself where there is none.
+# Readable names of every act that takes two people; a test holds the list to the rules.
 _WORDS = {
+    "break_glass": "opening a case in an emergency, for somebody who is not on call",
     "case.close": "closing a case",
     "case.disclose": "disclosing without consent",
+    "case.erase": "erasing a case before its time",
+    "case.hold_release": "ending a hold on a case",
+    "case.refer": "sending a referral out of the house",
+    "data.settle": "saying what a restored backup lost",
     "keys.recover": "recovery by the shares",
+    "ledger.violation": "finding that a look was a violation",
+    "lockdown.end": "ending a lockdown",
+    "release.count_import": "letting imported cases count",
+    "release.publish": "publishing counts",
+    "retention.schedule": "changing how long things are kept",
     "staff:reset": "a reset by an administrator",
     "vouch:issue": "a vouch for new keys after a loss, without the recovery shares",
 }
@@ -51,8 +61,8 @@ def explain_limits(seats: Sequence[Seat], threshold: int, shares: int) -> None:
 
 
 def _sentence(one: Undoable) -> str:
-    code, _, scope = one.act.partition(" ")
-    act = f"{_WORDS[code]} [{one.act}]" if code in _WORDS else f"[{code}{' ' * bool(scope)}{scope}]"
+    code = one.act.partition(" ")[0]
+    act = f"{_WORDS[code]} [{one.act}]"
     verb = "for" if ":" in code else "asked by"
     people = "anybody" if one.everybody else "; ".join(one.people)
     return f"{act} {verb}: {people}"

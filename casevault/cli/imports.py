@@ -154,7 +154,12 @@ def _reader(
             hint="The first line must name the columns, each once.",
         )
     if records.columns and not columns.mapped:
-        raise Invalid("No column of the table is in the mapping.", code="import.mapping")
+        raise Invalid(
+            "No column of the table is in the mapping.",
+            code="import.mapping",
+            hint="Without --mapping the columns must have names of HTCDS, such as FirstName. For"
+            " others write a mapping: docs/import.md, step 3.",
+        )
     return Reader(records, chosen, id_column)
 
 

@@ -213,18 +213,14 @@ def _pin(path: Path, outcome: Outcome) -> None:
 
 
 def _report(outcome: Outcome, shares_file: Path | None, members: tuple[plans.Member, ...]) -> None:
-    say(f"Root fingerprint (also in the configuration file): {outcome.root_fingerprint}")
+    for member in members:
+        if not member.present:
+            say(f"To be added by the administrator afterwards: {member.name}, {member.seat}")
+    say("Root fingerprint, for the minutes: all 64 digits, as the configuration file pins them.")
+    say(f"  {outcome.root_pin}")
     pages = sheets.text(outcome.shares, outcome.threshold)
     if shares_file is None or not _written(shares_file, pages):
         print(pages)
-    say(
-        "Next: casevault serve. Each of these people signs in and sets up a second factor"
-        " (POST /v1/me/second-factor) before anything opens, and keeps the printed codes on paper."
-    )
-    say("Then the administrator adds the others with POST /v1/staff.")
-    for member in members:
-        if not member.present:
-            say(f"  {member.name}: {member.seat}")
 
 
 def _written(path: Path, pages: str) -> bool:

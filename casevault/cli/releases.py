@@ -216,7 +216,7 @@ def verify(
     log = None if key is None else verifier_key(key)
     proof = release_files.verify(
         file,
-        root.strip().lower(),
+        "".join(root.lower().split()),
         None if log is None else (log.name, log.public),
         is_raw_signature,
     )

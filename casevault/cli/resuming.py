@@ -94,7 +94,11 @@ def finish(config: Path, *, rehearsal: bool) -> None:
     lines = config.read_text().splitlines()
     kept = [line for line in lines if not line.startswith(_MARK)]
     write_private(config, ("\n".join(kept) + "\n").encode())
-    say("The set-up is finished.")
+    say(
+        "The set-up is finished. If shares stand on this terminal, close it. Next: casevault config"
+        " check, then casevault serve. Each of these people signs in and sets up a second factor"
+        " before anything opens; then the administrator adds the others (docs/organisation.md)."
+    )
 
 
 def confirm_on_paper(page: Path) -> None:

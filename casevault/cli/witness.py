@@ -70,7 +70,11 @@ def print_line(
         if qr:
             print(_qr(line))
     except Tampered:
-        say("The log does not extend its last checkpoint. Keep everything as it is; call for help.")
+        say(
+            "The log does not extend its last checkpoint. After a restore that is so: go on with"
+            " 'The log lost entries' in docs/runbook.md. Otherwise keep everything as it is, and"
+            " call for help."
+        )
         raise
     finally:
         stores.close()

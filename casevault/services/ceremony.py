@@ -65,7 +65,6 @@ class Outcome:
 
     organisation: UUID
     root_pin: str
-    root_fingerprint: str
     staff: dict[str, UUID]
     teams: dict[str, UUID]
     shares: tuple[str, ...] = field(repr=False)
@@ -182,7 +181,6 @@ def _outcome(organisation: UUID, plan: Plan, seed: bytes, room: _Room) -> Outcom
     return Outcome(
         organisation=organisation,
         root_pin=root.pin,
-        root_fingerprint=root.fingerprint,
         staff=room.staff,
         teams=room.teams,
         shares=recovery.split(seed, plan.threshold, plan.shares),

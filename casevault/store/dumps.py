@@ -126,6 +126,9 @@ def scratch(url: str, given: str | None = None) -> Iterator[str]:
 def working_folder(url: str) -> Iterator[Path]:
     """Give a private folder for copies that are not sealed yet, beside a SQLite store."""
     beside = _file(url).parent if form_of(url) is Form.SQLITE else None
+    if beside is not None:
+        # A new machine has no such folder yet.
+        beside.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".casevault-backup-", dir=beside) as folder:
         yield Path(folder)
 

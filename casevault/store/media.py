@@ -35,7 +35,8 @@ class Medium:
         """Where the copies lie, else `MediumFault`."""
         if self._folder is None:
             raise MediumFault(
-                "No second medium is configured. Set second_medium to a folder on another disk.",
+                "No second medium is configured. Set second_medium to a folder on another disk,"
+                " then run `casevault keys roll --new-medium`.",
                 code="medium.unset",
             )
         return self._folder

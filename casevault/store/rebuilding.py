@@ -41,7 +41,6 @@ class Opened:
     """The capsule, opened by the shares, and what the other copies say about themselves."""
 
     pin: str
-    fingerprint: str
     capsule: Capsule = field(repr=False)
     backup: PrincipalSecret = field(repr=False)
     keyring: FileHeader
@@ -84,7 +83,7 @@ def opened(copies: Copies, shares: Iterable[Share]) -> Opened:
             " the one that was written last.",
             code="rebuild.pair",
         )
-    return Opened(root.pin, root.fingerprint, capsule, backup, header, manifest)
+    return Opened(root.pin, capsule, backup, header, manifest)
 
 
 def prove_keyring(found: Opened, copies: Copies, url: str, pinned: str) -> int:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from casevault.cli.app import app
 from casevault.crypto.recovery import new_seed, split
 from casevault.errors import Misconfigured, Tampered
-from casevault.store import identity, keyring_tables, media, restoring, signing, tables
+from casevault.store import dumps, identity, keyring_tables, media, restoring, signing, tables
 from tests.api.world import an_identity, unknown_id
 from tests.cli.machines import a_machine
 
@@ -375,10 +375,18 @@ def test_a_configuration_that_pins_another_root_rebuilds_nothing(machine):
     args = ("db", "rebuild", "--medium", machine.medium, backup)
     refused = machine.run(*args, typed=machine.shares)
     assert code_of(refused) == "root.fingerprint"
-    assert world.outcome.root_fingerprint in str(refused.exception)
+    assert world.outcome.root_pin in str(refused.exception)
     assert not world.settings.keys_dir.exists()
     other = pinned.replace(str(world.settings.organisation_id), str(unknown_id()))
     machine.config.write_text(other)
     assert code_of(machine.run(*args, typed=machine.shares)) == "rebuild.foreign"
     machine.config.write_text(pinned)
     assert machine.run(*args, typed=machine.shares).exit_code == 0
+
+
+def test_a_new_machine_has_no_folder_of_the_store_yet(tmp_path):
+    """It is made, for this account only, before a copy is opened in it."""
+    store = tmp_path / "var" / "casevault.db"
+    with dumps.working_folder(f"sqlite:///{store}") as working:
+        assert working.parent == store.parent
+        assert store.parent.stat().st_mode & 0o777 == 0o700

@@ -95,6 +95,14 @@ def test_the_search_for_secrets_finds_some():
 
 
 @pytest.mark.parametrize("path", GROUPS, ids=lambda path: " ".join(path) or "casevault")
+def test_the_list_of_commands_says_what_each_does(path: tuple[str, ...]):
+    """In a sentence; the example is for the command's own page."""
+    _before, _, listed = help_of(path).partition("Commands: ")
+    assert "Example:" not in listed
+    assert listed.count(".") >= len(found(path).commands)
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=lambda path: " ".join(path) or "casevault")
 def test_a_word_that_is_no_command_is_a_usage_error(path: tuple[str, ...]):
     """Exit code 2, also for an unknown option."""
     for word in ("no-such-thing", "--no-such-option"):

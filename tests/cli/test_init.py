@@ -48,12 +48,14 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_shares_go_to_stdout_and_the_rest_to_stderr(done: Done):
+def test_shares_go_to_stdout_and_the_rest_to_stderr(done: Done, place: Path):
     """So that they can be sent to a printer and nothing else with them."""
     shares = SHARE.findall(done.out)
     assert [share[:3] for share in shares] == [(str(n), "3", "2") for n in (1, 2, 3)]
     assert SHARE.sub("", done.out).strip() == ""
     assert "Root fingerprint" in done.err
+    pinned = load_settings(place / "casevault.toml", {}).root_fingerprint
+    assert f"\n  {pinned}\n" in done.err
     assert "casevault serve" in done.err
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from casevault.cli import explaining
 from casevault.cli import plan as plans
 from casevault.domain.access import Role, check_roles
+from casevault.domain.approvals import ApprovedAct
 from casevault.domain.organisation import OUTLINES, Profile, Seat, held_alone, role_page, undoable
 from casevault.errors import Invalid
 from tests.cli.processes import here
@@ -161,3 +163,10 @@ def test_the_document_holds_the_table(capsys):
     assert printed == role_page()
     assert printed in (DOCS / "organisation.md").read_text("utf-8")
     assert "supervisor\tyes\t=" in here(capsys, "staff", "roles").out
+
+
+def test_every_act_that_takes_two_people_has_words():
+    """Also those that today's profiles can do: another plan may not."""
+    acts = {act.value for act in ApprovedAct} | {"staff:reset", "vouch:issue"}
+    assert set(explaining._WORDS) == acts
+    assert {one.act.partition(" ")[0] for one in undoable(SMALL)} <= acts

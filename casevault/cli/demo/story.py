@@ -72,7 +72,7 @@ def _ceremony(world: World, say: Narrator, told: Told) -> None:
     say.line("CaseVault demo - everybody in it is made up.")
     shares = f"{len(outcome.shares)} paper shares, any {outcome.threshold} of them recover"
     say.line(f"1. Key ceremony: {shares}.")
-    say.line(f"   Root fingerprint {outcome.root_fingerprint}")
+    say.line(f"   Root fingerprint {outcome.root_pin}")
     say.line("   Vouched by the root: supervisor Sam, DPO Dora, auditor Ada; by Dora: admin Adi.")
     for login, name, role, _team in _first():
         say.detail("ceremony", f"{name} ({login}): {role}, id {outcome.staff[login]}")

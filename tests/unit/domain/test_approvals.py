@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from casevault.domain import approvals
@@ -86,3 +89,15 @@ def test_every_act_has_a_policy():
     """A new act says who approves it."""
     assert set(POLICIES) == set(ApprovedAct)
     assert all(policy.count >= 1 for policy in POLICIES.values())
+
+
+def test_the_page_of_formats_has_every_act_and_how_long_it_lives():
+    """Held to the code's list, so that a new act is written down."""
+    words = {3600: "an hour", 7: "a week", 14: "two weeks", 30: "30 days", 365: "a year"}
+    page = (Path(__file__).parents[3] / "docs" / "formats" / "approval.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \|.*\| ([^|]+) \|$", page, re.MULTILINE)
+    lives = {
+        act.value: words[policy.seconds if policy.seconds == 3600 else policy.seconds // 86400]
+        for act, policy in POLICIES.items()
+    }
+    assert sorted(rows) == sorted(lives.items())
