@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
+    literal_column,
     select,
     type_coerce,
     update,
@@ -36,6 +38,8 @@ from casevault.errors import KeyUnavailable, Tampered
 from casevault.store.keyring import Keyring, kind_of, place_of_digest, plain_columns
 from casevault.store.quick import Quick
 
+# Rows of one transaction: some tens of milliseconds of the write lock.
+BATCH = 1000
 # Rows of one read transaction, which keeps SQLite from emptying its write-ahead log.
 _PASS = 10_000
 _UUID = canonical.encode(UUID(int=0))[:-16]
@@ -77,19 +81,28 @@ class Mover:
 
     def move(self, rows: Sequence[Found]) -> None:
         """Seal these rows under the new epoch, and put those in place that nobody holds."""
-        changes = self._changes(rows)
-        if not changes:
+        changes = (self._changes(rows[at : at + BATCH]) for at in range(0, len(rows), BATCH))
+        if self._keyring.database.is_sqlite:
+            self.moved += sum(map(self._put, changes))
             return
+        # A server takes as long for a batch as sealing the next one does.
+        with ThreadPoolExecutor(1) as waiting:
+            self.moved += sum(waiting.map(self._put, changes))
+
+    def _put(self, changes: Sequence[Found]) -> int:
+        if not changes:
+            return 0
         database, names = self._keyring.database, self._statements.names
         with database.writing() as connection:
             if database.is_sqlite:
-                self.moved += self._statements.each.run_rows(connection, names, changes)
+                moved = self._statements.each.run_rows(connection, names, changes)
             else:
                 # Locked at once or not at all: who waits while others wait is a deadlock.
                 columns = map(list, zip(*changes, strict=True))
                 at = dict(zip(names, columns, strict=True)) | {"epoch": self._epoch}
-                self.moved += self._statements.unlocked.run(connection, at)
+                moved = self._statements.unlocked.run(connection, at)
         database.tidy()
+        return moved
 
     def _changes(self, rows: Sequence[Found]) -> list[Found]:
         """Return what is written of each row, in the order of the statements' names."""
@@ -138,6 +151,8 @@ def _statements(table: Table, columns: tuple[Column[Any], ...]) -> _Statements:
     older = (
         select(*map(_plain, columns), table.c.epoch, table.c.sealed)
         .where(table.c.epoch < bindparam("before"))
+        # By the index, which passes over what was moved already; else each pass reads all of that.
+        .order_by(table.c.epoch)
         .limit(bindparam("most", type_=Integer()))
     )
     names = ("epoch", "sealed", *("at_" + column.name for column in key), "old")
@@ -196,7 +211,9 @@ def _all_at_once(table: Table) -> Update:
     free = (
         select(*(held.c[name] for name in names), new.c.n_sealed)
         # As above: what its owner wrote meanwhile stays.
-        .where(same, held.c.epoch == new.c.n_old)
+        # Reckoned with, so that the index of epochs is no way to a row: while statistics are of
+        # before the roll, it looks like a short one, and gives all rows of the table each time.
+        .where(same, held.c.epoch + literal_column("0") == new.c.n_old)
         .with_for_update(of=held, skip_locked=True)
         .subquery("free")
     )

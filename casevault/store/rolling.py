@@ -33,8 +33,6 @@ from casevault.store.keyring import (
 )
 from casevault.store.moving import Mover
 
-# Rows of one transaction: some tens of milliseconds of the write lock.
-BATCH = 1000
 # The switch waits for writers so long at most, because others queue behind it meanwhile.
 _SWITCH_MS = 200
 _SWITCH_TRIES = 100
@@ -119,8 +117,7 @@ def _move_table(keyring: Keyring, table: Table, epoch: int) -> int:
     mover = Mover(keyring, table, epoch)
     while rows := mover.older():
         before = mover.moved
-        for at in range(0, len(rows), BATCH):
-            mover.move(rows[at : at + BATCH])
+        mover.move(rows)
         if mover.moved == before:
             # Somebody holds these rows at this moment.
             time.sleep(_PAUSE)
