@@ -23,6 +23,7 @@ from casevault.store import (
     cases,
     grants,
     handing,
+    people,
     principals,
     rekeying,
 )
@@ -71,12 +72,14 @@ class AccessRequests:
         names = tuple(sorted(set(compartments)))
         with self._desk.recording_failure(caller, case.id), stores.keyring.reading() as tx:
             held = caller.keys.open(tx, Object(ObjectKind.CASE, case.id, case.team))
-            self._check_new(tx, caller, case, set(names) <= held.keys())
+            self._check_new(tx, caller, case, is_held=set(names) <= held.keys())
         request = AccessRequest(
             new_id(), case.id, case.team, caller.staff, names, until, now, reason=b""
         )
         act = _act("access.ask", caller, request, "permit:team")
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            people.alone(tx, caller.staff)
+            self._check_new(tx, caller, case, is_held=False)
             readers = self._holders(tx, case)
             text = access_requests.write(tx, caller, request, REASON, reason, readers, now)
             kept = replace(request, reason=text)
@@ -209,7 +212,7 @@ class AccessRequests:
         return found
 
     def _check_new(
-        self, tx: KeyringTransaction, caller: Caller, case: CaseMetadata, is_held: bool
+        self, tx: KeyringTransaction, caller: Caller, case: CaseMetadata, *, is_held: bool
     ) -> None:
         if is_held:
             raise Conflict("You can open this case already.", code="access.held")

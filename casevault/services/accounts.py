@@ -5,7 +5,7 @@ The administrator makes accounts and can give nobody a key; powers come from vou
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from casevault.crypto import tokens
@@ -120,7 +120,7 @@ class Accounts:
                 raise NotFound()
             people.put_envelope(tx, staff, envelope)
             teams.add_person(tx, staff, secret)
-            people.change_staff(tx, replace(member, enrolled=True))
+            people.change_staff(tx, staff, enrolled=True)
             colleague = self._colleague(tx, member, secret.public)
         return colleague
 

@@ -220,7 +220,9 @@ class Departures:
                 return begun
             changed = replace(begun, plan=plan)
             with stores.keyring.writing() as tx:
-                departing.note(tx, leaver.id, changed)
+                people.alone(tx, leaver.id)
+                if departing.under_way(tx, leaver.id) is not None:
+                    departing.note(tx, leaver.id, changed)
             return changed
         private: list[UUID] = []
 

@@ -17,7 +17,7 @@ from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.domain.oversight import Finding
 from casevault.errors import Conflict, NotFound, Tampered
 from casevault.ids import TeamId, new_id, parse_reference
-from casevault.store import approvals, breaking, case_keys, cases, dossiers
+from casevault.store import approvals, breaking, case_keys, cases, dossiers, people
 from casevault.store.caller import Caller, Gate
 from casevault.store.dossiers import Dossier, State
 from casevault.store.grants import Grantee, Object
@@ -71,7 +71,7 @@ class Emergencies:
             held = caller.keys.open(tx, target).keys()
             on_duty = caller.keys.open_on_duty(tx, target)
             versions = case_keys.of_case(tx, found.id)
-            self._check_new(tx, caller, found, set(names) <= held)
+            self._check_new(tx, caller, found.id, is_held=set(names) <= held)
         dossier = Dossier(
             new_id(), found.id, found.team, caller.staff, names, stores.now(), reason=b""
         )
@@ -168,13 +168,13 @@ class Emergencies:
         return found
 
     def _check_new(
-        self, tx: KeyringTransaction, caller: Caller, case: CaseMetadata, is_held: object
+        self, tx: KeyringTransaction, caller: Caller, case: UUID, *, is_held: bool
     ) -> None:
         if is_held:
             raise Conflict("You can open this case already.", code="break-glass.held")
         now = self._stores.now()
         for one in dossiers.waiting(tx, now):
-            asked = (one.case, one.asker) == (case.id, caller.staff)
+            asked = (one.case, one.asker) == (case, caller.staff)
             if asked and one.state(now) is State.ASKED:
                 raise Conflict(
                     "You have asked for this case already.",
@@ -209,6 +209,8 @@ class Emergencies:
     def _keep(
         self, tx: KeyringTransaction, caller: Caller, dossier: Dossier, reason: str
     ) -> Dossier:
+        people.alone(tx, caller.staff)
+        self._check_new(tx, caller, dossier.case, is_held=False)
         readers = self._readers(tx, PrincipalKind.DPO, PrincipalKind.RECOVERY)
         readers += self._stores.trust.groups(tx, PrincipalKind.OVERSIGHT, dossier.team)
         now = self._stores.now()

@@ -244,6 +244,8 @@ class Sessions:
         act, device = Act("auth.login", actor, rule="permit:envelope"), None
         self._check_open(act)
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
+            # Whoever shuts them out at this moment waits, and then finds this session to end.
+            people.alone(tx, owner.staff)
             # Of two at once with one code, the second finds it used here.
             if code is not None and not factors.accept(tx, owner, code, now):
                 raise _wrong_code()

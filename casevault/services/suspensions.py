@@ -7,7 +7,6 @@ comes back goes on where they were. Leaving is another act.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 from casevault.domain.access import Permission, Subject
@@ -39,7 +38,7 @@ class Suspensions:
         marked: list[UUID] = []
 
         def shut_out(tx: KeyringTransaction) -> None:
-            people.change_staff(tx, replace(people.known_staff(tx, staff), suspended=True))
+            people.change_staff(tx, staff, suspended=True)
             people.end_sessions(tx, staff)
             rekeying.owe(tx, cases, stores.now())
 
@@ -55,7 +54,7 @@ class Suspensions:
         with stores.keyring.reading() as tx:
             people.known_staff(tx, staff)
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
-            people.change_staff(tx, replace(people.known_staff(tx, staff), suspended=False))
+            people.change_staff(tx, staff, suspended=False)
 
     def _permitted(self, caller: Caller, staff: UUID) -> tuple[Touched, ...]:
         touched = (Touched("staff", staff),)

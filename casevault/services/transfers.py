@@ -169,9 +169,12 @@ class Transfers:
             # It must be this team's before somebody of this team can give it to anybody.
             with self._desk.recording_failure(caller, found.case):
                 self._move(caller, held, found)
-            held = self._held(caller, found.case, found)
-        with stores.data.reading() as connection, self._desk.recording_failure(caller, found.case):
-            listed = {name: held.manifest(connection, name) for name in held.versions}
+        take, target = Permission.CASE_TAKE, found.target
+        with stores.data.reading() as connection:
+            # In one look: between two of them a colleague may have given it other keys.
+            held = self._desk.hold(caller, connection, found.case, take, of_team=target)
+            with self._desk.recording_failure(caller, found.case):
+                listed = {name: held.manifest(connection, name) for name in held.versions}
         with stores.keyring.reading() as tx:
             receivers = self._receivers(tx, held, found.source)
         back = Transfer(
@@ -220,8 +223,11 @@ class Transfers:
 
     def _move(self, caller: Caller, held: HeldCase, found: Transfer) -> list[Fresh]:
         """Make the case the new team's: grants first, then its row, manifests and card."""
-        stores = self._stores
+        stores, case_id = self._stores, held.case.id
+        take, target = Permission.CASE_TAKE, found.target
         with stores.data.reading() as connection:
+            # Looked at anew: a colleague may have given it other keys since.
+            held = self._desk.hold(caller, connection, case_id, take, of_team=target)
             if _NARRATIVE in held.versions:
                 handing.check_not_refused(held, connection, caller.staff)
             card = team_change.card_text(stores, held, connection)

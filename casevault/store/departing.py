@@ -77,12 +77,16 @@ def leaving(tx: KeyringTransaction) -> set[UUID]:
 
 def begin(stores: Stores, tx: KeyringTransaction, staff: UUID, plan: Plan) -> list[UUID]:
     """Shut somebody out and note what is to be done; return their private objects, now keyless."""
-    groups = sorted(grants.objects_of(tx, ObjectKind.GROUP, [staff]))
-    for group in principals.principals(tx, groups):
+    people.alone(tx, staff)
+    groups = grants.objects_of(tx, ObjectKind.GROUP, [staff])
+    for group in principals.principals(tx, sorted(groups)):
         grants.take(tx, grants.Object(ObjectKind.GROUP, group.id, group.team), staff)
     # On call no more; a duty group opens nothing without this.
     grants.take_kinds(tx, (ObjectKind.DUTY,), staff)
-    note(tx, staff, Begun(plan, tuple(groups)))
+    # A colleague began it at this very moment: the groups are to be rotated by either.
+    before = under_way(tx, staff)
+    groups |= set() if before is None else set(before.groups)
+    note(tx, staff, Begun(plan, tuple(sorted(groups))))
     shut_out(tx, staff)
     private = sorted(grants.objects_of(tx, ObjectKind.PRIVATE, [staff]))
     if private:

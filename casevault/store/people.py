@@ -78,12 +78,33 @@ def add_staff(tx: KeyringTransaction, member: StaffMember) -> None:
     )
 
 
-def change_staff(tx: KeyringTransaction, member: StaffMember) -> None:
-    """Replace what is kept about a colleague, under the present service key."""
+def alone(tx: KeyringTransaction, staff: UUID) -> None:
+    """Keep out, until this transaction ends, whoever else does something that is done once to them.
+
+    Also of what has no row yet that could be locked. What was found before is looked up anew.
+    """
+    tx.lock(tables.staff, id=staff)
+
+
+def change_staff(
+    tx: KeyringTransaction,
+    staff: UUID,
+    *,
+    enrolled: bool | None = None,
+    suspended: bool | None = None,
+) -> None:
+    """Change what is kept about a colleague (None: as it is), under the present service key."""
+    alone(tx, staff)
+    member = known_staff(tx, staff)
+    member = replace(
+        member,
+        enrolled=member.enrolled if enrolled is None else enrolled,
+        suspended=member.suspended if suspended is None else suspended,
+    )
     index = login_index(tx, member.login)
-    if tx.remove(tables.staff, id=member.id) != 1:
+    if tx.remove(tables.staff, id=staff) != 1:
         raise Conflict(code="keyring.row")
-    tx.add(tables.staff, _staff_content(tx, member), id=member.id, login=index)
+    tx.add(tables.staff, _staff_content(tx, member), id=staff, login=index)
 
 
 def by_pepper(tx: KeyringTransaction) -> dict[int, tuple[int, int]]:
@@ -162,6 +183,7 @@ def drop_recovery_envelope(tx: KeyringTransaction, staff: UUID) -> bool:
 
 def take_sign_in(tx: KeyringTransaction, staff: UUID) -> None:
     """Delete everything by which a person signs in or is signed in."""
+    alone(tx, staff)
     tx.remove(tables.envelope, staff_id=staff)
     tx.remove(tables.recovery_envelope, staff_id=staff)
     tx.remove(tables.enrolment, staff_id=staff)
