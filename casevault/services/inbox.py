@@ -236,13 +236,19 @@ class Inbox:
         act = replace(act, filters=(reason.value,))
         team = self._asking(found, words)
         with self._stores.ledger.giving(act), self._stores.keyring.writing() as tx:
-            self._settle(tx, found, ArrivalState.DECLINED, reason.value)
+            self._settle(tx, caller, found.id, ArrivalState.DECLINED, reason.value)
             self._say(tx, found, team, words)
             self._tell_vault(tx, found, Standing.DECLINED, words)
 
     def claim(self, caller: Caller, arrival_id: UUID) -> Opened:
-        """Return what is about to be written into a case; it stays until `claimed`."""
-        return self.read(caller, arrival_id, Permission.INBOX_DECIDE)
+        """Return what is about to be written into a case; it stays until `claimed`.
+
+        :raises Conflict: a colleague is just doing that.
+        """
+        opened = self.read(caller, arrival_id, Permission.INBOX_DECIDE)
+        with self._stores.keyring.writing() as tx:
+            arrivals.claim(tx, arrival_id, caller.staff, self._stores.now())
+        return opened
 
     def claimed(self, caller: Caller, opened: Opened, state: ArrivalState, case: UUID) -> None:
         """Note that it is in a case now, under the case's own keys."""
@@ -250,7 +256,7 @@ class Inbox:
         touched = (*_touched(found), Touched("case", case))
         act = self._act(caller, _CODES[state], touched)
         with self._stores.ledger.giving(act), self._stores.keyring.writing() as tx:
-            self._settle(tx, found, state)
+            self._settle(tx, caller, found.id, state)
             self._tell_vault(tx, found, Standing.ACCEPTED, "")
 
     def answer(self, caller: Caller, arrival_id: UUID, answer: Later, words: str) -> None:
@@ -331,14 +337,12 @@ class Inbox:
             return Intake.decode(content)
         return Intake.of_referral(str(packed).encode())
 
-    @staticmethod
     def _settle(
-        tx: KeyringTransaction, found: Arrival, state: ArrivalState, reason: str = ""
+        self, tx: KeyringTransaction, by: Caller, one: UUID, state: ArrivalState, why: str = ""
     ) -> None:
-        present = arrivals.find(tx, found.id, lock=True)
-        if not present.is_open:
-            raise Conflict("Somebody was quicker.", code="intake.settled")
-        arrivals.settle(tx, present, state, reason)
+        present = arrivals.find(tx, one, lock=True)
+        arrivals.require_free(present, by.staff, self._stores.now())
+        arrivals.settle(tx, present, state, why)
 
     def _team_named(self, name: str) -> UUID:
         wanted = " ".join(name.split()).casefold()

@@ -64,8 +64,10 @@ class ArrivalState(StrEnum):
 
 _OPEN = frozenset({ArrivalState.WAITING, ArrivalState.SEEN})
 ACCEPTED = frozenset({ArrivalState.TAKEN, ArrivalState.MERGED})
-# So many parts had a row before letters went to teams.
-_PARTS_BEFORE = 7
+# So many parts had a row before letters went to teams, and before they were claimed.
+_PARTS_BEFORE, _PARTS_UNCLAIMED = 7, 8
+# Whoever places an arrival is left alone with it for so long; writing a case takes less.
+_CLAIM_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,9 @@ class Arrival:
     reason: str = ""
     # What both sides call a referral's letter: a random name, on the letter itself.
     reference: str = ""
+    # Who is just placing it, and since when.
+    claimed_by: UUID | None = None
+    claimed_at: int = 0
 
     @property
     def target(self) -> Object:
@@ -241,6 +246,23 @@ def see(tx: KeyringTransaction, arrival_id: UUID) -> None:
         _keep(tx, replace(present, state=ArrivalState.SEEN))
 
 
+def claim(tx: KeyringTransaction, arrival_id: UUID, staff: UUID, now: int) -> None:
+    """Note who is just placing an arrival: of two at once one writes, and one is told.
+
+    :raises Conflict: a colleague is, or has done it.
+    """
+    present = find(tx, arrival_id, lock=True)
+    require_free(present, staff, now)
+    _keep(tx, replace(present, claimed_by=staff, claimed_at=now))
+
+
+def require_free(one: Arrival, staff: UUID, now: int) -> None:
+    """Refuse a decision about what is decided, or what another colleague is just placing."""
+    claimed = one.claimed_by not in (None, staff) and now < one.claimed_at + _CLAIM_SECONDS
+    if claimed or not one.is_open:
+        raise Conflict("Somebody was quicker.", code="intake.settled")
+
+
 def sent_by(tx: KeyringTransaction, sender: UUID, since: int) -> int:
     """Return how many intakes somebody has sent since then, whatever became of them."""
     found = map(_arrival, tx.find(_TABLE, kind=ArrivalKind.INTAKE.value))
@@ -333,6 +355,8 @@ def _content(one: Arrival) -> bytes:
         one.reason,
         one.sealed,
         one.reference,
+        one.claimed_by,
+        one.claimed_at,
     )
 
 
@@ -352,6 +376,8 @@ def _arrival(row: Row) -> Arrival:
             reason=reader.text(),
             sealed=reader.optional_bytes(),
             reference=reader.text() if len(parts) > _PARTS_BEFORE else "",
+            claimed_by=reader.optional_uuid() if len(parts) > _PARTS_UNCLAIMED else None,
+            claimed_at=reader.number() if len(parts) > _PARTS_UNCLAIMED else 0,
         )
     except ValueError:
         raise Tampered(code="arrival") from None

@@ -12,11 +12,13 @@ from threading import Barrier
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from casevault.domain.granting import PrincipalKind
-from casevault.store import departing, people, principals
+from casevault.store import departing, people, principals, tables
 from casevault.store.departing import Plan
 from tests.api.copies import a_world
+from tests.api.test_inbox import a_referrer, submitted
 from tests.api.world import NORTH
 from tests.security.interface import Stage, _may_move
 
@@ -130,3 +132,22 @@ def test_two_who_give_a_case_back_at_once_raise_no_alarm(world):
     answers = at_once(3, lambda: world.post(path, "sue", body))
     assert {status for status, _ in codes(answers)} <= {200, 404, 409}, codes(answers)
     assert sum(one.status_code == 200 for one in answers) == 1
+
+
+def test_of_two_who_take_an_intake_over_at_once_one_opens_a_case(world):
+    """Whoever is told that a colleague was quicker has written nothing about the person."""
+    other = world.person(roles=("supervisor",))
+    receipt = submitted(world, a_referrer(world))
+    callers = iter(["sue", other])
+    for login in ("sue", other):
+        world.token(login)
+    before = cases_of(world)
+    answers = at_once(2, lambda: world.post(f"/v1/inbox/{receipt}/case", next(callers), {}))
+    assert codes(answers)[1:] == [(409, "intake.settled")], codes(answers)
+    assert len(cases_of(world) - before) == 1
+
+
+def cases_of(world):
+    """Return the ids of all cases."""
+    with world.vault.stores.data.reading() as connection:
+        return set(connection.execute(select(tables.case_file.c.id)).scalars())
