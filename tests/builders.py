@@ -44,7 +44,7 @@ from casevault.store.principals import Principal
 from casevault.store.stores import Stores
 from casevault.store.trust import Trust
 from tests.conftest import Databases
-from tests.snapshots import Snapshot, created, taken
+from tests.snapshots import Snapshot, created, kept, put, taken
 
 NOON = datetime(2026, 11, 15, 12, tzinfo=UTC)
 ORIGIN = "example.org/casevault/test"
@@ -64,6 +64,7 @@ FIRST_PEOPLE: tuple[FirstPerson, ...] = (
 PLAN = Plan(FIRST_PEOPLE, threshold=2, shares=3)
 KDF = PassphraseKdf(SMALL, 4)
 _snapshots: dict[str, Snapshot] = {}
+_empty: dict[str, tuple[str, str]] = {}
 
 
 def a_clock(at: datetime = NOON) -> FixedClock:
@@ -72,12 +73,20 @@ def a_clock(at: datetime = NOON) -> FixedClock:
 
 
 def migrated(databases: Databases, connections: int = 16) -> tuple[Database, Database]:
-    """Return data store and keyring store, empty and at head."""
-    data = Database(databases.data_url, connections)
-    keyring = Database(databases.keyring_url, connections)
-    migrate.upgrade(data, "data")
-    migrate.upgrade(keyring, "keyring")
-    return data, keyring
+    """Return data store and keyring store, empty and at head.
+
+    The migrations run once per process and kind of database, and what they made is copied.
+    """
+    if databases.kind not in _empty:
+        created(databases)
+        for url, branch in ((databases.data_url, "data"), (databases.keyring_url, "keyring")):
+            store = Database(url)
+            migrate.upgrade(store, branch)
+            store.close()
+        _empty[databases.kind] = kept(databases)
+    else:
+        put(_empty[databases.kind], databases)
+    return Database(databases.data_url, connections), Database(databases.keyring_url, connections)
 
 
 def an_act(code: str = "staff.list", **changes: object) -> Act:
@@ -282,7 +291,6 @@ def a_vault(
     if databases.kind in _snapshots:
         outcome = _snapshots[databases.kind].copied_to(databases, keys_dir)
     else:
-        created(databases)
         first = _founded(databases, tmp_path, a_clock(), plan)
         first.close()
         outcome = first.outcome

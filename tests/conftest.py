@@ -16,7 +16,6 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -139,17 +138,15 @@ def pg_reserved(pg_url: str) -> Iterator[Databases]:
     names = (f"cv_data_{mark}", f"cv_keyring_{mark}")
     data, keyring = (postgres.for_database(pg_url, name) for name in names)
     yield Databases("postgresql", data, keyring)
-    with psycopg.connect(libpq_url(pg_url), autocommit=True) as connection:
-        for name in names:
-            postgres.drop(connection, name)
+    for name in names:
+        postgres.drop(postgres.administrator(pg_url), name)
 
 
 @pytest.fixture
 def pg_databases(pg_url: str, pg_reserved: Databases) -> Databases:
     """Give two fresh PostgreSQL databases."""
-    with psycopg.connect(libpq_url(pg_url), autocommit=True) as connection:
-        for url in (pg_reserved.data_url, pg_reserved.keyring_url):
-            postgres.create(connection, postgres.name_of(url))
+    for url in (pg_reserved.data_url, pg_reserved.keyring_url):
+        postgres.create(postgres.administrator(pg_url), postgres.name_of(url))
     return pg_reserved
 
 

@@ -17,6 +17,7 @@ from psycopg import sql
 DRIVER = "postgresql+psycopg"
 # What the test processes of one run write, each with a database server, with room to spare.
 _ROOM = 4 * 1024**3
+_administrators: dict[str, psycopg.Connection[object]] = {}
 
 
 def libpq_url(url: str) -> str:
@@ -32,6 +33,17 @@ def for_database(url: str, name: str) -> str:
 def name_of(url: str) -> str:
     """Return the name of the database of a URL."""
     return urlsplit(url).path.removeprefix("/")
+
+
+def administrator(url: str) -> psycopg.Connection[object]:
+    """Return this process's connection to make and drop databases by; nobody closes it.
+
+    A connection costs the server as much as dropping a database.
+    """
+    found = _administrators.get(url)
+    if found is None or found.closed:
+        found = _administrators[url] = psycopg.connect(libpq_url(url), autocommit=True)
+    return found
 
 
 def create(connection: psycopg.Connection[object], name: str, template: str = "template1") -> None:
@@ -70,9 +82,17 @@ def server() -> Iterator[str]:
     ``CASEVAULT_TEST_PG_URL`` names one that runs already (a role that may create databases);
     otherwise one is started in a temporary folder, on a Unix socket, and removed at the end.
     """
-    if given := os.environ.get("CASEVAULT_TEST_PG_URL"):
-        yield _with_driver(given)
-        return
+    try:
+        if given := os.environ.get("CASEVAULT_TEST_PG_URL"):
+            yield _with_driver(given)
+        else:
+            yield from _started()
+    finally:
+        while _administrators:
+            _administrators.popitem()[1].close()
+
+
+def _started() -> Iterator[str]:
     with warnings.catch_warnings():
         # Without XDG_RUNTIME_DIR (root, cron, containers) its import says which folder it takes.
         warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR is not set")

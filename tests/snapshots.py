@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 
 from casevault.services.ceremony import Outcome
 from tests import postgres
-from tests.conftest import Databases, libpq_url
+from tests.conftest import Databases
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,7 @@ class Snapshot:
 
     def copied_to(self, databases: Databases, keys_dir: Path) -> Outcome:
         """Make `databases` (two empty ones) and a new folder a copy; return its own outcome."""
-        for source, url in zip(self.stores, _urls(databases), strict=True):
-            _copy(databases.kind, source, url)
+        put(self.stores, databases)
         shutil.copytree(self.keys_dir, keys_dir)
         return _copied(self.outcome)
 
@@ -44,17 +43,33 @@ def taken(databases: Databases, keys_dir: Path, outcome: Outcome) -> Snapshot:
     folder = _folder() / secrets.token_hex(8)
     folder.mkdir()
     shutil.copytree(keys_dir, folder / "keys")
+    # Whoever held the ceremony goes on to add people to theirs.
+    return Snapshot(kept(databases), folder / "keys", _copied(outcome))
+
+
+def kept(databases: Databases) -> tuple[str, str]:
+    """Keep both stores, to which nobody is connected; return where."""
+    mark = secrets.token_hex(8)
     sources = []
     for name, url in zip(("data", "keyring"), _urls(databases), strict=True):
         if databases.kind == "sqlite":
-            sources.append(str(folder / name))
+            sources.append(str(_folder() / f"{name}-{mark}"))
             _copy_file(_name(url), sources[-1])
         else:
-            sources.append(f"cv_template_{name}_{secrets.token_hex(8)}")
-            with _server(url) as connection:
-                postgres.create(connection, sources[-1], _name(url))
-    # Whoever held the ceremony goes on to add people to theirs.
-    return Snapshot((sources[0], sources[1]), folder / "keys", _copied(outcome))
+            sources.append(f"cv_template_{name}_{mark}")
+            postgres.create(_server(url), sources[-1], _name(url))
+    return sources[0], sources[1]
+
+
+def put(stores: tuple[str, str], databases: Databases) -> None:
+    """Make `databases`, which are empty or only reserved, a copy of what was kept."""
+    for source, url in zip(stores, _urls(databases), strict=True):
+        if databases.kind == "sqlite":
+            _copy_file(source, _name(url))
+        else:
+            server = _server(url)
+            postgres.drop(server, _name(url))
+            postgres.create(server, _name(url), source)
 
 
 def _copied(outcome: Outcome) -> Outcome:
@@ -66,18 +81,8 @@ def created(databases: Databases) -> None:
     if databases.kind == "sqlite":
         return
     for url in _urls(databases):
-        with _server(url) as connection:
-            postgres.drop(connection, _name(url))
-            postgres.create(connection, _name(url))
-
-
-def _copy(kind: str, source: str, url: str) -> None:
-    if kind == "sqlite":
-        _copy_file(source, _name(url))
-        return
-    with _server(url) as connection:
-        postgres.drop(connection, _name(url))
-        postgres.create(connection, _name(url), source)
+        postgres.drop(_server(url), _name(url))
+        postgres.create(_server(url), _name(url))
 
 
 def _copy_file(source: str, target: str) -> None:
@@ -88,8 +93,7 @@ def _copy_file(source: str, target: str) -> None:
 
 
 def _server(url: str) -> psycopg.Connection[object]:
-    at = make_url(url).set(database="postgres").render_as_string(hide_password=False)
-    return psycopg.connect(libpq_url(at), autocommit=True)
+    return postgres.administrator(postgres.for_database(url, "postgres"))
 
 
 def _urls(databases: Databases) -> tuple[str, str]:

@@ -10,13 +10,12 @@ import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests import postgres
 from tests.api.copies import a_world
 from tests.api.world import World
-from tests.conftest import Databases, libpq_url
+from tests.conftest import Databases
 
 KINDS = ("sqlite", "postgresql")
 MakeDatabases = Callable[[str], Databases]
@@ -37,10 +36,9 @@ def make_databases(pg_url: str, tmp_path_factory: pytest.TempPathFactory) -> Mak
             )
         mark = secrets.token_hex(8)
         urls = []
-        with psycopg.connect(libpq_url(pg_url), autocommit=True) as connection:
-            for name in (f"cv_data_{mark}", f"cv_keyring_{mark}"):
-                postgres.create(connection, name)
-                urls.append(postgres.for_database(pg_url, name))
+        for name in (f"cv_data_{mark}", f"cv_keyring_{mark}"):
+            postgres.create(postgres.administrator(pg_url), name)
+            urls.append(postgres.for_database(pg_url, name))
         return Databases(kind, *urls)
 
     return make

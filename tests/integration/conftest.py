@@ -13,9 +13,9 @@ from tests.conftest import Databases
 
 
 @pytest.fixture
-def empty(database: Databases) -> Iterator[tuple[Database, Database]]:
+def empty(reserved: Databases) -> Iterator[tuple[Database, Database]]:
     """Give data store and keyring store, empty and at head."""
-    pair = migrated(database)
+    pair = migrated(reserved)
     yield pair
     for one in pair:
         one.close()
