@@ -19,7 +19,7 @@ from casevault.disclosure.parameters import RHO_PER_YEAR
 from casevault.errors import Invalid, Refused
 
 
-class State(StrEnum):
+class LineState(StrEnum):
     """What a line of the account says."""
 
     RESERVED = "reserved"
@@ -42,7 +42,7 @@ class Charge:
     release: UUID
     tables: tuple[str, ...]
     rho: Fraction | None
-    state: State
+    state: LineState
     staff: UUID
     at: int
     months: Months = YEAR
@@ -50,9 +50,9 @@ class Charge:
     def __post_init__(self) -> None:
         """Refuse a line that would pay with nothing, or less."""
         wrong = {
-            State.RESERVED: self.rho is None or self.rho <= 0,
-            State.COMMITTED: self.rho != 0,
-            State.EXACT: self.rho is not None,
+            LineState.RESERVED: self.rho is None or self.rho <= 0,
+            LineState.COMMITTED: self.rho != 0,
+            LineState.EXACT: self.rho is not None,
         }
         if wrong[self.state] or not 1 <= self.months[0] <= self.months[1] <= 12:
             raise Invalid("This is no charge of the account.", code="release.charge")
@@ -91,20 +91,20 @@ def cohort(year: int, charges: Sequence[Charge]) -> Cohort:
         sum((o.rho for o in mine if o.rho and o.months[0] <= month <= o.months[1]), Fraction(0))
         for month in range(1, 13)
     )
-    return Cohort(year, by_month, any(one.state is State.EXACT for one in mine))
+    return Cohort(year, by_month, any(one.state is LineState.EXACT for one in mine))
 
 
 def check(charge: Charge, before: Sequence[Charge]) -> None:
     """Return if a charge fits into what is left of its cohort's budget; else refuse it."""
     mine = [one for one in before if one.cohort_year == charge.cohort_year]
-    if charge.state is State.COMMITTED:
-        reserved = any(o.release == charge.release and o.state is State.RESERVED for o in mine)
+    if charge.state is LineState.COMMITTED:
+        reserved = any(o.release == charge.release and o.state is LineState.RESERVED for o in mine)
         if not reserved or any(
-            o.release == charge.release and o.state is State.COMMITTED for o in mine
+            o.release == charge.release and o.state is LineState.COMMITTED for o in mine
         ):
             raise Refused("No open reservation has this number.", code="release.reservation")
         return
-    if charge.state is State.EXACT:
+    if charge.state is LineState.EXACT:
         return
     left = cohort(charge.cohort_year, mine).left_in(charge.months)
     if left is None:

@@ -20,7 +20,7 @@ import numpy as np
 from casevault.disclosure import catalogue, rounding
 from casevault.disclosure.accounting import delta_for
 from casevault.disclosure.bits import Bits, SeededBits, SystemBits
-from casevault.disclosure.budget import Charge, Cohort, State, check, cohort
+from casevault.disclosure.budget import Charge, Cohort, LineState, check, cohort
 from casevault.disclosure.catalogue import (
     PEOPLE,
     QUARTERLY,
@@ -144,7 +144,7 @@ def _afforded(wish: Wish, parts: Sequence[_Part]) -> list[_Part]:
         rho = _rho(wish, part.period, part.tables, cohort(year, charges))
         names = tuple(table.id for table in part.tables)
         nobody = UUID(int=0)
-        charge = Charge(year, nobody, names, rho, State.RESERVED, nobody, 0, months)
+        charge = Charge(year, nobody, names, rho, LineState.RESERVED, nobody, 0, months)
         check(charge, charges)
         charges.append(charge)
         paid[n] = rho

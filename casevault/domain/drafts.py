@@ -19,7 +19,7 @@ from casevault.errors import FieldError, Invalid
 KEPT_DAYS = 7
 
 
-class Form(StrEnum):
+class DraftForm(StrEnum):
     """What is being filled in."""
 
     INTAKE = "intake"
@@ -46,10 +46,10 @@ def kept_until(today: date) -> date:
     return today + timedelta(days=KEPT_DAYS)
 
 
-def check(words: Dictionary, form: Form, content: Mapping[str, Any]) -> None:
+def check(words: Dictionary, form: DraftForm, content: Mapping[str, Any]) -> None:
     """Refuse fields that the form does not have here and values that no field could hold."""
     faults: list[FieldError] = []
-    if form is Form.INTAKE:
+    if form is DraftForm.INTAKE:
         fields = tuple(
             Field(kind.value, Type.GROUP, fields=_asked(words, kind.value)) for kind in _INTAKE
         )

@@ -27,7 +27,7 @@ from casevault.store import (
     principals,
     rekeying,
 )
-from casevault.store.access_requests import ANSWER, REASON, AccessRequest, State
+from casevault.store.access_requests import ANSWER, REASON, AccessRequest, RequestState
 from casevault.store.caller import Caller, Gate
 from casevault.store.grants import Grantee, Object
 from casevault.store.held import Desk
@@ -142,7 +142,7 @@ class AccessRequests:
         if not grant:
             act = _act("access.decline", caller, request, "permit:caseload")
             with stores.ledger.giving(act), stores.keyring.writing() as tx:
-                return self._answer(tx, caller, request, State.DECLINED, answer)
+                return self._answer(tx, caller, request, RequestState.DECLINED, answer)
         return self._grant(caller, request, held, answer)
 
     def _grant(
@@ -157,7 +157,7 @@ class AccessRequests:
         act = _act("access.grant", caller, request, "permit:caseload")
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
             rekeying.check_newest(tx, held)
-            done = self._answer(tx, caller, request, State.GRANTED, answer)
+            done = self._answer(tx, caller, request, RequestState.GRANTED, answer)
             grants.give(
                 tx,
                 held.target,
@@ -171,7 +171,12 @@ class AccessRequests:
         return done
 
     def _answer(
-        self, tx: KeyringTransaction, caller: Caller, request: AccessRequest, to: State, text: str
+        self,
+        tx: KeyringTransaction,
+        caller: Caller,
+        request: AccessRequest,
+        to: RequestState,
+        text: str,
     ) -> AccessRequest:
         now = self._stores.now()
         present = access_requests.find(tx, request.id, lock=True)

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from casevault.domain import drafts
 from casevault.domain.access import Permission, Subject
-from casevault.domain.drafts import Form
+from casevault.domain.drafts import DraftForm
 from casevault.errors import Conflict, NotFound, Stale, Tampered
 from casevault.store import idempotency, private, stamps
 from casevault.store.caller import Caller, Gate
@@ -32,7 +32,7 @@ class Draft:
     """A half-filled form; `saved_at` is Unix seconds. One that does not open has no form."""
 
     id: UUID
-    form: Form | None
+    form: DraftForm | None
     case: UUID | None
     content: Mapping[str, Any] = field(repr=False)
     saved_at: int | None
@@ -58,7 +58,7 @@ class Drafts:
     def save(
         self,
         caller: Caller,
-        form: Form,
+        form: DraftForm,
         case: UUID | None,
         content: Mapping[str, Any],
     ) -> Draft:
@@ -85,7 +85,7 @@ class Drafts:
         self,
         caller: Caller,
         draft: UUID,
-        form: Form,
+        form: DraftForm,
         case: UUID | None,
         content: Mapping[str, Any],
         version: int,
@@ -147,7 +147,9 @@ class Drafts:
             earlier = idempotency.find(connection, stores.roots, caller.repeat, stores.now())
         return None if earlier is None else self.read(caller, earlier)
 
-    def _inside(self, form: Form, case: UUID | None, content: Mapping[str, Any]) -> dict[str, Any]:
+    def _inside(
+        self, form: DraftForm, case: UUID | None, content: Mapping[str, Any]
+    ) -> dict[str, Any]:
         return {
             "form": form.value,
             "case": None if case is None else case.hex,
@@ -164,7 +166,7 @@ def _draft(found: PrivateObject) -> Draft:
         return Draft(found.id, None, None, {}, None, found.erase_after, found.version)
     inside = found.content
     try:
-        form, content = Form(inside["form"]), inside["content"]
+        form, content = DraftForm(inside["form"]), inside["content"]
         case = None if inside["case"] is None else UUID(inside["case"])
         saved_at = int(inside["saved_at"])
     except (KeyError, TypeError, ValueError):

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from casevault.crypto.approvals import Approval
 from casevault.disclosure import budget, catalogue, planning
-from casevault.disclosure.budget import Charge, Cohort, State
+from casevault.disclosure.budget import Charge, Cohort, LineState
 from casevault.disclosure.lifecycle import Held, Stage, Step, digests_of
 from casevault.disclosure.planning import Planned
 from casevault.domain.access import Permission, Subject
@@ -97,7 +97,7 @@ class Releases:
                 if one.release == made:
                     self._record(caller, "release.account", (made,))
                     return one
-        charge = Charge(cohort_year, made, (), None, State.EXACT, caller.staff, stores.now())
+        charge = Charge(cohort_year, made, (), None, LineState.EXACT, caller.staff, stores.now())
         touched = (Touched("release", charge.release),)
         act = Act("release.disclose", caller.on_ledger, rule="permit:role", touched=touched)
         with stores.ledger.giving(act):
@@ -332,5 +332,5 @@ def _paid(tx: KeyringTransaction, held: Held) -> list[dict[str, object]]:
             "at": one.at,
         }
         for one in lines
-        if one.release == held.id and one.state is not State.EXACT
+        if one.release == held.id and one.state is not LineState.EXACT
     ]

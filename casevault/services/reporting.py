@@ -18,7 +18,7 @@ from casevault import __version__
 from casevault.crypto.sealing import Key
 from casevault.disclosure import catalogue, choosing, rendering
 from casevault.disclosure.bits import SystemBits
-from casevault.disclosure.budget import Charge, State, cohort
+from casevault.disclosure.budget import Charge, LineState, cohort
 from casevault.disclosure.checking import check_sums
 from casevault.disclosure.choosing import Asked, Public
 from casevault.disclosure.counting import snapshot
@@ -124,7 +124,7 @@ class Reporting:
             UUID(design.release_id),
             design.tables,
             design.rho,
-            State.RESERVED,
+            LineState.RESERVED,
             caller.staff,
             self._stores.now(),
             months,
@@ -178,7 +178,7 @@ class Reporting:
             releases.change(tx, sealed)
             approvals.add(tx, asked)
 
-        paid = replace(job.charge, rho=Fraction(0), state=State.COMMITTED)
+        paid = replace(job.charge, rho=Fraction(0), state=LineState.COMMITTED)
         try:
             # A reservation is committed once, so one draw is kept.
             privacy_account.append(stores.keyring, paid, keep)

@@ -28,7 +28,7 @@ REASON, ANSWER = "reason", "answer"
 _TABLE = tables.access_request
 
 
-class State(StrEnum):
+class RequestState(StrEnum):
     """How far a request is."""
 
     WAITING = "waiting"
@@ -48,7 +48,7 @@ class AccessRequest:
     until: int
     asked_at: int
     reason: bytes = field(repr=False)
-    state: State = State.WAITING
+    state: RequestState = RequestState.WAITING
     decider: UUID | None = None
     decided_at: int | None = None
     answer: bytes | None = field(default=None, repr=False)
@@ -64,7 +64,7 @@ class AccessRequest:
 
     def waits(self, now: int) -> bool:
         """Say whether somebody may still decide it."""
-        return self.state is State.WAITING and not self.is_over(now)
+        return self.state is RequestState.WAITING and not self.is_over(now)
 
 
 def write(
@@ -182,7 +182,7 @@ def _request(row: Row) -> AccessRequest:
         until=reader.number(),
         asked_at=reader.number(),
         reason=reader.bytes_(),
-        state=State(reader.text()),
+        state=RequestState(reader.text()),
         decider=reader.optional_uuid(),
         decided_at=reader.optional_number(),
         answer=reader.optional_bytes(),

@@ -14,7 +14,7 @@ from typing import Any
 from casevault.crypto import canonical
 from casevault.crypto.canonical import Reader
 from casevault.disclosure import budget
-from casevault.disclosure.budget import Charge, State
+from casevault.disclosure.budget import Charge, LineState
 from casevault.errors import Busy, Conflict, Tampered
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import Keyring, KeyringTransaction, Row
@@ -85,4 +85,4 @@ def _charge(row: Row) -> Charge:
     tables_ = tuple(names.split(",")) if names else ()
     parsed = Fraction(rho) if rho else None
     year = row.lookup["cohort_year"]
-    return Charge(year, release, tables_, parsed, State(state), staff, at, months)
+    return Charge(year, release, tables_, parsed, LineState(state), staff, at, months)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from casevault.disclosure.budget import Charge, State
+from casevault.disclosure.budget import Charge, LineState
 from casevault.errors import Busy
 from casevault.ids import new_id
 from casevault.services.reporting import Reporting
@@ -18,7 +18,9 @@ from tests.api.world import REPORTER
 def test_reporters_see_what_was_spent_and_what_is_left(world):
     """By cohort and line by line."""
     release = new_id()
-    line = Charge(2001, release, ("people-total",), Fraction(1, 50), State.RESERVED, new_id(), 9)
+    line = Charge(
+        2001, release, ("people-total",), Fraction(1, 50), LineState.RESERVED, new_id(), 9
+    )
     privacy_account.append(world.vault.stores.keyring, line)
     found = world.get("/v1/releases/account", REPORTER).json()
     (cohort,) = [one for one in found["cohorts"] if one["year"] == 2001]

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from casevault.crypto.sealing import Key, Place, seal
 from casevault.domain.access import Role
-from casevault.domain.drafts import Form
+from casevault.domain.drafts import DraftForm
 from casevault.domain.settling import Fault
 from casevault.errors import Misconfigured, NotFound, Refused, Tampered
 from casevault.services.assignments import Assignments
@@ -276,7 +276,7 @@ def test_drafts_ended_since_are_no_anomaly(copies):
     """Their rows come back closed, are counted, and go when their date is past."""
     stores = copies.vault.stores
     drafts = Drafts(stores, Gate(stores, "passphrase"))
-    draft = drafts.save(copies.caller("amal"), Form.NOTE, None, {"text": "made up"}).id
+    draft = drafts.save(copies.caller("amal"), DraftForm.NOTE, None, {"text": "made up"}).id
     copy = copies.take()
     drafts.delete(copies.caller("amal"), draft)
     copies.put_back(copy)

@@ -142,9 +142,9 @@ def seeded(root=ROOT):
 def test_only_a_simulation_can_be_drawn_again():
     """A release of a vault draws from the operating system: there is no seed to keep or steal."""
     assert seeded() == {"disclosure/bits.py", "disclosure/simulating.py"}
-    text = _code(ROOT / "services" / "reporting.py")
+    text = _code(ROOT / "services/reporting.py")
     assert text.count("SystemBits()") == 1
-    assert "Bits" not in _code(ROOT / "services" / "releases.py")
+    assert "Bits" not in _code(ROOT / "services/releases.py")
 
 
 def stage_team(world):

@@ -10,7 +10,7 @@ from casevault.api import pages
 from casevault.api.deps import CallerDep, OnceCaller, VaultDep, needs
 from casevault.api.pages import STYLE, Language
 from casevault.api.routing import Router
-from casevault.api.schemas.looks import LookList, NewRelease, SeenByLeaver, SeenCounts
+from casevault.api.schemas.looks import LookList, NewLooks, SeenByLeaver, SeenCounts
 from casevault.domain import looks
 from casevault.domain.access import Permission
 
@@ -31,7 +31,7 @@ def who_looked(vault: VaultDep, caller: CallerDep, case: UUID, names: bool = Tru
     operation_id="release_looks",
     openapi_extra=needs(Permission.LEDGER_RELEASE),
 )
-def release_looks(vault: VaultDep, caller: OnceCaller, body: NewRelease) -> LookList:
+def release_looks(vault: VaultDep, caller: OnceCaller, body: NewLooks) -> LookList:
     """Let those who hold the case's narrative read the list, for thirty days.
 
     Asks for your passphrase of the last five minutes.

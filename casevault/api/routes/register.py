@@ -105,7 +105,7 @@ def remove_register_entry(vault: VaultDep, caller: CallerDep, entry_id: UUID) ->
     return Response(status_code=204)
 
 
-class Form(StrEnum):
+class RegisterForm(StrEnum):
     """As data, as a page for people, or as a table of all numbers."""
 
     JSON = "json"
@@ -125,7 +125,7 @@ def read_indicators(
     caller: CallerDep,
     period: Annotated[str, Path(pattern=_PERIOD)],
     language: Language,
-    form: Annotated[Form, Query(alias="format", strict=False)] = Form.JSON,
+    form: Annotated[RegisterForm, Query(alias="format", strict=False)] = RegisterForm.JSON,
 ) -> IndicatorsShown | Response:
     """The pledge report of a year, half-year or quarter: JSON, a printable page, or CSV.
 
@@ -133,9 +133,9 @@ def read_indicators(
     """
     found, files = vault.register.report(caller, Period.parse(period))
     report = assembled(found, files, vault.register.organisation_name)
-    if form is Form.HTML:
+    if form is RegisterForm.HTML:
         return page(html(report, Words(language), STYLE), language)
-    if form is Form.CSV:
+    if form is RegisterForm.CSV:
         name = f'attachment; filename="pledge-{found.period.name}.csv"'
         headers = {"Content-Disposition": name}
         return Response(csv_text(report), media_type="text/csv", headers=headers)

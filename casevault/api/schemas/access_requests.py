@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 from casevault.api.schemas.common import Shape, Words, moment
 from casevault.domain.casefile import Compartment
 from casevault.services.access_requests import Listed
-from casevault.store.access_requests import AccessRequest, State
+from casevault.store.access_requests import AccessRequest, RequestState
 
 
 class NewAccessRequest(Shape):
@@ -42,7 +42,7 @@ class AskedAccess(Shape):
     """A request: `waiting`, `granted` or `declined`."""
 
     id: UUID
-    state: State
+    state: RequestState
     compartments: list[str]
     until: datetime | None
 
@@ -63,7 +63,7 @@ class AccessRequestItem(Shape):
     id: UUID
     reference: str | None
     mine: bool
-    state: State
+    state: RequestState
     asked_by: UUID
     asked_at: datetime | None
     compartments: list[str]

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, moment
-from casevault.domain.drafts import Form
+from casevault.domain.drafts import DraftForm
 from casevault.services.drafts import Draft, DraftPage
 
 
@@ -29,7 +29,7 @@ class NewDraft(Shape):
             ]
         }
     )
-    form: Annotated[Form, Field(strict=False)]
+    form: Annotated[DraftForm, Field(strict=False)]
     case_id: UUID | None = Field(default=None, strict=False)
     content: dict[str, Any]
 
@@ -50,7 +50,7 @@ class DraftSaved(Shape):
 class DraftListed(DraftSaved):
     """A draft on the list; without a form it does not open any more and can only be deleted."""
 
-    form: Form | None
+    form: DraftForm | None
     case_id: UUID | None
     saved_at: datetime | None
 

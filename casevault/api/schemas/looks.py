@@ -52,7 +52,7 @@ class LookList(Shape):
         return cls(case_id=looks.case, first=looks.first, last=looks.last, items=items)
 
 
-class NewRelease(Shape):
+class NewLooks(Shape):
     """Whose list is released to those who hold the case; without names, people are numbers."""
 
     case_id: UUID = Field(strict=False)

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, moment
-from casevault.disclosure.budget import Charge, Cohort, State
+from casevault.disclosure.budget import Charge, Cohort, LineState
 from casevault.disclosure.choosing import Asked
 from casevault.disclosure.lifecycle import Stage, Step
 from casevault.disclosure.planning import Planned
@@ -41,7 +41,7 @@ class ChargeShown(Shape):
     release: UUID
     tables: list[str]
     rho: float | None
-    state: State
+    state: LineState
     staff_id: UUID
     at: int
     # The first and last month of acceptance of those who pay.

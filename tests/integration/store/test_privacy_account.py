@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from casevault.disclosure import budget
-from casevault.disclosure.budget import Charge, State
+from casevault.disclosure.budget import Charge, LineState
 from casevault.errors import Refused, Tampered
 from casevault.ids import new_id
 from casevault.store import keyring_tables, privacy_account
@@ -22,7 +22,9 @@ STAFF = UUID(int=7)
 THIRD = Fraction(3, 100)
 
 
-def charge(rho: Fraction | None = THIRD, state: State = State.RESERVED, release=None) -> Charge:
+def charge(
+    rho: Fraction | None = THIRD, state: LineState = LineState.RESERVED, release=None
+) -> Charge:
     """Return a line for the cohort of 2025; three of them fill it."""
     return Charge(2025, release or new_id(), ("people-total",), rho, state, STAFF, 5)
 
@@ -36,8 +38,8 @@ def lines(vault):
 def test_lines_come_back_as_they_were_written(vault):
     """Amounts are exact fractions; an infinite one has none."""
     reserved = charge()
-    exact = charge(None, State.EXACT)
-    commit = charge(Fraction(0), State.COMMITTED, reserved.release)
+    exact = charge(None, LineState.EXACT)
+    commit = charge(Fraction(0), LineState.COMMITTED, reserved.release)
     for one in (reserved, commit, exact):
         privacy_account.append(vault.stores.keyring, one)
     assert lines(vault) == [reserved, commit, exact]
@@ -84,14 +86,14 @@ from fractions import Fraction
 from pathlib import Path
 from uuid import UUID
 from casevault.crypto.roots import open_roots
-from casevault.disclosure.budget import Charge, State
+from casevault.disclosure.budget import Charge, LineState
 from casevault.store import privacy_account
 from casevault.store.database import Database
 from casevault.store.keyring import Keyring
 url, keys, organisation, release = sys.argv[1:]
 keyring = Keyring(Database(url), open_roots(Path(keys)), UUID(organisation))
 names, rho = ("people-total",), Fraction(3, 100)
-charge = Charge(2025, UUID(release), names, rho, State.RESERVED, UUID(int=7), 5)
+charge = Charge(2025, UUID(release), names, rho, LineState.RESERVED, UUID(int=7), 5)
 privacy_account.append(keyring, charge)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -109,4 +111,4 @@ def test_a_reservation_survives_a_kill(vault):
     )
     assert child.returncode == -signal.SIGKILL, child.stderr
     (left,) = lines(vault)
-    assert (left.release, left.rho, left.state) == (release, THIRD, State.RESERVED)
+    assert (left.release, left.rho, left.state) == (release, THIRD, LineState.RESERVED)

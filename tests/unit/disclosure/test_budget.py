@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from casevault.disclosure import budget
-from casevault.disclosure.budget import Charge, State
+from casevault.disclosure.budget import Charge, LineState
 from casevault.disclosure.parameters import RHO_PER_YEAR
 from casevault.errors import CaseVaultError, Invalid, Refused
 from casevault.ids import new_id
@@ -17,7 +17,9 @@ from casevault.ids import new_id
 STAFF = new_id()
 
 
-def charge(rho: object = "9/100", state: State = State.RESERVED, year: int = 2025, release=None):
+def charge(
+    rho: object = "9/100", state: LineState = LineState.RESERVED, year: int = 2025, release=None
+):
     """Return a line of the account."""
     amount = None if rho is None else Fraction(rho)
     return Charge(year, release or new_id(), ("people-total",), amount, state, STAFF, 1)
@@ -51,18 +53,18 @@ def test_years_pay_for_themselves():
 
 def test_an_exact_disclosure_ends_all_claims():
     """Also when nothing was spent; it can be entered again, and costs no number."""
-    given_away = [charge(None, State.EXACT)]
+    given_away = [charge(None, LineState.EXACT)]
     with pytest.raises(Refused) as caught:
         budget.check(charge("1/1000"), given_away)
     assert caught.value.code == "release.cohort-tainted"
     assert budget.cohort(2025, given_away).left is None
-    budget.check(charge(None, State.EXACT), given_away)
+    budget.check(charge(None, LineState.EXACT), given_away)
 
 
 def test_a_reservation_is_committed_once_and_never_given_back():
     """A commitment adds nothing; without a reservation there is none."""
     reserved = charge()
-    commit = charge(0, State.COMMITTED, release=reserved.release)
+    commit = charge(0, LineState.COMMITTED, release=reserved.release)
     budget.check(commit, [reserved])
     for before in ([], [reserved, commit]):
         with pytest.raises(Refused) as caught:
@@ -74,12 +76,12 @@ def test_a_reservation_is_committed_once_and_never_given_back():
 @pytest.mark.parametrize(
     ("rho", "state"),
     [
-        (0, State.RESERVED),
-        ("-1/10", State.RESERVED),
-        (None, State.RESERVED),
-        ("1/10", State.COMMITTED),
-        (None, State.COMMITTED),
-        ("1/10", State.EXACT),
+        (0, LineState.RESERVED),
+        ("-1/10", LineState.RESERVED),
+        (None, LineState.RESERVED),
+        ("1/10", LineState.COMMITTED),
+        (None, LineState.COMMITTED),
+        ("1/10", LineState.EXACT),
     ],
 )
 def test_what_is_no_charge_cannot_be_made(rho, state):

@@ -8,7 +8,7 @@ import pytest
 
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.dictionary import MAX_ITEMS, MAX_TEXT, Dictionary
-from casevault.domain.drafts import Form, check, kept_until
+from casevault.domain.drafts import DraftForm, check, kept_until
 from casevault.errors import Invalid
 
 PLAIN = Dictionary()
@@ -24,12 +24,12 @@ def faults(form, content):
 @pytest.mark.parametrize(
     ("form", "content"),
     [
-        (Form.NOTE, {}),
-        (Form.NOTE, {"date": "the day bef", "type": "vis"}),
-        (Form.SERVICE, {"outcome": None}),
-        (Form.INTAKE, {"identity": {"age": "about 30", "phones": ["+39"]}, "profile": {}}),
-        (Form.INTAKE, {"profile": {"history": [{"country": "?"}, {}], "plan": None}}),
-        (Form.IDENTITY, {"names": [{"given": "Ond"}], "safe_contact": {"who": ""}}),
+        (DraftForm.NOTE, {}),
+        (DraftForm.NOTE, {"date": "the day bef", "type": "vis"}),
+        (DraftForm.SERVICE, {"outcome": None}),
+        (DraftForm.INTAKE, {"identity": {"age": "about 30", "phones": ["+39"]}, "profile": {}}),
+        (DraftForm.INTAKE, {"profile": {"history": [{"country": "?"}, {}], "plan": None}}),
+        (DraftForm.IDENTITY, {"names": [{"given": "Ond"}], "safe_contact": {"who": ""}}),
     ],
 )
 def test_half_filled_forms_are_taken(form, content):
@@ -40,17 +40,17 @@ def test_half_filled_forms_are_taken(form, content):
 @pytest.mark.parametrize(
     ("form", "content", "expected"),
     [
-        (Form.NOTE, {"txt": "x"}, ("/*", "field.unknown")),
-        (Form.NOTE, {"identity": {}}, ("/*", "field.unknown")),
-        (Form.INTAKE, {"name_to_use": "x"}, ("/*", "field.unknown")),
-        (Form.INTAKE, {"identity": {"nam": "x"}}, ("/identity/*", "field.unknown")),
-        (Form.IDENTITY, {"names": [{"x": 1}]}, ("/names/0/*", "field.unknown")),
-        (Form.FACTS, {"pid": "0" * 32}, ("/*", "field.unknown")),
-        (Form.NOTE, {"text": {"x": 1}}, ("/text", "field.group")),
-        (Form.NOTE, {"text": ["x"]}, ("/text", "field.list")),
-        (Form.IDENTITY, {"names": [["x"]]}, ("/names/0", "field.list")),
-        (Form.IDENTITY, {"aliases": ["x"] * (MAX_ITEMS + 1)}, ("/aliases", "field.list")),
-        (Form.NOTE, {"text": "x" * (MAX_TEXT + 1)}, ("/text", "field.too-long")),
+        (DraftForm.NOTE, {"txt": "x"}, ("/*", "field.unknown")),
+        (DraftForm.NOTE, {"identity": {}}, ("/*", "field.unknown")),
+        (DraftForm.INTAKE, {"name_to_use": "x"}, ("/*", "field.unknown")),
+        (DraftForm.INTAKE, {"identity": {"nam": "x"}}, ("/identity/*", "field.unknown")),
+        (DraftForm.IDENTITY, {"names": [{"x": 1}]}, ("/names/0/*", "field.unknown")),
+        (DraftForm.FACTS, {"pid": "0" * 32}, ("/*", "field.unknown")),
+        (DraftForm.NOTE, {"text": {"x": 1}}, ("/text", "field.group")),
+        (DraftForm.NOTE, {"text": ["x"]}, ("/text", "field.list")),
+        (DraftForm.IDENTITY, {"names": [["x"]]}, ("/names/0", "field.list")),
+        (DraftForm.IDENTITY, {"aliases": ["x"] * (MAX_ITEMS + 1)}, ("/aliases", "field.list")),
+        (DraftForm.NOTE, {"text": "x" * (MAX_TEXT + 1)}, ("/text", "field.too-long")),
     ],
 )
 def test_what_no_field_could_hold_is_refused(form, content, expected):
@@ -61,14 +61,14 @@ def test_what_no_field_could_hold_is_refused(form, content, expected):
 def test_what_the_programme_does_not_ask_for_is_no_field_of_a_draft():
     """A purpose that is off is off while somebody types, too."""
     content = {"profile": {"disability": {"seeing": "some"}}}
-    assert faults(Form.INTAKE, content) == [("/profile/*", "field.unknown")]
-    check(Dictionary.of({"disability"}), Form.INTAKE, content)
+    assert faults(DraftForm.INTAKE, content) == [("/profile/*", "field.unknown")]
+    check(Dictionary.of({"disability"}), DraftForm.INTAKE, content)
 
 
 def test_every_document_has_a_form():
     """What can be written can be drafted; a file is not written here."""
     kinds = {kind.value for kind in DocumentKind} - {"file"}
-    assert kinds | {"intake"} == {form.value for form in Form}
+    assert kinds | {"intake"} == {form.value for form in DraftForm}
 
 
 def test_a_draft_is_kept_for_a_week():
