@@ -82,11 +82,6 @@ class Partner:
         asked = date.fromisoformat(self.content["verified_on"])
         return asked + timedelta(days=STALE_DAYS) < today
 
-    def has_agreement(self, today: date) -> bool:
-        """Say whether an agreement on data binds them today."""
-        until = self.content.get("agreement_until")
-        return until is not None and today <= date.fromisoformat(until)
-
 
 @dataclass(frozen=True, slots=True)
 class Search:

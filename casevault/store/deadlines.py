@@ -89,11 +89,6 @@ def overdue(tx: KeyringTransaction, now: int) -> list[Deadline]:
     return sorted(late, key=lambda one: (one.due_at, one.id))
 
 
-def forget_case(tx: KeyringTransaction, case_id: UUID) -> None:
-    """Stop watching anything about a case that is erased."""
-    tx.remove(_TABLE, object_id=case_id)
-
-
 def alarm(stores: Stores, tell: Callable[[DeadlineKind, int], None]) -> int:
     """Record each deadline that passed, once, and call people; return how many there were.
 

@@ -45,7 +45,10 @@ def find(
     ).first()
     if row is None:
         return None
-    if not macs.same(bytes(row.request), _request(known[bytes(row.key)], repeat)):
+    # What it made and until when that counts are bound too: a row that was changed by hand sends
+    # nobody to another record.
+    made = _request(known[bytes(row.key)], repeat, row.case_id, row.expires_at)
+    if not macs.same(bytes(row.request), made):
         raise Conflict(
             "This Idempotency-Key was used for another request. Choose a new one.",
             code="idempotency.reused",
@@ -62,12 +65,13 @@ def keep(
         return
     table = tables.idempotency
     connection.execute(delete(table).where(table.c.expires_at <= now))
+    until = now + _SECONDS
     connection.execute(
         insert(table).values(
             key=_key(roots.service(), repeat),
-            request=_request(roots.service(), repeat),
+            request=_request(roots.service(), repeat, created, until),
             case_id=created,
-            expires_at=now + _SECONDS,
+            expires_at=until,
         )
     )
 
@@ -92,6 +96,7 @@ def _key(service: Key, repeat: Repeat) -> bytes:
     return macs.mac(service, "idempotency", repeat.staff, repeat.route, repeat.key)
 
 
-def _request(service: Key, repeat: Repeat) -> bytes:
+def _request(service: Key, repeat: Repeat, created: UUID, until: int) -> bytes:
     # Bound to its key: equal bodies under two keys must not look equal in a dump.
-    return macs.mac(service, "idempotency-request", _key(service, repeat), repeat.request)
+    named = _key(service, repeat), repeat.request, created, until
+    return macs.mac(service, "idempotency-request", *named)

@@ -13,7 +13,7 @@ from casevault.crypto import canonical
 from casevault.crypto.grants import Grant
 from casevault.domain.granting import ObjectKind
 from casevault.ids import new_id
-from casevault.store import factors, grants, people, principals, rotating
+from casevault.store import factors, grants, guesses, people, principals, rotating
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller
 from casevault.store.grants import Object
@@ -30,6 +30,8 @@ def begin(tx: KeyringTransaction, caller: Caller, staff: UUID, now: int) -> None
     """
     people.take_sign_in(tx, staff)
     factors.forget(tx, staff)
+    # A device that was lost with the passphrase has no guesses of its own any more.
+    guesses.drop_devices(tx, staff)
     # What they signed within this second still counts: a case may have been opened in it.
     rotating.revoke(tx, caller, staff, now + 1)
     grants.take_kinds(tx, (ObjectKind.GROUP, ObjectKind.DUTY, ObjectKind.PRIVATE), staff)

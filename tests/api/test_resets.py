@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 import pytest
 
+from casevault.store import keyring_tables as tables
 from tests.api.world import SOUTH, World, a_login, a_passphrase, unknown_id
 
 
@@ -29,12 +33,19 @@ def _reads(world: World, case: str, by: str, part: str = "identity") -> int:
     return world.get(f"/v1/cases/{case}/{part}", by).status_code
 
 
+def _devices(world: World, login: str) -> list[dict[str, Any]]:
+    with world.vault.stores.keyring.reading() as tx:
+        return tx.lookups(tables.device, staff_id=UUID(world.staff[login]))
+
+
 def test_a_reset_ends_everything_at_once(world: World) -> None:
-    """Sessions, passphrase and vouch; the code is the person's own and used once."""
+    """Sessions, passphrase, vouch, known devices; the code is the person's own and used once."""
     login = world.person()
     old = world.passphrases[login]
     tokens = [{"Authorization": f"Bearer {world.sign_in(login)}"} for _ in range(2)]
+    assert _devices(world, login)
     code = _reset(world, login)
+    assert not _devices(world, login)
     for headers in tokens:
         assert world.get("/v1/me", login, headers=headers).status_code == 401
     body = {"login": login, "passphrase": old}

@@ -116,6 +116,6 @@ def test_a_salt_that_is_not_random_is_found(vault, monkeypatch):
 
 def test_a_digest_of_the_body_alone_is_found(vault, monkeypatch):
     """What is kept of a request must not tell that two requests said the same."""
-    monkeypatch.setattr(idempotency, "_request", lambda _roots, repeat: repeat.request.ljust(32))
+    monkeypatch.setattr(idempotency, "_request", lambda _key, repeat, *_: repeat.request.ljust(32))
     open_twice(vault)
     assert repeated(vault) == ["idempotency.request appears twice, in idempotency.request"]

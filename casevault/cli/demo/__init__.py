@@ -36,9 +36,9 @@ STEPS = (
     "night",
     "audit",
     "attack",
-    "answer",
     "counts",
     "forget",
+    "answer",
 )
 
 app = typer.Typer(invoke_without_command=True)
@@ -79,9 +79,9 @@ def demo(
             story.audit(world, narrator, told)
             looks.tell(world, narrator, told)
             failed = attacks.run(world, told, narrator)
-            story.answer(world, told, narrator)
             counts.tell(world, narrator, told)
             forgetting.tell(world, narrator, told)
+            story.answer(world, told, narrator)
             if serve:
                 _leave_open(world, narrator)
         if failed:
