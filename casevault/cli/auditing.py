@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID
 
 import typer
@@ -18,7 +19,7 @@ from casevault.cli.staff import staff_named
 from casevault.crypto.principals import is_raw_signature
 from casevault.errors import Invalid
 from casevault.ledger import evidence
-from casevault.services.ledger_exports import Format
+from casevault.services.ledger_exports import Format, Pieces
 from casevault.services.oversight import Found
 from casevault.store.ledger_query import Query
 
@@ -100,20 +101,37 @@ def entries(
         unfinished = file.with_name(file.name + ".part")
         try:
             with unfinished.open("xb") as out:
-                for piece in person.vault.ledger_exports.export(person.caller, asked, form):
-                    out.write(piece)
+                unproven = _write(
+                    person.vault.ledger_exports.export(person.caller, asked, form), out
+                )
             unfinished.rename(file)
         finally:
             unfinished.unlink(missing_ok=True)
         key = person.vault.checkpoints.verifier_key.encode()
+    if unproven:
+        say(
+            f"{unproven} entries of a log that was closed are left out: no checkpoint covers them,"
+            " so nothing proves them. `casevault ledger query` shows them."
+        )
     if form is Format.JSONL:
         say(f"Check it anywhere with: casevault ledger check {file} --key '{key}'")
+        say("Entries of a log that was closed: give its key too, with another --key.")
+
+
+def _write(pieces: Pieces, out: BinaryIO) -> int:
+    while True:
+        try:
+            out.write(next(pieces))
+        except StopIteration as end:
+            return int(end.value)
 
 
 @app.command()
 def check(
     file: Path = typer.Argument(..., exists=True, dir_okay=False),  # noqa: B008 - typer's way
-    key: str = typer.Option(..., "--key", help="The log's verifier key (name+hash+key)."),
+    key: list[str] = typer.Option(  # noqa: B008 - typer's way
+        ..., "--key", help="The log's verifier key (name+hash+key); again for a closed log's."
+    ),
     as_json: bool = JsonOption,
 ) -> None:
     """Example: casevault ledger check november.jsonl --key 'example.org/casevault/2026a+5f…+AX…'
@@ -121,10 +139,14 @@ def check(
     Check every line of an export: body against leaf, leaf against the signed tree. Exit code 4 if
     anything was changed. (offline)
     """
-    verifier = verifier_key(key)
+    verifier, *older = map(verifier_key, key)
     with file.open("rb") as content:
         count, heads = evidence.check_lines(
-            content, verifier.name, verifier.public, is_raw_signature
+            content,
+            verifier.name,
+            verifier.public,
+            is_raw_signature,
+            [(one.name, one.public) for one in older],
         )
     if as_json:
         emit({"entries": count, "checkpoints": sorted(head.size for head in heads)})

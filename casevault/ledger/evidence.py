@@ -12,7 +12,7 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -139,21 +139,37 @@ def check_line(line: bytes, name: str, public: bytes, verify: Verify) -> tuple[B
 
 
 def check_lines(
-    content: io.BufferedIOBase, name: str, public: bytes, verify: Verify
+    content: io.BufferedIOBase,
+    name: str,
+    public: bytes,
+    verify: Verify,
+    older: Iterable[tuple[str, bytes]] = (),
 ) -> tuple[int, frozenset[Checkpoint]]:
     """Check every line of an export; return how many there are and under which checkpoints.
+
+    `older`: names and keys of logs that were closed, in which a line may stand as well.
 
     :raises Tampered: with the number of the first bad line, from 0.
     """
     heads: set[Checkpoint] = set()
+    keys = ((name, public), *older)
     count = 0
     while line := content.readline(MAX_LINE_BYTES):
-        try:
-            heads.add(check_line(line, name, public, verify)[1])
-        except CaseVaultError:
-            raise tampered("evidence-line", count) from None
+        head = _head_of(line, keys, verify)
+        if head is None:
+            raise tampered("evidence-line", count)
+        heads.add(head)
         count += 1
     return count, frozenset(heads)
+
+
+def _head_of(line: bytes, keys: Iterable[tuple[str, bytes]], verify: Verify) -> Checkpoint | None:
+    for name, public in keys:
+        try:
+            return check_line(line, name, public, verify)[1]
+        except CaseVaultError:
+            continue
+    return None
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

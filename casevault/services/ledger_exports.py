@@ -7,7 +7,7 @@ entries and the digest of all bytes. One that has no end was cut off, and that i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
@@ -49,6 +49,8 @@ MEDIA_TYPES: Mapping[Format, str] = {
     Format.FHIR: fhir.MEDIA_TYPE,
 }
 Write = Callable[[Evidence, bool], bytes]
+# The bytes; at their end, how many entries have no proof and were left out.
+Pieces = Generator[bytes, None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,12 @@ class LedgerExports:
         self._sign = sign
         self._origin = origin
 
-    def export(self, caller: Caller, query: Query, form: Format) -> Iterator[bytes]:
-        """Return the bytes of an export in pieces; its start is durable before this returns."""
+    def export(self, caller: Caller, query: Query, form: Format) -> Pieces:
+        """Return the bytes of an export in pieces; its start is durable before this returns.
+
+        Entries of a closed log that no checkpoint covers are no evidence: they are left out, and
+        how many they were is on the ledger with the end.
+        """
         stores = self._stores
         self._gate.require(caller, Permission.LEDGER_EXPORT, Subject("ledger"), query.touched)
         name = ledger_query.month_of(stores, query)
@@ -108,12 +114,13 @@ class LedgerExports:
         stores.ledger.record(replace(act, count=1))
         return encode_proof(found)
 
-    def _pieces(self, job: _Job) -> Iterator[bytes]:
-        digest, count = hashlib.sha256(), 0
+    def _pieces(self, job: _Job) -> Pieces:
+        digest, count, unproven = hashlib.sha256(), 0, 0
         begin, write, end = self._form(job.form)
         digest.update(begin)
         yield begin
-        for portion in self._portions(job):
+        for portion, left_out in self._portions(job):
+            unproven += left_out
             piece = b"".join(write(one, count + n == 0) for n, one in enumerate(portion))
             count += len(portion)
             digest.update(piece)
@@ -123,11 +130,13 @@ class LedgerExports:
         # Whoever went away before the last byte leaves no end.
         links = (("digest", digest.hexdigest()),)
         act = self._act("audit.export_end", job.id, job.caller, job.query, job.form)
-        self._stores.ledger.record(replace(act, count=count, links=links))
+        filters = (*act.filters, *([f"unproven:{unproven}"] if unproven else ()))
+        self._stores.ledger.record(replace(act, count=count, links=links, filters=filters))
         tree.integrate_all(self._stores.data, self._stores.roots)
         self._sign()
+        return unproven
 
-    def _portions(self, job: _Job) -> Iterator[list[Evidence]]:
+    def _portions(self, job: _Job) -> Iterator[tuple[list[Evidence], int]]:
         stores = self._stores
         with stores.data.reading() as connection:
             log = tree.current(connection).log
@@ -136,13 +145,13 @@ class LedgerExports:
         for entries in ledger_search.every(stores, job.month, where, end):
             with stores.data.reading() as connection:
                 prover = proofs.Prover(connection, log, job.note)
-                portion = [
-                    _evidence(
-                        entry, job.actors.get(entry.body.actor or ""), prover.of(entry.position)
-                    )
-                    for entry in entries
-                ]
-            yield portion
+                proven = [(entry, prover.of(entry.position)) for entry in entries]
+            portion = [
+                _evidence(entry, job.actors.get(entry.body.actor or ""), proof)
+                for entry, proof in proven
+                if proof is not None
+            ]
+            yield portion, len(proven) - len(portion)
 
     def _form(self, form: Format) -> tuple[bytes, Write, bytes]:
         if form is Format.JSONL:

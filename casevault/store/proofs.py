@@ -70,12 +70,17 @@ class Prover:
         self._note = note
         self._prove = tree.prover(connection, log, unverified_checkpoint(note).size)
 
-    def of(self, position: int) -> Proof:
-        """Return the proof of an entry; its leaf stands beside it, so the proof carries none."""
+    def of(self, position: int) -> Proof | None:
+        """Return the proof of an entry; its leaf stands beside it, so the proof carries none.
+
+        None: it is the tail of a closed log, which no checkpoint covers.
+        """
         log, index = tile_rows.place_of(position)
         if log == self._log:
             return Proof(index, self._prove(index), self._note)
-        note = note_for(self._connection, position, self._note)
+        note = checkpoints.covering(self._connection, log, index)
+        if note is None:
+            return None
         return replace(prove(self._connection, position, note), extra=b"")
 
 

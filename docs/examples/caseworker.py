@@ -2,8 +2,7 @@
 
     python caseworker.py http://127.0.0.1:8000 cara
 
-Asks for passphrase and code, records a case, a note, a task and a service, and shows what waits.
-Copy it, and change what `day` does. All people in it are made up.
+Records a made-up case, a note, a task and a service; shows what waits. Copy it and change `day`.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ class Refused(Exception):
     """The server said no; `code` never changes, the sentence follows your language."""
 
     def __init__(self, problem):
-        super().__init__(f"{problem['title']}: {problem.get('detail', '')} ({problem['code']})")
+        super().__init__("\n".join(problem[p] for p in ("title", "detail", "hint") if p in problem))
         self.code = problem["code"]
 
 
@@ -28,11 +27,12 @@ class Vault:
     """One person at one server."""
 
     def __init__(self, url, language="en"):
-        self.url, self.language, self.token = url.rstrip("/"), language, None
+        self.url = url.rstrip("/")
+        self.headers = {"Accept-Language": language, "Content-Type": "application/json"}
 
-    def sign_in(self, **login):
+    def sign_in(self, **who):
         """Begin a session; it ends after 15 minutes without a request."""
-        self.token = self.post("/v1/auth/sessions", login)[0]["token"]
+        self.headers["Authorization"] = "Bearer " + self.post("/v1/auth/sessions", who)[0]["token"]
 
     def sign_out(self):
         """End the session at once."""
@@ -59,9 +59,7 @@ class Vault:
 
     def call(self, method, path, body=None, headers=None):
         """Send one request; return (JSON, entity tag) or raise `Refused`."""
-        sent = {"Accept-Language": self.language, "Content-Type": "application/json"}
-        sent |= (headers or {}) | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
-        data = None if body is None else json.dumps(body).encode()
+        data, sent = body and json.dumps(body).encode(), self.headers | (headers or {})
         request = urllib.request.Request(self.url + path, data, sent, method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
@@ -92,8 +90,10 @@ def day(vault):
 
 
 if __name__ == "__main__":
-    me = Vault(sys.argv[1])
-    me.sign_in(login=sys.argv[2], passphrase=getpass.getpass("Passphrase: "), code=input("Code: "))
+    address, name = sys.argv[1:3] if len(sys.argv) > 2 else sys.exit(__doc__)
+    sys.excepthook = lambda _kind, fault, _trace: print(fault, file=sys.stderr)  # no trace
+    me = Vault(address)
+    me.sign_in(login=name, passphrase=getpass.getpass("Passphrase: "), code=input("Code: "))
     try:
         day(me)
     finally:

@@ -31,18 +31,39 @@ def blocks(text):
 
 
 def run(served, text, login):
-    """Run all shell blocks in one shell, as somebody who reads from top to bottom."""
-    script = "set -euo pipefail\n" + "\n".join(blocks(text))
-    environment = {
-        **os.environ,
+    """Run a caseworker's blocks."""
+    given = {
         "URL": str(served.client.base_url),
         "LOGIN": login,
         "PASSPHRASE": served.passphrases[login],
         "CODE": served.code(login),
     }
+    return in_shell(text, given)
+
+
+def in_shell(text, given):
+    """Run all shell blocks in one shell, as somebody who reads from top to bottom."""
+    script = "set -euo pipefail\n" + "\n".join(blocks(text))
+    environment = {**os.environ, **given}
     return subprocess.run(
         ["/bin/bash", "-c", script], env=environment, capture_output=True, check=False, timeout=60
     )
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="Debian package: curl")
+@pytest.mark.skipif(shutil.which("jq") is None, reason="Debian package: jq")
+def test_the_first_colleague_is_let_in_as_the_page_says(served):
+    """By administrator and supervisor, in the blocks of the page on organisations."""
+    given = {"URL": str(served.client.base_url)}
+    for who, login in (("ADMIN", "adi"), ("SUPERVISOR", "sue")):
+        given |= {
+            f"{who}_LOGIN": login,
+            f"{who}_PASSPHRASE": served.passphrases[login],
+            f"{who}_CODE": served.code(login),
+        }
+    done = in_shell((DOCS / "organisation.md").read_text(), given)
+    assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
+    assert done.stdout.decode().endswith("true\n")
 
 
 def client_module():

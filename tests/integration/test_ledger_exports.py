@@ -30,6 +30,9 @@ def vault(reserved, tmp_path):
     made.stores.ledger.record(*(an_act("key.roll", count=n) for n in range(5)))
     made.integrate()
     made.checkpoints().sign()
+    # What a restore brings and nobody signed any more: no checkpoint of this log covers it.
+    made.stores.ledger.record(an_act("key.drill"))
+    made.integrate()
     with made.stores.data.writing() as connection:
         grown = tree.begin_next(connection)
         # What two people sign in earnest (`services.reopening`); here only its name counts.
@@ -46,13 +49,32 @@ def auditor(vault):
     return replace(caller, actor=replace(caller.actor, fresh=True))
 
 
-def test_each_entry_is_proven_in_its_own_log(vault, tmp_path):
-    """By the note of the closed log and by the newest one; positions say which."""
-    folder = tmp_path / "next"
+def exports_of(vault, folder):
+    """Return the exports of the log that is open now."""
     folder.mkdir()
     signer = Checkpoints(vault.stores.data, vault.stores.roots, NEXT, folder)
-    gate = Gate(vault.stores, "passphrase")
-    exports = LedgerExports(vault.stores, gate, signer.sign, NEXT)
+    return LedgerExports(vault.stores, Gate(vault.stores, "passphrase"), signer.sign, NEXT)
+
+
+def test_what_no_checkpoint_covers_is_left_out_and_counted(vault, tmp_path):
+    """The rest of the month leaves all the same, and the end says how many are missing."""
+    pieces = exports_of(vault, tmp_path / "next").export(auditor(vault), Query(), Format.JSONL)
+    found, done = [], None
+    while done is None:
+        try:
+            found += next(pieces).splitlines()
+        except StopIteration as end:
+            done = end.value
+    codes = [json.loads(json.loads(line)["body"])["code"] for line in found]
+    assert (done, codes.count("key.drill"), codes.count("key.roll")) == (1, 0, 9)
+    asked = Oversight(vault.stores, Gate(vault.stores, "passphrase"))
+    ends = asked.query(auditor(vault), Query(code="audit.export_end")).items
+    assert "unproven:1" in ends[0].entry.body.filters
+
+
+def test_each_entry_is_proven_in_its_own_log(vault, tmp_path):
+    """By the note of the closed log and by the newest one; positions say which."""
+    exports = exports_of(vault, tmp_path / "next")
     pieces = exports.export(auditor(vault), Query(code="key.roll"), Format.JSONL)
     lines = b"".join(pieces).splitlines(keepends=True)
     assert len(lines) == 9

@@ -41,6 +41,9 @@ STEPS = (
     "answer",
 )
 
+# Enough to follow the guide and to try the client; `story` uses some.
+_CODES_SHOWN = 3
+
 app = typer.Typer(invoke_without_command=True)
 
 
@@ -114,6 +117,12 @@ def people(
 
 def _leave_open(world: World, narrator: Narrator) -> None:
     narrator.line(f"The server stays up: {world.url}/docs (Ctrl-C ends it and removes everything)")
+    narrator.line("Login, passphrase, and printed codes that work once each:")
     for login, passphrase in world.passphrases.items():
-        narrator.line(f"  {login:<8} {passphrase:<60} code: {world.code(login)}")
+        codes = [world.code(login) for _ in range(min(_CODES_SHOWN, len(world.printed[login])))]
+        narrator.line(f"  {login:<8} {passphrase:<54} {' '.join(codes)}")
+    narrator.line("For the blocks of docs/api-guide.md, in another terminal:")
+    narrator.line(
+        f"  export URL={world.url} LOGIN=cara PASSPHRASE='{world.passphrases['cara']}' CODE=…"
+    )
     world.wait()

@@ -108,6 +108,17 @@ def test_the_first_bad_line_is_named():
     assert caught.value.errors[0].pointer == "/1"
 
 
+def test_lines_of_a_closed_log_take_its_key_too():
+    """Named or not: no key but those that were given is believed."""
+    line = evidence.json_line(evident(PLAIN))
+    content = line * 2
+    key = ("example.org/next", PrincipalSecret.generate().public.sign, is_raw_signature)
+    assert evidence.check_lines(io.BytesIO(content), *key, older=[KEY[:2]])[0] == 2
+    for older in ([], [(ORIGIN, key[1])], [(key[0], KEY[1])]):
+        with pytest.raises(Tampered):
+            evidence.check_lines(io.BytesIO(content), *key, older=older)
+
+
 def test_a_row_has_a_cell_for_every_column():
     """Of an empty body too; a pseudonym that begins like a formula is made a text."""
     for body in (PLAIN, FULL):
