@@ -45,7 +45,7 @@ _NOUNS = {
     "package": ("package",),
     "exchange": ("exchange",),
     "report": ("report",),
-    "retention": ("retention",),
+    "retention": ("retention", "holds"),
     "certificate": ("certificate",),
     "partners": ("partners",),
     "register": ("register",),

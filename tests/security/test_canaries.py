@@ -1,8 +1,9 @@
 """Five hundred canaries through every path, forced errors included; then found nowhere.
 
 A real server process logging at debug level, over loopback. Searched: all that the process wrote,
-every file of both stores with WAL (SQLite) or every table and the server's log (PostgreSQL),
-every refusal, the ledger's export and the auditor's view of it.
+every file of both stores with WAL (SQLite) or every table, every file of the databases, the
+write-ahead log and the server's own log (PostgreSQL), every refusal, the ledger's export and the
+auditor's view of it.
 """
 
 from __future__ import annotations
@@ -341,7 +342,7 @@ def sqlite_files(world):
 
 
 def postgresql_tables(world):
-    """Return a dump of every table of both databases, and the server's own log."""
+    """Return a dump of every table of both databases, and what lies on the server's disk."""
     found = {}
     for url in (world.databases.data_url, world.databases.keyring_url):
         with psycopg.connect(libpq_url(url)) as connection:
@@ -354,9 +355,26 @@ def postgresql_tables(world):
                 with connection.cursor().copy(statement) as copy:
                     found[f"the table {name[1]}"] = b"".join(map(bytes, copy))
     host = parse_qs(urlsplit(world.databases.data_url).query).get("host", [""])[0]
-    log = Path(host) / "log"
-    if log.is_file():
-        found["the database server's log"] = log.read_bytes()
+    # Only a server that these tests started keeps its files where its socket is.
+    if (Path(host) / "PG_VERSION").is_file():
+        found |= server_files(world, Path(host))
+    return found
+
+
+def server_files(world, base):
+    """Return the files of both databases, the write-ahead log and the server's own log."""
+    places = [base / "pg_wal", base / "log"]
+    for url in (world.databases.data_url, world.databases.keyring_url):
+        with psycopg.connect(libpq_url(url), autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+            asked = "SELECT oid FROM pg_database WHERE datname = current_database()"
+            (oid,) = connection.execute(asked).fetchone()
+            places.append(base / "base" / str(oid))
+    files = {one for at in places for one in (at.rglob("*") if at.is_dir() else [at])}
+    found = {f"the server's {f.relative_to(base)}": f.read_bytes() for f in files if f.is_file()}
+    # The search would find them: a leaf of the log is plain by design, in its table and before.
+    for place in ("base", "pg_wal"):
+        assert any(b'{"v":1,"t":"' in raw for name, raw in found.items() if f" {place}/" in name)
     return found
 
 

@@ -72,6 +72,6 @@ def test_the_committed_interface_is_the_present_one():
 
 
 def test_no_name_in_the_interface_is_that_of_a_module():
-    """Two schemas of one name get our modules' names, and break whoever uses them when we tidy up."""
+    """Two schemas of one name get modules' names, which break whoever uses them when we tidy up."""
     schemas = json.loads(openapi_snapshot.FILE.read_text())["components"]["schemas"]
     assert [name for name in schemas if "__" in name] == []
