@@ -70,7 +70,7 @@ class Rotations:
         """
         stores = self._stores
         found = recovering.recovered(stores.keyring, stores.trust, list(shares))
-        if not self._older(kind.value):
+        if not (pairs.is_told(stores, kind) and self._older(kind.value)):
             pairs.renew(stores, found.root, kind)
         moved = 0
         if kind is PrincipalKind.COUNTING:

@@ -28,15 +28,20 @@ _AT_ONCE = 50
 
 def renew(stores: Stores, root: Granter, kind: PrincipalKind) -> None:
     """Let the root vouch for a new pair of one of the root provider's principals."""
-    with stores.keyring.reading() as tx:
-        (row,) = principals.groups(tx, kind)
-    made = stores.roots.principal(kind.value)
-    if made.public == row.public:
+    if is_told(stores, kind):
         # Not when an earlier run made one and was cut off before anybody was told of it.
         stores.roots.add_version(kind.value)
-        made = stores.roots.principal(kind.value)
+    made = stores.roots.principal(kind.value)
     with stores.keyring.writing() as tx:
+        (row,) = principals.groups(tx, kind)
         replace_pair(tx, root, row, made.public, stores.now())
+
+
+def is_told(stores: Stores, kind: PrincipalKind) -> bool:
+    """Say whether the newest pair is the one in use; a run can have been cut off in between."""
+    with stores.keyring.reading() as tx:
+        (row,) = principals.groups(tx, kind)
+    return stores.roots.principal(kind.value).public == row.public
 
 
 def replace_pair(

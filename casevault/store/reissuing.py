@@ -1,9 +1,10 @@
 """New recovery shares: a new seed, so a new root and a new recovery pair, in place of the old.
 
 Old sets of shares of one secret stay valid for ever, so the secret itself is replaced. In one
-transaction the old root signs for the new one and the new one for the old, everything the root had
-said is said again by the new root, and recovery gets its new pair; what was granted to recovery is
-then moved in batches (`store.pairs`). Must never begin before the new shares are on paper.
+transaction the old root signs for the new one (never the other way: whoever has the old shares must
+not lead anybody back), everything the root had said is said again by the new root, and recovery
+gets its new pair; what was granted to recovery is then moved in batches (`store.pairs`). Must never
+begin before the new shares are on paper.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def begin(stores: Stores, found: Recovered, seed: bytes) -> Recovered:
         new = _recovered(stores, anchor.id, group.id, seed)
         # Opened while the root that signed them still counts.
         held = list(_memberships(tx, found))
-        _cross_sign(tx, anchor, found.root, new.root, now)
+        _hand_on(tx, anchor, found.root, new.root, now)
         _say_again(tx, new.root)
         principals.put_principal(tx, replace(anchor, public=new.root.secret.public))
         pairs.replace_pair(tx, new.root, group, new.holder.secret.public, now)
@@ -105,13 +106,14 @@ def _memberships(tx: KeyringTransaction, found: Recovered) -> list[Membership]:
     return held
 
 
-def _cross_sign(
+def _hand_on(
     tx: KeyringTransaction, anchor: Principal, old: Granter, new: Granter, now: int
 ) -> None:
-    for issuer, public in ((old, new.secret.public), (new, anchor.public)):
+    # Of itself too: whoever has pinned it finds its keys there, from which the way goes on.
+    for public in (anchor.public, new.secret.public):
         teams.vouch(
             tx,
-            issuer,
+            old,
             anchor.id,
             public,
             PrincipalKind.ROOT,

@@ -20,9 +20,10 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from casevault.clock import SystemClock
+from casevault.crypto.credentials import SMALL, PassphraseKdf
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.recovery import read_share
-from casevault.crypto.roots import SERVICE_KEY, open_roots
+from casevault.crypto.roots import PEPPER, SERVICE_KEY, open_roots
 from casevault.domain.access import Actor, Role
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.granting import PrincipalKind
@@ -36,23 +37,32 @@ from casevault.services.reissues import Reissues
 from casevault.services.retention import Retention
 from casevault.services.rolls import Rolls
 from casevault.services.rotations import Rotations
+from casevault.services.sessions import Sessions
 from casevault.services.team_referrals import TeamReferrals
 from casevault.services.transfers import Transfers
-from casevault.store import pairs, sweeping
+from casevault.store import pairs, signing, sweeping, tree
 from casevault.store.caller import Caller, Gate
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.database import Database
 from casevault.store.keyholder import KeyHolder
 from casevault.store.keyring import Keyring
 from casevault.store.leaving import Sender
-from casevault.store.ledger import Ledger
+from casevault.store.ledger import SERVICE, Act, Ledger
 from casevault.store.media import Medium
 from casevault.store.months import Months
+from casevault.store.open_sessions import Limits, OpenSessions
 from casevault.store.stores import Stores
 from casevault.store.transferring import Returned
 from casevault.store.trust import Trust
 
 ORIGIN = "example.org/casevault/faults"
+# Which pair the root vouches for anew, by act.
+PAIRS = {
+    "counting": PrincipalKind.COUNTING,
+    "service": PrincipalKind.SERVICE,
+    "organisation": PrincipalKind.ORGANISATION,
+}
+KEY_ACTS = ("roll", "service-key", "pepper", "ledger", "reissue", *PAIRS)
 
 
 def stores_of(plan) -> Stores:
@@ -86,7 +96,7 @@ def perform(plan, stores, act) -> None:
     gate = Gate(stores, "passphrase")
     caller = caller_of(plan, stores, plan.get("who", "supervisor"))
     casework = Casework(stores, gate)
-    if act in ("roll", "rotate", "renew", "reissue"):
+    if act in KEY_ACTS:
         act_on_keys(plan, stores, act)
     elif act in ("give", "take", "decline"):
         act_on_transfer(plan, Transfers(stores, gate), caller, act)
@@ -139,13 +149,37 @@ def act_on_keys(plan, stores, act) -> None:
         medium = Medium(Path(plan["medium"]), stores.roots.keyring_id)
         rolls.READERS_SECONDS = 0
         Rolls(stores, medium, 1).roll(erase_now=True)
-    elif act == "rotate":
+    elif act == "service-key":
         Rotations(stores, 90).rotate(SERVICE_KEY)
-    elif act == "renew":
-        shares = shares_of(plan["shares"])
-        Rotations(stores, 90).renew_pair(PrincipalKind.COUNTING, shares)
+    elif act == "pepper":
+        rotate_pepper(plan, stores)
+    elif act == "ledger":
+        rotate_ledger(plan, stores)
+    elif act in PAIRS:
+        Rotations(stores, 90).renew_pair(PAIRS[act], shares_of(plan["shares"]))
     else:
         reissue(plan, Reissues(stores))
+
+
+def rotate_pepper(plan, stores) -> None:
+    """Make a new pepper, and let everybody sign in: that moves what lies under the old one."""
+    Rotations(stores, 90).rotate(PEPPER)
+    sessions = OpenSessions(stores, Limits(900, 36_000), bytes(32))
+    kdf = PassphraseKdf(SMALL, 1)
+    for login in plan["logins"]:
+        Sessions(stores, kdf, sessions, "passphrase").sign_in(login, plan["passphrase"])
+
+
+def rotate_ledger(plan, stores) -> None:
+    """Give the log another key: both sign, then the older one goes."""
+    signer = Checkpoints(stores.data, stores.roots, ORIGIN, Path(plan["keys_dir"]))
+    if len(stores.roots.versions("ledger")) == 1:
+        signing.add_root_successor(stores.roots)
+    stores.ledger.record(Act("key.rotate", SERVICE, rule="permit:operator"))
+    tree.integrate_all(stores.data, stores.roots)
+    signer.sign()
+    assert signer.signer.has_both()
+    signing.drop_root_predecessor(stores.roots)
 
 
 def reissue(plan, reissues) -> None:
@@ -217,12 +251,13 @@ def die_at(number: int, moment: str) -> None:
     Path.replace = deadly(Path.replace)  # type: ignore[method-assign]
 
 
-if __name__ == "__main__":
-    given = json.loads(Path(sys.argv[1]).read_text())
+def main(plan: str, act: str, number: str, moment: str) -> None:
+    """Do one act, and die where it is said."""
+    given = json.loads(Path(plan).read_text())
     opened = stores_of(given)
-    die_at(int(sys.argv[3]), sys.argv[4])
+    die_at(int(number), moment)
     try:
-        perform(given, opened, sys.argv[2])
+        perform(given, opened, act)
         sys.stdout.write("ACK\n")
         sys.stdout.flush()
         opened.close()
@@ -230,3 +265,7 @@ if __name__ == "__main__":
         sys.stdout.write("FULL\n")
         sys.stdout.flush()
         os._exit(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -9,7 +9,7 @@ import pytest
 
 from casevault.clock import SystemClock
 from tests.builders import SUPERVISOR, a_vault
-from tests.faults.test_kill import run
+from tests.faults.nursery import run
 from tests.integration.erasing_world import Office
 
 WHOLE = {"data", "case_key", "access_grant"}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 from uuid import UUID
@@ -42,6 +40,7 @@ from casevault.store.ledger import pseudonym
 from casevault.store.tree import integrate_all
 from tests.builders import SUPERVISOR, a_vault
 from tests.faults.child import caller_of, stores_of
+from tests.faults.nursery import run
 
 ROOT = Path(__file__).parents[2]
 # `make faults KILLS=n` sets the number of the long ones (of kills in a row).
@@ -98,14 +97,6 @@ def prepare(plan, act):
             time.sleep(0.05)
     finally:
         stores.close()
-
-
-def run(plan, act, number, moment):
-    """Run one act in a child; return whether it was acknowledged and whether it was killed."""
-    command = [sys.executable, "-m", "tests.faults.child", plan["file"], act, str(number), moment]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=60)
-    assert done.returncode in (0, -9), done.stderr.decode()[-400:]
-    return b"ACK" in done.stdout, done.returncode == -9
 
 
 def state(plan, tmp_path):

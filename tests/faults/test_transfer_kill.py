@@ -6,8 +6,6 @@ Whatever died, one supervisor holds the case whole, and asking again ends what w
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -36,6 +34,7 @@ from casevault.store.ledger import pseudonym
 from casevault.store.tree import integrate_all
 from tests.builders import FIRST_PEOPLE, PASSPHRASE, PLAN, SUPERVISOR, TEAM, a_vault
 from tests.faults.child import caller_of, stores_of
+from tests.faults.nursery import run
 
 ROOT = Path(__file__).parents[2]
 POINTS = ("interview", "purpose", "use", "research", "access", "storage", "withdrawal")
@@ -101,14 +100,6 @@ def a_case(stores, found):
 def save(plan):
     """Tell children what there is now."""
     Path(plan["file"]).write_text(json.dumps(plan))
-
-
-def run(plan, act, number=99, moment="before"):
-    """Run one step in a child; return whether it was acknowledged and whether it was killed."""
-    command = [sys.executable, "-m", "tests.faults.child", plan["file"], act, str(number), moment]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=60)
-    assert done.returncode in (0, -9), done.stderr.decode()[-400:]
-    return b"ACK" in done.stdout, done.returncode == -9
 
 
 def look(plan):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -120,6 +121,31 @@ def test_the_old_pin_leads_to_the_new_root_and_a_strange_one_nowhere(vault, reis
     stranger = recovery.root_principal(recovery.new_seed()).public.pin
     with stores.keyring.reading() as tx, pytest.raises(Misconfigured):
         Trust(stranger, vault.clock).check_root(tx)
+
+
+def test_a_new_pin_never_leads_back_to_an_older_root(one):
+    """Each re-issue pins its root, as the command does; old shares make no root of theirs again."""
+    stores = one.stores
+    pins, shares = [one.outcome.root_pin], shares_of(one)
+    anchors = []
+    for _ in range(4):
+        with stores.keyring.reading() as tx:
+            anchors += principals.groups(tx, PrincipalKind.ROOT)
+        handed = []
+        Reissues(replace(stores, trust=Trust(pins[-1], one.clock))).reissue(
+            shares, 2, 3, handed.append
+        )
+        pins, shares = [*pins, handed[0].root_pin], new_shares(handed[0])
+        one.clock.advance(timedelta(days=1))
+    for number, pin in enumerate(pins):
+        with stores.keyring.reading() as tx:
+            assert Trust(pin, one.clock).present_root(tx) == pins[-1], number
+    for number, former in enumerate(anchors):
+        with stores.keyring.writing() as tx:
+            principals.put_principal(tx, former)
+        for later in pins[number + 1 :]:
+            with stores.keyring.reading() as tx, pytest.raises(Misconfigured):
+                Trust(later, one.clock).check_root(tx)
 
 
 def test_a_chain_of_two_re_issues_still_begins_at_the_first_pin(one):

@@ -15,7 +15,7 @@ from casevault.domain.access import Role
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.domain.programme import Entry, Kind
-from casevault.errors import Conflict, Invalid, KeyUnavailable, Refused
+from casevault.errors import Busy, Conflict, Invalid, KeyUnavailable, Refused
 from casevault.ids import new_id
 from casevault.services import rolls
 from casevault.services.casework import Casework
@@ -306,6 +306,22 @@ def test_counting_opens_every_case_with_its_new_pair(vault):
             assert set(holder.open(tx, target)) == {"facts"}
             former = recovering.KeyHolder(counting, old, stores.trust)
             assert former.open(tx, target) == {}
+
+
+def test_a_pair_that_nobody_was_told_of_is_the_next_one(one, monkeypatch):
+    """Cut off after it was made: the next run has it vouched for and moves what the old one had."""
+    a_case(one)
+    rotations, shares = rotations_of(one), shares_of(one)
+
+    def cut_off(*_):
+        raise Busy(code="test")
+
+    with monkeypatch.context() as patch, pytest.raises(Busy):
+        patch.setattr(pairs, "replace_pair", cut_off)
+        rotations.renew_pair(PrincipalKind.COUNTING, shares)
+    done = rotations.renew_pair(PrincipalKind.COUNTING, shares)
+    assert (done.version, done.moved, done.left) == (2, 1, ())
+    assert one.stores.roots.versions("counting") == (2, 1)
 
 
 def test_the_service_opens_with_its_new_pair_what_it_was_granted(one):
