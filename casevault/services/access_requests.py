@@ -23,6 +23,7 @@ from casevault.store import (
     cases,
     grants,
     handing,
+    holding,
     people,
     principals,
     rekeying,
@@ -79,6 +80,7 @@ class AccessRequests:
         act = _act("access.ask", caller, request, "permit:team")
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
             people.alone(tx, caller.staff)
+            holding.require_there(tx, case.id)
             self._check_new(tx, caller, case, is_held=False)
             readers = self._holders(tx, case)
             text = access_requests.write(tx, caller, request, REASON, reason, readers, now)

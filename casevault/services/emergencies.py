@@ -17,7 +17,7 @@ from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.domain.oversight import Finding
 from casevault.errors import Conflict, NotFound, Tampered
 from casevault.ids import TeamId, new_id, parse_reference
-from casevault.store import approvals, breaking, case_keys, cases, dossiers, people
+from casevault.store import approvals, breaking, case_keys, cases, dossiers, holding, people
 from casevault.store.caller import Caller, Gate
 from casevault.store.dossiers import Dossier, State
 from casevault.store.grants import Grantee, Object
@@ -210,6 +210,7 @@ class Emergencies:
         self, tx: KeyringTransaction, caller: Caller, dossier: Dossier, reason: str
     ) -> Dossier:
         people.alone(tx, caller.staff)
+        holding.require_there(tx, dossier.case)
         self._check_new(tx, caller, dossier.case, is_held=False)
         readers = self._readers(tx, PrincipalKind.DPO, PrincipalKind.RECOVERY)
         readers += self._stores.trust.groups(tx, PrincipalKind.OVERSIGHT, dossier.team)

@@ -25,7 +25,7 @@ from casevault.domain.records import Record
 from casevault.domain.referral import ReferralState, stage_of
 from casevault.errors import Conflict, NotFound
 from casevault.ids import new_id, new_reference
-from casevault.store import case_approvals, collect_pages, files, leaving, parcels, sending
+from casevault.store import case_approvals, collect_pages, files, holding, leaving, parcels, sending
 from casevault.store.caller import Caller, Gate
 from casevault.store.collect_pages import PAGE, CollectPage
 from casevault.store.held import Change, Desk, Done
@@ -237,6 +237,7 @@ class Referrals:
         def work(change: Change) -> tuple[Sent, Done]:
             found = self._sendable(change, row, shown)
             with self._stores.keyring.writing() as tx:
+                holding.require_there(tx, case_id)
                 # Keys first: until the case says so, nobody has the code.
                 collect_pages.add(tx, page)
             marks = {

@@ -102,7 +102,10 @@ class SearchCards:
         with stores.keyring.writing() as tx:
             directory = cards.directory_of(tx, stores.trust, caller, team)
             fresh = cards.renew(tx, directory, listed, stores.now())
-            cards.forget(tx, team, hidden)
+            # Erased since they were read.
+            gone = cards.erased(tx, listed)
+            cards.forget(tx, team, [*hidden, *gone])
+        listed = {case: one for case, one in listed.items() if case not in gone}
         written = self._write(caller, team, listed, fresh, hidden)
         cards.settle(stores, *fresh.values())
         late = tuple(case for case in listed if case not in written)

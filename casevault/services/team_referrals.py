@@ -18,7 +18,7 @@ from casevault.domain.records import Record
 from casevault.domain.referral import ReferralState
 from casevault.errors import Conflict, Refused
 from casevault.ids import new_id
-from casevault.store import arrivals, intake_groups, leaving, referral_traces, sending
+from casevault.store import arrivals, intake_groups, leaving, referral_traces, rekeying, sending
 from casevault.store.arrivals import Arrival, ArrivalKind
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
@@ -49,8 +49,10 @@ class TeamReferrals:
             team takes nothing in. :raises Busy: too much waits there. :raises Refused: consent
             does not cover it, or somebody who would read it is not to see the case.
         """
+        return rekeying.tried_twice(lambda: self._send(caller, case_id, row))
 
-        def work(change: Change) -> tuple[tuple[Arrival, Leaving], Done]:
+    def _send(self, caller: Caller, case_id: UUID, row: UUID) -> ReferralState:
+        def work(change: Change) -> tuple[tuple[Arrival, Leaving, int], Done]:
             found = kept(change.document(_NARRATIVE, _KIND.value, row))
             record = found.record
             team = self._team(record)
@@ -68,16 +70,17 @@ class TeamReferrals:
             arrival = self._arrival(caller, case_id, row, team, record)
             touched = (Touched(_KIND.value, row), Touched("team", team))
             rule = out.found.answer.rule
-            return (arrival, out), Done("referral.send", out.found.names, touched, rule)
+            version = sending.version_of(change)
+            return (arrival, out, version), Done("referral.send", out.found.names, touched, rule)
 
         made = self._desk.change(caller, case_id, Permission.CASE_REFER, COMPARTMENTS, work)
         self._deliver(caller, *made)
         return ReferralState.SENT
 
-    def _deliver(self, caller: Caller, arrival: Arrival, out: Leaving) -> None:
+    def _deliver(self, caller: Caller, arrival: Arrival, out: Leaving, version: int) -> None:
         stores = self._stores
         try:
-            with stores.keyring.writing() as tx:
+            with sending.while_named(stores, arrival.about, version) as tx:
                 arrivals.receive(stores, tx, arrival, {arrivals.PACKED: out.packed.decode()})
         except BaseException:
             touched = (Touched("case", arrival.about), Touched("team", arrival.team))

@@ -21,7 +21,7 @@ from casevault.domain.records import Record
 from casevault.domain.referral import ReferralState, stage_of
 from casevault.errors import Conflict
 from casevault.ids import new_id
-from casevault.store import envelopes, exchanges, leaving, parcels, partners, sending
+from casevault.store import envelopes, exchanges, leaving, parcels, partners, rekeying, sending
 from casevault.store.caller import Caller, Gate
 from casevault.store.exchanges import MARK, Sent
 from casevault.store.held import Change, Desk, Done
@@ -44,6 +44,8 @@ class _Ready(NamedTuple):
     pinned: Pinned
     record: Record
     packed: bytes | None
+    # The version in which the case says that this letter leaves.
+    version: int
 
 
 class VaultLetters:
@@ -60,14 +62,16 @@ class VaultLetters:
 
         :raises Conflict: it was sent already, or nobody has pinned a vault of this partner.
         """
+        return rekeying.tried_twice(lambda: self._ask_first(caller, case_id, row))
 
+    def _ask_first(self, caller: Caller, case_id: UUID, row: UUID) -> Sent:
         def work(change: Change) -> tuple[_Ready, Done]:
             record = kept(change.document(_NARRATIVE, _KIND.value, row)).record
             if stage_of(record) not in _BEFORE:
                 raise Conflict(
                     "The referral cannot go there from here.", code="referral.transition"
                 )
-            ready = _Ready(*self._recipient(record), record, None)
+            ready = _Ready(*self._recipient(record), record, None, sending.version_of(change))
             touched = (Touched(_KIND.value, row), Touched("partner", ready.partner.id))
             fields = ("referral.service", "referral.urgency")
             return ready, Done("exchange.question", fields, touched)
@@ -81,7 +85,9 @@ class VaultLetters:
         :raises Conflict: it was not agreed to, not approved, would be other bytes by now, or nobody
             has pinned a vault of this partner.
         """
+        return rekeying.tried_twice(lambda: self._send(caller, case_id, row))
 
+    def _send(self, caller: Caller, case_id: UUID, row: UUID) -> Sent:
         def work(change: Change) -> tuple[tuple[_Ready, UUID], Done]:
             found = kept(change.document(_NARRATIVE, _KIND.value, row))
             record = found.record
@@ -95,7 +101,7 @@ class VaultLetters:
             if is_new:
                 record = self._sent(record)
                 change.amend(_NARRATIVE, row, record.encode(), found.version)
-            ready = _Ready(partner, pinned, record, out.packed)
+            ready = _Ready(partner, pinned, record, out.packed, sending.version_of(change))
             touched = (Touched(_KIND.value, row), Touched("partner", partner.id))
             letter = leaving.named(record, MARK) or new_id()
             done = Done("referral.send", out.found.names, touched, out.found.answer.rule)
@@ -139,7 +145,7 @@ class VaultLetters:
         stores = self._stores
         try:
             one = self._sealed(caller, case_id, row, letter, ready)
-            with stores.keyring.writing() as tx:
+            with sending.while_named(stores, case_id, ready.version) as tx:
                 exchanges.add(tx, one)
         except BaseException:
             touched = (Touched("case", case_id), Touched(_KIND.value, row))

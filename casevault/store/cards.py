@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from casevault.crypto import cards, macs
 from casevault.crypto.roots import RootProvider
 from casevault.crypto.sealing import Key, header, seal
+from casevault.domain.casefile import Compartment
 from casevault.domain.granting import PrincipalKind
 from casevault.errors import Refused, Tampered
 from casevault.store import keyring_tables, principals, tables
@@ -96,6 +97,19 @@ def renew(
         entries.append(cards.wrap(wrapping, directory.group, card, key, now))
     _add_entries(tx, directory.group, entries)
     return made
+
+
+def erased(tx: KeyringTransaction, cases: Iterable[UUID]) -> set[UUID]:
+    """Return those of these cases whose identity was erased: they are to have no card.
+
+    Ask under the lock that `renew` takes: whoever erases one after that takes its new key too.
+    """
+    wanted = sorted(cases)
+    stones = tx.values(keyring_tables.tombstone, "object_id", object_id=wanted) if wanted else set()
+    if not stones:
+        return set()
+    where = {"case_id": sorted(stones), "compartment": Compartment.IDENTITY.value}
+    return stones - tx.values(keyring_tables.case_key, "case_id", **where)
 
 
 def seal_card(organisation: UUID, fresh: Fresh, text: bytes) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from casevault.domain.casefile import CaseMetadata, DocumentKind
+from casevault.errors import NotFound
 from casevault.matching.people import Person, encode, person
 from casevault.store import cards
 from casevault.store.caller import Caller
@@ -115,6 +116,8 @@ def enlist(
     with stores.keyring.writing() as tx:
         directory = cards.directory_of(tx, stores.trust, caller, case.team)
         fresh = cards.renew(tx, directory, [case.id], stores.now())[case.id]
+        if cards.erased(tx, [case.id]):
+            raise NotFound()
     text = card_text(stores.search, identity, year)
     sealed = cards.seal_card(stores.organisation, fresh, text)
     cards.put(change.connection, stores.roots, fresh, sealed)

@@ -7,13 +7,17 @@ never let something leave that is not byte for byte what the survivor agreed to.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
 
 from casevault.domain import referral
 from casevault.domain.records import DONE, Record
 from casevault.domain.referral import ReferralState, stage_of
-from casevault.errors import Conflict, FieldError, Invalid, Refused
-from casevault.store import leaving
+from casevault.errors import Conflict, FieldError, Invalid, NotFound, Refused
+from casevault.store import cases, holding, leaving, rekeying
 from casevault.store.held import Change
+from casevault.store.keyring import KeyringTransaction
 from casevault.store.leaving import Leaving, Sender
 from casevault.store.stores import Stores
 
@@ -67,3 +71,29 @@ def require_same(digest: str, agreed: str) -> None:
             code="referral.changed",
             hint="Preview it again, and read it to the survivor.",
         )
+
+
+def version_of(change: Change) -> int:
+    """Return which version a case has once this change of it is committed."""
+    return change.case.version + change.is_changed
+
+
+@contextmanager
+def while_named(stores: Stores, case_id: UUID, version: int) -> Iterator[KeyringTransaction]:
+    """Give the keyring's transaction that makes a letter which its case names already.
+
+    The case's row is locked meanwhile: whoever calls the letter back, withdraws what allows it or
+    erases the case did so before, and no letter is made, or finds it afterwards.
+
+    :raises Conflict: the case is not in this version any more (`rekeying.tried_twice` solves it).
+    :raises NotFound: it is erased.
+    """
+    with stores.data.writing() as connection:
+        case = cases.find_case(connection, stores.roots, case_id, lock=True)
+        if case is None:
+            raise NotFound()
+        if case.version != version:
+            raise rekeying.rekeyed()
+        with stores.keyring.writing() as tx:
+            holding.require_there(tx, case_id)
+            yield tx

@@ -106,10 +106,11 @@ def erase(tx: KeyringTransaction, erasures: Sequence[Erasure], now: int) -> None
         cards.forget(tx, team, named)
     without_facts = [e.case for e in erasures if Compartment.FACTS.value in e.compartments]
     counting_keys.forget(tx, without_facts)
-    # A letter holds what was taken from any of them, and its answers too.
+    # A letter holds what was taken from any of them, and its answers too; those last, because
+    # whoever takes one in at this moment holds its letter.
     collect_pages.forget(tx, ids)
-    arrivals.forget(tx, ids)
     exchanges.forget(tx, ids)
+    arrivals.forget(tx, ids)
     _take_whole(tx, [case for case, stone in find(tx, ids).items() if stone.is_whole])
 
 
