@@ -20,6 +20,7 @@ from casevault.domain.referral import ReferralState
 from casevault.errors import Conflict, NotFound, Refused, Unrecorded
 from casevault.store import arrivals, cases, collect_pages, objecting
 from casevault.store.collect_pages import CollectPage
+from casevault.store.failures import Failures
 from casevault.store.ledger import FAILED, REFUSED, Act, Actor, Touched
 from casevault.store.stores import Stores
 
@@ -46,6 +47,7 @@ class Collecting:
     def __init__(self, stores: Stores, kdf: PassphraseKdf) -> None:
         self._stores = stores
         self._kdf = kdf
+        self._failures = Failures(stores)
 
     def language_of(self, page_id: UUID) -> str | None:
         """Return the language in which a page speaks, None if there is no such page."""
@@ -131,8 +133,8 @@ class Collecting:
                 found = collect_pages.find(tx, page_id)
                 paused = objecting.stops_leaving(tx, found.case)
         except NotFound:
-            act = Act("referral.guess", Actor(request=request), rule="deny:unknown")
-            self._stores.ledger.record(replace(act, outcome=REFUSED))
+            # Anybody can ask for any address, as often as they like.
+            self._failures.record("referral.guess", "deny:unknown", page_id.hex, None, request)
             raise
         if paused:
             self._refuse(found, "referral.guess", "deny:restricted", request)

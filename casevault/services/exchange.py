@@ -241,6 +241,10 @@ class Exchange:
             raise NotFound()
         with stores.keyring.writing() as tx:
             present = exchanges.sent(tx, one.id, lock=True)
+            if present.turn > one.turn:
+                # Another round heard more while this one was on its way.
+                exchanges.change(tx, replace(present, message=None))
+                return False
             news = receipt.turn > present.turn and receipt.standing is not Standing.UNKNOWN
             if news and receipt.sealed:
                 signer = public_keys(partner.key or b"")

@@ -8,6 +8,7 @@ has compared, nor connect to anybody.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -50,8 +51,9 @@ from casevault.store.arrivals import Arrival, ArrivalKind
 from casevault.store.caller import Caller, Gate
 from casevault.store.envelopes import Opened
 from casevault.store.exchanges import Received
+from casevault.store.failures import Failures
 from casevault.store.keyring import KeyringTransaction
-from casevault.store.ledger import REFUSED, Act, Actor, Touched
+from casevault.store.ledger import Act, Actor, Touched
 from casevault.store.stores import Stores
 
 _DAY, _HOUR = 86_400, 3600
@@ -72,6 +74,7 @@ class ExchangeDoor:
     def __init__(self, stores: Stores, gate: Gate) -> None:
         self._stores = stores
         self._gate = gate
+        self._failures = Failures(stores)
 
     def receive(self, sealed: bytes, request: str | None = None) -> bytes:
         """Do what a message asks for; return the sealed receipt.
@@ -88,9 +91,10 @@ class ExchangeDoor:
         except (Tampered, Unrecorded):
             raise
         except CaseVaultError as error:
+            # Anybody can send anything to this door, as often as they like.
             rule = "refused:" + error.code
-            act = Act("exchange.refuse", Actor(request=request), rule=rule, outcome=REFUSED)
-            self._stores.ledger.record(act)
+            about = hashlib.sha256(sealed).hexdigest()
+            self._failures.record("exchange.refuse", rule, about, None, request)
             raise
         return self._receipt(opened, partner, standing)
 

@@ -10,6 +10,7 @@ from casevault.domain.access import Permission, Subject
 from casevault.errors import NotFound, Tampered
 from casevault.store import feeds, ledger
 from casevault.store.caller import Caller, Gate
+from casevault.store.failures import Failures
 from casevault.store.feeds import FeedToken
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
@@ -23,6 +24,7 @@ class Feeds:
     def __init__(self, stores: Stores, gate: Gate) -> None:
         self._stores = stores
         self._gate = gate
+        self._failures = Failures(stores)
 
     def make(self, caller: Caller) -> str:
         """Make the caller's feed and return its token, which nobody can show again."""
@@ -41,24 +43,25 @@ class Feeds:
             if parsed is None:
                 raise NotFound()
             text, owner = feeds.open_(self._stores, parsed)
-        except (NotFound, Tampered) as error:
-            self._record_failure(parsed, error, request)
+        except NotFound:
+            # Anybody can send any address, as often as they like.
+            self._failures.record(_OPEN, "deny:token", token, None, request)
+            raise
+        except Tampered:
+            self._record_tampering(parsed, request)
             raise
         touched = (Touched("feed", parsed.id), Touched("staff", owner))
         actor = ledger.Actor(request=request)
         self._stores.ledger.record(Act(_OPEN, actor, rule="permit:token", touched=touched))
         return text
 
-    def _record_failure(
-        self, token: FeedToken | None, error: NotFound | Tampered, request: str | None
-    ) -> None:
-        tampered = isinstance(error, Tampered)
+    def _record_tampering(self, token: FeedToken | None, request: str | None) -> None:
         self._stores.ledger.record(
             Act(
                 _OPEN,
                 ledger.Actor(request=request),
-                rule="failed:tampered" if tampered else "deny:token",
-                outcome=ledger.FAILED if tampered else ledger.REFUSED,
+                rule="failed:tampered",
+                outcome=ledger.FAILED,
                 touched=() if token is None else (Touched("feed", token.id),),
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import secrets
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 from casevault.store import failures, guesses
 from casevault.store import keyring_tables as tables
-from tests.api.world import World, a_login, a_passphrase, bearer
+from tests.api.world import World, a_login, a_passphrase, bearer, unknown_id
 from tests.security.server import running
 
 DAY = 86_400
@@ -290,3 +291,29 @@ def _workers(served) -> list[int]:
             if any(f"socket:[{inode}]" in links for inode in inodes):
                 found.append(int(folder.name))
     return found[-1:]
+
+
+def test_doors_for_anybody_fill_no_log(sqlite_world: World, monkeypatch: pytest.MonkeyPatch):
+    """Addresses that nobody gave out and messages of strangers: some entries, then a count."""
+    world = sqlite_world
+    monkeypatch.setattr(failures, "AT_ONCE", 2)
+    with world.later(minutes=3):
+        codes = ("feed.open", "referral.guess", "exchange.refuse")
+        before = {code: refused(world, code) for code in codes}
+        for number in range(6):
+            assert world.get(f"/v1/feed/{'M' * 60}{number}.ics").status_code == 404
+            body = {"code": "0"}
+            assert world.post(f"/v1/collect/{unknown_id()}", None, body).status_code == 404
+            message = {"message": base64.b64encode(b"made up %d" % number).decode()}
+            assert world.post("/v1/exchange/messages", None, message).status_code == 422
+        grown = {code: refused(world, code) - before[code] for code in codes}
+        assert all(1 <= grown[code] <= 4 for code in codes), grown
+    with world.later(minutes=6):
+        failures.record_past(world.vault.stores)
+        counted = {code: refused(world, code) - before[code] for code in codes}
+        assert all(counted[code] > grown[code] for code in codes), counted
+
+
+def refused(world: World, code: str) -> int:
+    """Return how many refusals of a code are on the ledger."""
+    return len([one for one in world.entries(code=code) if one["outcome"] == 4])
