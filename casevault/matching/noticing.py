@@ -97,7 +97,7 @@ def names_in(written: str, known: Known, late: Callable[[], None] = lambda: None
     """Return where names stand, in the order of the text; `late` raises when time is up."""
     found = list(_undivided(written, known))
     words = list(_words(written))
-    own = _own_words(known)
+    own = _Own(known)
     at = 0
     while at < len(words):
         late()
@@ -119,20 +119,34 @@ def is_phone(written: str, regions: Sequence[str]) -> bool:
     return phones.in_full(written, regions) is not None
 
 
-def _name_at(
-    words: Sequence[_Word], at: int, written: str, own: frozenset[Part]
-) -> tuple[int, bool]:
+class _Own:
+    """Tells the names of people who are known, in one text: most words stand there repeatedly."""
+
+    def __init__(self, known: Known) -> None:
+        self._parts = _own_words(known)
+        self._told: dict[tuple[str, bool], bool] = {}
+
+    def has(self, word: _Word) -> bool:
+        """Say whether a word is one of their names."""
+        at = word.written, word.first
+        found = self._told.get(at)
+        if found is None:
+            found = self._told[at] = _is_own(word, self._parts)
+        return found
+
+
+def _name_at(words: Sequence[_Word], at: int, written: str, own: _Own) -> tuple[int, bool]:
     """Return how many words from here on are one name, and whether it is of somebody known."""
     word = words[at]
-    if _is_own(word, own):
+    if own.has(word):
         return _length(words, at, written), True
     before = words[at - 1] if at else None
     told = before is not None and not word.first and _announces(before, word)
     if told or _is_given_name(word):
         length = _length(words, at, written)
-        return length, any(_is_own(one, own) for one in words[at : at + length])
+        return length, any(own.has(one) for one in words[at : at + length])
     follows = words[at + 1] if at + 1 < len(words) else None
-    if word.is_capital and follows is not None and _is_own(follows, own):
+    if word.is_capital and follows is not None and own.has(follows):
         return (
             (_length(words, at, written), True) if _joined(word, follows, written) else (0, False)
         )
