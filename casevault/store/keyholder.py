@@ -48,6 +48,8 @@ class KeyHolder:
         self._groups: dict[UUID, tuple[Principal, PrincipalSecret]] = {}
         self._member_of: tuple[KeyringTransaction, set[UUID]] | None = None
         self._broken: set[UUID] = set()
+        # The grant that was opened last, by its digest: its keys are often asked for one by one.
+        self._last_link: tuple[bytes, Key] | None = None
 
     def __repr__(self) -> str:
         return "KeyHolder(…)"
@@ -233,10 +235,15 @@ class KeyHolder:
             for name, key in keys.items()
         }
 
-    @staticmethod
     def _unwrap(
-        tx: KeyringTransaction, grant: Grant, secret: PrincipalSecret, wanted: set[str]
+        self, tx: KeyringTransaction, grant: Grant, secret: PrincipalSecret, wanted: set[str]
     ) -> dict[str, Key]:
-        link = crypto_grants.open_link(grant, secret)
+        link = self._link(grant, secret)
         rows = grants.key_rows(tx, grant, wanted)
         return {name: crypto_grants.open_row(grant, link, name, row) for name, row in rows.items()}
+
+    def _link(self, grant: Grant, secret: PrincipalSecret) -> Key:
+        digest = grant.digest
+        if self._last_link is None or self._last_link[0] != digest:
+            self._last_link = digest, crypto_grants.open_link(grant, secret)
+        return self._last_link[1]
