@@ -17,9 +17,10 @@ from casevault.domain.casefile import Compartment, DocumentKind
 from casevault.domain.records import Record, coded_services
 from casevault.errors import Invalid, NotFound
 from casevault.store import feeds, people, recipients, stamps
-from casevault.store.advising import IDENTITY_COMPARED, Advice, advise
+from casevault.store.advising import IDENTITY_COMPARED, Advice, Adviser
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
+from casevault.store.held_case import Look
 from casevault.store.ledger import Act, Touched
 from casevault.store.records import Kept, kept
 from casevault.store.stores import Stores
@@ -76,7 +77,7 @@ class Records:
         """
         stores = self._stores
         checked = stores.dictionary.validate(kind, content)
-        advice = advise(stores, self._desk, caller, case_id, kind, checked)
+        adviser = Adviser(stores, self._desk, caller, kind, checked)
         record = Record.new(checked, caller.staff, self._stores.now(), about)
 
         def work(changes: Mapping[UUID, Change]) -> tuple[UUID, Done]:
@@ -86,14 +87,21 @@ class Records:
                     people.known_staff(tx, about)
             row = change.add(NARRATIVE, kind.value, record.encode())
             _recount(change, kind)
-            return row, _done(kind, "add", row, checked, advice)
+            return row, _done(kind, "add", row, checked, adviser.advice)
 
         again = f"{kind.value}.repeat"
         added = self._desk.make(
-            caller, [case_id], Permission.CASE_AMEND, _compartments(kind), kind, work, again
+            caller,
+            [case_id],
+            Permission.CASE_AMEND,
+            _compartments(kind),
+            kind,
+            work,
+            again,
+            look=adviser.look,
         )
         self._follow(caller, Kept(added, kind, 1, record))
-        return Written(added, 1, advice)
+        return Written(added, 1, adviser.advice)
 
     def correct(
         self,
@@ -109,7 +117,7 @@ class Records:
         if kind is DocumentKind.NOTE:
             self._check_reason(reason)
         words, now = self._stores.dictionary, self._stores.now()
-        advice = advise(self._stores, self._desk, caller, case_id, kind, content)
+        adviser = Adviser(self._stores, self._desk, caller, kind, content)
         changed = self._amend(
             caller,
             case_id,
@@ -119,9 +127,10 @@ class Records:
             lambda record: record.corrected(
                 words.amended(kind, record.current.content, content), caller.staff, now, reason
             ),
-            _done(kind, "amend", row, content, advice),
+            lambda: _done(kind, "amend", row, content, adviser.advice),
+            adviser.look,
         )
-        return Written(row, changed, advice)
+        return Written(row, changed, adviser.advice)
 
     def redact(
         self,
@@ -147,7 +156,7 @@ class Records:
             row,
             version,
             lambda r: r.redacted(passage, texts, caller.staff, self._stores.now(), reason),
-            _done(kind, "redact", row, dict.fromkeys(texts)),
+            lambda: _done(kind, "redact", row, dict.fromkeys(texts)),
         )
 
     def read(self, caller: Caller, case_id: UUID, kind: DocumentKind, row: UUID) -> Kept:
@@ -202,7 +211,8 @@ class Records:
         row: UUID,
         version: int,
         grow: Callable[[Record], Record],
-        done: Done,
+        done: Callable[[], Done],
+        look: Look | None = None,
     ) -> int:
         def work(change: Change) -> tuple[Kept, Done]:
             document = change.document(NARRATIVE, kind.value, row)
@@ -212,7 +222,7 @@ class Records:
             grown = grow(present)
             change.amend(NARRATIVE, row, grown.encode(), version)
             _recount(change, kind)
-            return Kept(row, kind, version + 1, grown), done
+            return Kept(row, kind, version + 1, grown), done()
 
         changed = self._desk.change(
             caller,
@@ -221,6 +231,7 @@ class Records:
             _compartments(kind),
             work,
             frozen_too=kind is DocumentKind.TASK,
+            look=look,
         )
         self._follow(caller, changed)
         return changed.version

@@ -12,20 +12,19 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
+
+from sqlalchemy import Connection
 
 from casevault.domain import dictionary, personal
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
-from casevault.domain.granting import ObjectKind
 from casevault.domain.personal import Hint, Sign
 from casevault.logs import get_logger
 from casevault.matching import noticing
 from casevault.matching.noticing import Known
-from casevault.store import case_keys, cases, listing
+from casevault.store import listing
 from casevault.store.caller import Caller
-from casevault.store.grants import Object
 from casevault.store.held import Desk
-from casevault.store.held_case import HeldCase
+from casevault.store.held_case import HeldCase, Look
 from casevault.store.stores import Stores
 
 # How much of a processor's time one text may take; a full one takes a tenth of it.
@@ -59,30 +58,51 @@ class Advice:
 NOT_CHECKED: Final = Advice(checked=False)
 
 
-def advise(
-    stores: Stores,
-    desk: Desk,
-    caller: Caller,
-    case_id: UUID,
-    kind: DocumentKind,
-    content: Mapping[str, Any],
-) -> Advice:
-    """Return what is to be remarked about the free texts of a record; never fails."""
-    texts = texts_of(kind, content)
-    if not texts:
-        return Advice(checked=True)
-    try:
-        known, reference = _known(stores, desk, caller, case_id)
-        found = [
-            Remark(name, hint)
-            for name, text in texts.items()
-            for hint in remarked(text, known or Known(), stores.search.regions, reference)
-        ]
-    except Exception as error:
-        # Whatever it was: advice must not cost anybody their note.
-        get_logger().warning("advice failed", exception_type=type(error).__name__)
-        return NOT_CHECKED
-    return Advice(True, known is not None, tuple(found[:MOST_HINTS]))
+class Adviser:
+    """Looks at the free texts of a record while its case is held for the writing; never fails."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        desk: Desk,
+        caller: Caller,
+        kind: DocumentKind,
+        content: Mapping[str, Any],
+    ) -> None:
+        self._stores, self._desk, self._caller = stores, desk, caller
+        self._texts = texts_of(kind, content)
+        # What is to be remarked; before the case is held nobody looked, unless there is no text.
+        self.advice = NOT_CHECKED if self._texts else Advice(checked=True)
+
+    @property
+    def look(self) -> Look | None:
+        """What has to be seen of the case; nothing where there is no text."""
+        return Look(_IDENTITY, self._see) if self._texts else None
+
+    def _see(self, connection: Connection, held: HeldCase) -> None:
+        self.advice = NOT_CHECKED
+        try:
+            known = self._known(connection, held)
+            whom, regions = known or Known(), self._stores.search.regions
+            found = [
+                Remark(name, hint)
+                for name, text in self._texts.items()
+                for hint in remarked(text, whom, regions, str(held.case.reference))
+            ]
+        except Exception as error:
+            # Whatever it was: advice must not cost anybody their note.
+            get_logger().warning("advice failed", exception_type=type(error).__name__)
+            return
+        self.advice = Advice(True, known is not None, tuple(found[:MOST_HINTS]))
+
+    def _known(self, connection: Connection, held: HeldCase) -> Known | None:
+        """Return whom the case's identity names, if the caller holds it."""
+        if _IDENTITY not in held.keys:
+            return None
+        with self._desk.recording_failure(self._caller, held.case.id):
+            manifest = held.manifest(connection, _IDENTITY)
+            found = held.documents(connection, manifest, [DocumentKind.IDENTITY.value])
+        return known_by(self._stores, found[0].content, held.case) if found else None
 
 
 def texts_of(kind: DocumentKind, content: Mapping[str, Any]) -> dict[str, str]:
@@ -137,24 +157,3 @@ def _judged(text: str, hint: Hint, known: Known, regions: Sequence[str], referen
         return Hint(hint.start, hint.end, sign, own)
     own = hint.sign is Sign.REFERENCE and words.upper() == reference
     return Hint(hint.start, hint.end, hint.sign, own)
-
-
-def _known(stores: Stores, desk: Desk, caller: Caller, case_id: UUID) -> tuple[Known | None, str]:
-    """Return whom the case's identity names, if the caller holds it; and the case's reference.
-
-    Whether they may write is asked elsewhere, before anything is answered: this decides nothing.
-    """
-    with stores.data.reading() as connection:
-        case = cases.find_case(connection, stores.roots, case_id)
-        # The same work for a case that there is not.
-        team = None if case is None else case.team
-        with stores.keyring.reading() as tx:
-            keys = caller.keys.open(tx, Object(ObjectKind.CASE, case_id, team), _IDENTITY)
-            versions = case_keys.of_case(tx, case_id, _IDENTITY)
-        if case is None or _IDENTITY not in keys:
-            return None, "" if case is None else str(case.reference)
-        held = HeldCase(stores.organisation, case, keys, versions)
-        with desk.recording_failure(caller, case_id):
-            manifest = held.manifest(connection, _IDENTITY)
-            found = held.documents(connection, manifest, [DocumentKind.IDENTITY.value])
-    return (known_by(stores, found[0].content, case) if found else None), str(case.reference)

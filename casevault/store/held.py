@@ -35,7 +35,7 @@ from casevault.store import case_keys, cases, documents, idempotency, matters, r
 from casevault.store.caller import Caller, Gate
 from casevault.store.documents import Document
 from casevault.store.grants import Object
-from casevault.store.held_case import HeldCase
+from casevault.store.held_case import HeldCase, Look
 from casevault.store.ledger import FAILED, REFUSED, Act, Touched
 from casevault.store.manifests import Manifest
 from casevault.store.stores import Stores
@@ -139,21 +139,24 @@ class Desk:
         *,
         of_team: UUID | None = None,
         frozen_too: bool = False,
+        also: str | None = None,
     ) -> HeldCase:
         """Return a case with the caller's keys, or answer as if there were no such case.
 
         `of_team`: the team that the caller must be of, where that is not the case's (yet).
         `frozen_too`: the act goes on although the case is restricted (`domain.restricting`).
+        `also`: a compartment whose key comes along if the caller holds it.
         """
         stores = self._stores
+        named = [] if compartment is None else sorted({compartment, also or compartment})
         stops = restricting.is_stopped(permission) and not frozen_too
         touched = (Touched("case", case_id),)
         with self.recording_failure(caller, case_id):
             case = cases.find_case(connection, stores.roots, case_id)
             team = _NO_TEAM if case is None else case.team
             with stores.keyring.reading() as tx:
-                keys = caller.keys.open(tx, Object(ObjectKind.CASE, case_id, team), compartment)
-                versions = case_keys.of_case(tx, case_id, compartment)
+                keys = caller.keys.open(tx, Object(ObjectKind.CASE, case_id, team), *named)
+                versions = case_keys.of_case(tx, case_id, named or None)
                 behind = case is not None and case_keys.is_behind(case.key_version, versions)
                 under_way = behind and rekeying.is_under_way(tx, case_id)
                 frozen = stops and bool(matters.restricted(tx, [case_id]))
@@ -206,6 +209,7 @@ class Desk:
         work: Callable[[Change], tuple[T, Done]],
         *,
         frozen_too: bool = False,
+        look: Look | None = None,
     ) -> T:
         """Let `work` change documents of these compartments; change and entry commit together."""
         return self.change_all(
@@ -215,6 +219,7 @@ class Desk:
             compartments,
             lambda changes: work(changes[case_id]),
             frozen_too=frozen_too,
+            look=look,
         )
 
     def change_all(
@@ -226,12 +231,13 @@ class Desk:
         work: Callable[[Mapping[UUID, Change]], tuple[T, Done]],
         *,
         frozen_too: bool = False,
+        look: Look | None = None,
     ) -> T:
         """As `change`, for several cases in one transaction with one entry."""
         # Everybody locks in the same order, or two could wait for each other.
         wanted, names = sorted(set(case_ids)), tuple(compartments)
         return rekeying.tried_twice(
-            lambda: self._change_all(caller, wanted, permission, names, work, frozen_too)
+            lambda: self._change_all(caller, wanted, permission, names, work, frozen_too, look)
         )
 
     def make(
@@ -245,6 +251,7 @@ class Desk:
         again: str = "case.repeat",
         *,
         frozen_too: bool = False,
+        look: Look | None = None,
     ) -> UUID:
         """As `change_all`, for work that makes a record: once, however often the request is sent.
 
@@ -263,7 +270,7 @@ class Desk:
             return row, done
 
         return self.change_all(
-            caller, case_ids, permission, compartments, once, frozen_too=frozen_too
+            caller, case_ids, permission, compartments, once, frozen_too=frozen_too, look=look
         )
 
     def _change_all(
@@ -274,14 +281,19 @@ class Desk:
         names: Sequence[str],
         work: Callable[[Mapping[UUID, Change]], tuple[T, Done]],
         frozen_too: bool,
+        look: Look | None,
     ) -> T:
         stores = self._stores
         one = names[0] if len(names) == 1 else None
+        also = None if look is None else look.compartment
         with stores.data.reading() as connection:
             first = [
-                self.hold(caller, connection, each, permission, one, frozen_too=frozen_too)
-                for each in wanted
+                self.hold(caller, connection, it, permission, one, frozen_too=frozen_too, also=also)
+                for it in wanted
             ]
+            if look is not None:
+                for held in first:
+                    look.see(connection, held)
         found = [self._renewed(caller, each, permission, one, frozen_too) for each in first]
         with ExitStack() as stack:
             for each in wanted:

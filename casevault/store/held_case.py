@@ -6,7 +6,7 @@ re-keyed, or restored from a backup) opens too. There is no way forward from an 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -96,3 +96,14 @@ class HeldCase:
         if versions is None:
             raise Tampered(code="case-key")
         return versions.key_at(opened.key, opened.key.version if version is None else version)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What somebody sees of a case before they change it: `compartment` too, if they hold it.
+
+    `see` runs where the case was just opened, before any lock is taken.
+    """
+
+    compartment: str
+    see: Callable[[Connection, HeldCase], None]

@@ -82,17 +82,18 @@ class KeyHolder:
         return self._member_of[1]
 
     def open(
-        self, tx: KeyringTransaction, target: Object, compartment: str | None = None
+        self, tx: KeyringTransaction, target: Object, *compartments: str
     ) -> dict[str, OpenedKey]:
-        """Return the keys of an object that this person can open, by compartment: one or all.
+        """Return the keys of an object that this person can open: of these compartments, or all.
 
         Own grants come first, then those of the person's groups. A grant that has expired or
         does not count is passed over only if it is expired; anything forged is `Tampered`.
         """
-        opened = self._open_of(tx, target, [self.staff], compartment, {})
-        if compartment is None or compartment not in opened:
+        wanted = frozenset(compartments)
+        opened = self._open_of(tx, target, [self.staff], wanted, {})
+        if not wanted or not wanted <= opened.keys():
             groups = list(self.group_ids(tx))
-            opened = self._open_of(tx, target, groups, compartment, opened)
+            opened = self._open_of(tx, target, groups, wanted, opened)
         return opened
 
     def glance(
@@ -129,12 +130,12 @@ class KeyHolder:
         opened: dict[str, OpenedKey] = {}
         for group in principals.groups(tx, PrincipalKind.DUTY, target.team):
             membership = Object(ObjectKind.DUTY, group.id, group.team)
-            own = self._open_of(tx, membership, [self.staff], GROUP_COMPARTMENT, {})
+            own = self._open_of(tx, membership, [self.staff], frozenset({GROUP_COMPARTMENT}), {})
             if GROUP_COMPARTMENT not in own:
                 continue
             key = own[GROUP_COMPARTMENT].key
             self._groups[group.id] = group, principals.group_secret(tx.organisation, group, key)
-            opened = self._open_of(tx, target, [group.id], None, opened)
+            opened = self._open_of(tx, target, [group.id], frozenset(), opened)
         return opened
 
     def prefetch(self, tx: KeyringTransaction, kind: ObjectKind, ids: list[UUID]) -> None:
@@ -147,14 +148,13 @@ class KeyHolder:
         tx: KeyringTransaction,
         target: Object,
         grantees: list[UUID],
-        compartment: str | None,
+        compartments: frozenset[str],
         opened: dict[str, OpenedKey],
     ) -> dict[str, OpenedKey]:
         opened = dict(opened)
         for grant in self._found(tx, target, grantees):
             carried = {c.compartment for c in grant.terms.carried}
-            wanted = carried if compartment is None else carried & {compartment}
-            wanted -= opened.keys()
+            wanted = (carried & compartments if compartments else carried) - opened.keys()
             if wanted and self._counts(tx, grant, target):
                 opened |= self._open_grant(tx, grant, wanted)
         return opened

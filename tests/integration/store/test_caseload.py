@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import event
 
+from casevault.crypto.principals import PrincipalSecret
 from casevault.domain.access import Actor, Role
+from casevault.domain.casefile import DocumentKind
 from casevault.domain.granting import ObjectKind
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.services.casework import Casework
-from casevault.store import case_keys, keyring_tables, quick
+from casevault.services.records import Records
+from casevault.store import advising, case_keys, keyring_tables, quick
 from casevault.store.caller import Caller, Gate
 from casevault.store.grants import Object
 from casevault.store.keyholder import KeyHolder
@@ -65,6 +70,37 @@ def test_statements_do_not_grow_with_the_page(vault, supervisor):
     assert (len(small.items), len(large.items)) == (3, 12)
     assert None not in {view.display_name for view in large.items}
     assert 10 < many <= few < 30
+
+
+def test_a_note_is_advised_upon_while_its_case_is_open(vault, supervisor, monkeypatch):
+    """The comparison with the identity costs two statements more, and no key is unwrapped twice."""
+    (case,) = opened(vault, supervisor, 1)
+    records = Records(vault.stores, Gate(vault.stores, "passphrase"))
+    unwrapped: list[bytes] = []
+    unwrap = PrincipalSecret.unwrap
+    monkeypatch.setattr(
+        PrincipalSecret,
+        "unwrap",
+        lambda secret, wrapped, info: (unwrapped.append(wrapped), unwrap(secret, wrapped, info))[1],
+    )
+
+    def written(text):
+        # As a request of its own: what one remembers is gone with it.
+        caller = replace(supervisor, keys=vault.holder(SUPERVISOR))
+        note = {"type": "visit", "date": "2026-11-20", **text}
+        unwrapped.clear()
+        made = records.add(caller, case, DocumentKind.NOTE, note)
+        assert len(unwrapped) == len(set(unwrapped)) == 1
+        return made
+
+    written({"text": "It warms up."})
+    with monkeypatch.context() as patch:
+        patch.setattr(advising, "texts_of", lambda _kind, _content: {})
+        _, plain = statements(vault, lambda: written({"text": "It is quiet."}))
+    advised, compared = statements(vault, lambda: written({"text": "Testperson 0 came."}))
+    assert advised.advice.compared
+    assert [remark.hint.own for remark in advised.advice.remarks] == [True]
+    assert compared == plain + 2
 
 
 def test_prefetched_keys_are_the_same_keys(vault, supervisor):
