@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 
 import pytest
@@ -302,6 +303,17 @@ def test_a_group_opens_for_its_members(vault):
         ):
             with pytest.raises(Refused):
                 act()
+
+
+def test_grants_of_one_object_lie_side_by_side(vault):
+    """Whoever reads all of them reads neighbours: no grant of another object comes between."""
+    objects = [a_case(vault, grantees=(SUPERVISOR, DPO))[0].id for _ in range(4)]
+    with vault.stores.keyring.reading() as tx:
+        found = [row for row in tx.lookups(tables.grant) if row["object_id"] in objects]
+    found.sort(key=lambda row: row["id"].bytes)
+    runs = [key for key, _ in itertools.groupby(row["object_id"] for row in found)]
+    assert sorted(runs) == sorted(objects)
+    assert len({row["id"].bytes[6:] for row in found}) == len(found) > len(objects)
 
 
 def test_a_grant_row_given_to_another_is_tampered(vault):
