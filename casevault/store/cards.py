@@ -68,11 +68,9 @@ def directory_of(tx: KeyringTransaction, trust: Trust, caller: Caller, team: UUI
 
     :raises Refused: the caller is no member of it.
     """
-    for row in principals.groups(tx, PrincipalKind.DIRECTORY, team):
-        if trust.is_retired(tx, row.id):
-            continue
+    for group in trust.group_ids(tx, PrincipalKind.DIRECTORY, team):
         try:
-            return Directory(row.id, team, caller.keys.group_key(tx, row))
+            return Directory(group, team, caller.keys.group_key_of(tx, group, team))
         except Refused:
             raise Refused(
                 "You are not in your team's directory, so the people you write down could not be"
@@ -229,7 +227,7 @@ def contents(tx: KeyringTransaction, group: UUID, first: int, end: int) -> dict[
 
 def lock(tx: KeyringTransaction, group: UUID) -> None:
     """Keep others from writing cards of a directory until this transaction ends."""
-    tx.find(keyring_tables.principal, lock=True, id=group)
+    tx.lock(keyring_tables.principal, id=group)
 
 
 def card_of(roots: RootProvider, team: UUID, case: UUID, version: int | None = None) -> bytes:

@@ -187,7 +187,11 @@ class KeyHolder:
 
     def group_key(self, tx: KeyringTransaction, group: Principal) -> Key:
         """Return the key of a group's secret: what is granted to let a colleague in."""
-        target = Object(ObjectKind.GROUP, group.id, group.team)
+        return self.group_key_of(tx, group.id, group.team)
+
+    def group_key_of(self, tx: KeyringTransaction, group: UUID, team: UUID | None) -> Key:
+        """As `group_key`, for whoever knows a group by its id and team: its row is not opened."""
+        target = Object(ObjectKind.GROUP, group, team)
         for grant in grants.of_object(tx, target, [self.staff]):
             if self._counts(tx, grant, target):
                 return self._unwrap(tx, grant, self.secret, {GROUP_COMPARTMENT})[GROUP_COMPARTMENT]

@@ -129,18 +129,19 @@ class Trust:
 
         :raises Refused: nobody vouches for one of them.
         """
-        return [Grantee(one, self.public_keys(tx, one)) for one in self._group_ids(tx, kind, team)]
+        return [Grantee(one, self.public_keys(tx, one)) for one in self.group_ids(tx, kind, team)]
 
     def vouched_groups(
         self, tx: KeyringTransaction, kind: PrincipalKind, team: UUID | None = None
     ) -> list[Grantee]:
         """As `groups`, without those for which nobody vouches at present."""
-        ids = self._group_ids(tx, kind, team)
+        ids = self.group_ids(tx, kind, team)
         return [Grantee(one, self.public_keys(tx, one)) for one in ids if self.scopes(tx, one)]
 
-    def _group_ids(
+    def group_ids(
         self, tx: KeyringTransaction, kind: PrincipalKind, team: UUID | None
     ) -> tuple[UUID, ...]:
+        """Return the groups of one kind and team whose place no other has taken."""
         found: tuple[UUID, ...] = self._remembered(
             tx,
             ("groups", kind, team),
