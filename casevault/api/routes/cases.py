@@ -64,7 +64,7 @@ def open_case(vault: VaultDep, caller: OnceCaller, response: Response, body: New
     )
     response.headers["Location"] = f"/v1/cases/{view.case.id}"
     response.headers["ETag"] = etag(1)
-    opened = OpenedCase(**Case.of(view).model_dump())
+    opened = OpenedCase.of(view)
     return _looked_for(vault, caller, opened) if body.look_for_duplicates else opened
 
 
