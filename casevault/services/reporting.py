@@ -36,6 +36,7 @@ from casevault.store import (
     approvals,
     counted_imports,
     idempotency,
+    identity,
     principals,
     privacy_account,
     releases,
@@ -78,6 +79,9 @@ class Reporting:
         if job.held.stage is not Stage.DRAFT:
             # The same request, sent again: it was made, and nothing of it is made anew.
             return job.held
+        # Before anything is drawn: a copy of the keyring that does not know what was paid is older
+        # from now on than the data has seen, and no service starts with it.
+        identity.advance(self._stores.data, self._stores.keyring.database)
         release = Release.of(job.held.design, catalogue.shipped())
         noisy = self._measured(job, release)
         files = rendering.files([(release, noisy)])
@@ -212,6 +216,7 @@ def _links(held: Held) -> tuple[tuple[str, str], ...]:
 
 def _begin(tx: KeyringTransaction, held: Held) -> None:
     # In the reservation's own transaction: two who ask for the same find each other here.
+    releases.take_turn(tx, held.made.at)
     _check_new(releases.all_(tx), held.design)
     releases.add(tx, held)
 

@@ -123,6 +123,7 @@ def _count_import(stores: Stores, caller: Caller, wish: Wish, act: Act) -> None:
     )
     giving = stores.ledger.giving
     with giving(act), giving(counted), stores.keyring.writing() as tx:
+        releases.take_turn(tx, stores.now())
         counted_imports.check_new(tx, wanted)
         wanted.check(stores.clock.now().date(), releases.years(tx))
         counted_imports.add(tx, _use(stores, tx, caller, wish))

@@ -1,8 +1,8 @@
 """Which keyring belongs to which data, and how new it must be.
 
 The keyring must be the newest: the data store remembers the highest generation it has seen, and
-start-up refuses an older or a foreign keyring. The generation rises at every start of the service
-and at every roll.
+start-up refuses an older or a foreign keyring. The generation rises at every start of the service,
+at every roll, and whenever a release has paid: an account that forgot it could pay twice.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The keyring's only plain row. The generation rises at every start and at every roll."""
+    """The keyring's only plain row. Where the generation rises: `store.identity`."""
 
     keyring_id: UUID
     generation: int

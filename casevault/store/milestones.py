@@ -22,6 +22,9 @@ LOG_LOST = "log-lost"
 # Capsule, keyring backup and a data backup were opened with the shares, and nothing kept.
 REHEARSED = "rehearsed"
 
+# Who is counted in which year was decided: a release reserved, or an import let count.
+COUNTED = "counted"
+
 # What was due was erased.
 RETENTION = "retention"
 

@@ -18,7 +18,7 @@ from casevault.disclosure import catalogue, rendering
 from casevault.disclosure.lifecycle import Held, Stage, digest_of
 from casevault.disclosure.releasing import Release
 from casevault.errors import NotFound, Tampered
-from casevault.store import keyring_tables, tables
+from casevault.store import keyring_tables, milestones, tables
 from casevault.store.keyring import KeyringTransaction
 
 _TABLE = keyring_tables.release
@@ -53,6 +53,15 @@ def all_(tx: KeyringTransaction) -> list[Held]:
 def years(tx: KeyringTransaction) -> set[int]:
     """Return the years of every release that ever was, whatever became of it."""
     return {one.design.period.year for one in all_(tx)}
+
+
+def take_turn(tx: KeyringTransaction, now: int) -> None:
+    """Wait for whoever else decides who is counted in which year; what they did is seen after it.
+
+    A release is reserved for a year of which no import is decided on at the same moment.
+    """
+    tx.one(keyring_tables.milestone, lock=True, kind=milestones.COUNTED)
+    milestones.note(tx, milestones.COUNTED, now)
 
 
 def published(tx: KeyringTransaction) -> list[Held]:

@@ -18,11 +18,13 @@ from casevault.disclosure.tabulating import tabulate, whole_year
 from casevault.disclosure.vault_facts import FactsIntake
 from casevault.domain.granting import PrincipalKind
 from casevault.domain.importing.mapping import Candidate
+from casevault.errors import Misconfigured
 from casevault.services import reporting
 from casevault.services.importing import Fate, Source
 from casevault.store import (
     counted_imports,
     counting_keys,
+    identity,
     keyring_tables,
     principals,
     tombstones,
@@ -214,6 +216,8 @@ def test_the_life_of_a_release(office, monkeypatch):
     early = office.post("/v1/releases", REPORTER, wish)
     assert early.json()["code"] == "release.period-open"
     months_later(office)
+    with office.vault.stores.keyring.reading() as tx:
+        before = tx.identity().generation
     assert office.post("/v1/releases", "dora", wish).json()["code"] == "refused.role"
     made = office.post("/v1/releases", REPORTER, wish)
     assert made.status_code == 201, made.text
@@ -264,3 +268,11 @@ def test_the_life_of_a_release(office, monkeypatch):
     codes = [e["code"] for e in office.entries() if e["code"].startswith("release.")]
     steps = ("reserve", "count", "seal", "review", "publish", "withdraw", "reserve_failed")
     assert {f"release.{step}" for step in steps} <= set(codes)
+    # A copy of the keyring from before would have forgotten what was paid: it does not start.
+    stores, table = office.vault.stores, keyring_tables.keyring_identity
+    with stores.keyring.database.writing() as connection:
+        connection.execute(table.update().values(generation=before))
+    with pytest.raises(Misconfigured) as older:
+        identity.check(stores.data, stores.keyring.database, stores.roots, stores.organisation)
+    assert older.value.code == "identity.older"
+

@@ -16,7 +16,7 @@ from casevault.disclosure import budget
 from casevault.disclosure.budget import Charge, LineState
 from casevault.errors import Refused, Tampered
 from casevault.ids import new_id
-from casevault.store import keyring_tables, privacy_account
+from casevault.store import keyring_tables, privacy_account, releases
 
 STAFF = UUID(int=7)
 THIRD = Fraction(3, 100)
@@ -66,6 +66,28 @@ def test_two_reporters_at_once_and_one_wins_the_last_budget(vault):
         thread.join()
     assert sorted(results) == ["release.budget"] * 9 + ["won"] * 3
     assert budget.cohort(2025, lines(vault)).left == 0
+
+
+def test_reservations_and_decisions_on_imports_wait_for_each_other(vault):
+    """What the first wrote is seen by the second, on a server too: neither passes the other."""
+    keyring, seen = vault.stores.keyring, []
+
+    def second() -> None:
+        with keyring.writing() as tx:
+            releases.take_turn(tx, 7)
+            seen.append(len(privacy_account.charges(tx)))
+
+    with keyring.writing() as tx:
+        releases.take_turn(tx, 5)
+    waiting = threading.Thread(target=second)
+    with keyring.writing() as tx:
+        releases.take_turn(tx, 6)
+        waiting.start()
+        waiting.join(0.2)
+        assert seen == []
+        privacy_account.add(tx, charge())
+    waiting.join()
+    assert seen == [1]
 
 
 def test_a_missing_line_is_found(vault):
