@@ -46,8 +46,11 @@ class Signed:
         """Read what `as_data` wrote, else `Tampered`."""
         try:
             kem, sign = (_bytes(part) for part in data["root"])
+            organisation = UUID(data["organisation"])
+            if str(organisation) != data["organisation"]:
+                raise ValueError
             return cls(
-                UUID(data["organisation"]),
+                organisation,
                 str(data["statement"]),
                 _bytes(data["signature"]),
                 Vouch.decode(_bytes(data["vouch"])),

@@ -130,9 +130,12 @@ def months_of(tables: Iterable[IndicatorTable], period: Period) -> Months:
 
     Of registrations those who were accepted in the period; of anything else the whole year.
     """
-    if any(table.universe != PEOPLE for table in tables):
-        return YEAR
-    return period.start.month, period.end.month
+    return months_of_year(period, people=all(table.universe == PEOPLE for table in tables))
+
+
+def months_of_year(period: Period, *, people: bool) -> Months:
+    """Return as `months_of`; `people`: nothing but registrations is counted."""
+    return (period.start.month, period.end.month) if people else YEAR
 
 
 def digest_of(files: Mapping[str, bytes]) -> str:

@@ -18,7 +18,9 @@ from casevault.disclosure.columns import AFTER, BEFORE, DATES, NUMBERS, safe
 from casevault.disclosure.displaying import Cell, columns, split_place
 from casevault.disclosure.estimating import Estimate
 from casevault.disclosure.measuring import Noisy
-from casevault.disclosure.releasing import Release
+from casevault.disclosure.releasing import Design, Release
+
+SIDECAR = ".csv-metadata.json"
 
 
 def files(releases: Sequence[tuple[Release, Noisy]]) -> dict[str, bytes]:
@@ -34,7 +36,7 @@ def files(releases: Sequence[tuple[Release, Noisy]]) -> dict[str, bytes]:
         ]
         made[f"{table.id}.csv"] = csv_bytes(table, lines)
         described = sidecar([one[0] for one in mine], table, [one[1] for one in mine])
-        made[f"{table.id}.csv-metadata.json"] = described
+        made[table.id + SIDECAR] = described
     return made
 
 
@@ -43,9 +45,8 @@ def header(table: IndicatorTable) -> tuple[str, ...]:
     return (*BEFORE, *columns(table), *AFTER)
 
 
-def method(release: Release) -> str:
+def method_of(design: Design) -> str:
     """Return how the numbers were protected, in one cell."""
-    design = release.design
     parts = [
         "differential privacy (zCDP)",
         f"rho={float(design.rho):g}",
@@ -62,7 +63,7 @@ def rows(
     release: Release, table: IndicatorTable, shown: Sequence[Cell], how: str = ""
 ) -> list[tuple[str, ...]]:
     """Return the rows of a table as text; `how` they were protected, if not as a release is."""
-    design, how = release.design, how or method(release)
+    design, how = release.design, how or method_of(release.design)
     period = (design.period.start.isoformat(), design.period.end.isoformat())
     found = []
     for cell in shown:

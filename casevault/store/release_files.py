@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from casevault.crypto import releases as signing
+from casevault.disclosure import claims
 from casevault.disclosure.checking import misfits_of
 from casevault.disclosure.lifecycle import digest_of, digests_of
 from casevault.errors import Tampered
@@ -21,6 +22,7 @@ from casevault.ledger.note import Verify
 from casevault.store import exporting
 
 _MOST_BYTES = 64 << 20
+_HELD = {"ledger", "organisation", "root", "signature", "statement", "vouch"}
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -32,7 +34,7 @@ def verify(
     file: Path, root: str, log: tuple[str, bytes] | None, is_signature: Verify
 ) -> dict[str, Any]:
     """Return what `release.json` says, and whether the log's line was checked; else `Tampered`."""
-    raw = _json(file)
+    raw = _proof(file)
     said = signing.check(signing.Signed.from_data(raw), root)
     names = said.get("files")
     if not isinstance(names, dict) or not names:
@@ -43,6 +45,7 @@ def verify(
     for name, content in files.items():
         if name.endswith(".csv") and misfits_of(content.decode()):
             raise Tampered("The numbers of a table do not add up.", code="release.sums")
+    claims.check(said, files)
     on_log = log is not None and _on_log(raw.get("ledger"), said, *log, is_signature)
     return {"statement": said, "on_log": on_log}
 
@@ -51,6 +54,9 @@ def _on_log(line: Any, said: Mapping[str, Any], name: str, public: bytes, verify
     if line is None:
         raise Tampered("The file has no line of the log.", code="release.ledger")
     body, _head = check_line(json.dumps(line).encode(), name, public, verify)
+    # Nobody's word stands beside a line that leaves with a release, and it is this one.
+    if (line["actor_id"], line["entry_id"]) != (None, said["ledger_entry"]):
+        raise Tampered("The line of the log is about something else.", code="release.ledger")
     year = said["release"]["period_start"][:4]
     price = {f"cohort:{year}", f"rho:{said['release']['rho']}"}
     if (
@@ -62,12 +68,19 @@ def _on_log(line: Any, said: Mapping[str, Any], name: str, public: bytes, verify
     return True
 
 
-def _json(file: Path) -> dict[str, Any]:
+def encoded(proof: Mapping[str, Any]) -> bytes:
+    """Return the bytes of `release.json`: there is one way to write it."""
+    return (json.dumps(proof, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _proof(file: Path) -> dict[str, Any]:
+    """Return what `release.json` holds; one that says anything twice, or more, is `Tampered`."""
+    content = _read(file)
     try:
-        raw = json.loads(_read(file).decode())
+        raw = json.loads(content.decode())
     except (ValueError, RecursionError):
         raise Tampered(code="release.file") from None
-    if not isinstance(raw, dict):
+    if not isinstance(raw, dict) or set(raw) != _HELD or encoded(raw) != content:
         raise Tampered(code="release.file")
     return raw
 

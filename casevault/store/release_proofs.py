@@ -23,7 +23,7 @@ from casevault.errors import CaseVaultError, Tampered
 from casevault.ledger.entry import check_body, parse_leaf
 from casevault.ledger.evidence import Evidence, json_line
 from casevault.ledger.proof import encode_proof
-from casevault.store import principals, proofs, releases, tables, tree
+from casevault.store import principals, proofs, release_files, releases, tables, tree
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.stores import Stores
 
@@ -44,7 +44,7 @@ def proven(stores: Stores, held: Held, sign: Callable[[], bytes]) -> dict[str, b
     if not held.evidence:
         held = _with_evidence(stores, held, sign)
     data["ledger"] = json.loads(held.evidence) if held.evidence else None
-    return {NAME: (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()}
+    return {NAME: release_files.encoded(data)}
 
 
 def _with_evidence(stores: Stores, held: Held, sign: Callable[[], bytes]) -> Held:

@@ -275,4 +275,3 @@ def test_the_life_of_a_release(office, monkeypatch):
     with pytest.raises(Misconfigured) as older:
         identity.check(stores.data, stores.keyring.database, stores.roots, stores.organisation)
     assert older.value.code == "identity.older"
-

@@ -7,8 +7,15 @@ import json
 import pytest
 
 from casevault.cli.app import app
+from casevault.cli.ledger import verifier_key
+from casevault.crypto.principals import is_raw_signature
 from casevault.disclosure.checking import misfits
+from casevault.errors import Tampered
+from casevault.store import release_files
 from tests.api.world import REPORTER
+
+# Every byte was tried once; the gate tries one of so many.
+STEP = 61
 
 
 @pytest.fixture
@@ -84,8 +91,15 @@ def test_from_the_command_to_the_reader(sqlite_world, run, runner, tmp_path):
         assert type(check().exception).__name__ == "Tampered", spoilt[:40]
     data = json.loads(kept)
     data["ledger"]["body"] = data["ledger"]["body"].replace("rho:1/50", "rho:1/90")
-    proof.write_text(json.dumps(data))
+    proof.write_bytes(release_files.encoded(data))
     assert type(check("--key", key).exception).__name__ == "Tampered"
+    # Not one byte of it can be another, wherever it stands.
+    log = (verifier_key(key).name, verifier_key(key).public, is_raw_signature)
+    for place in range(0, len(kept), STEP):
+        other = "x" if kept[place] != "x" else "y"
+        proof.write_text(kept[:place] + other + kept[place + 1 :])
+        with pytest.raises(Tampered):
+            release_files.verify(proof, root, log[:2], log[2])
     proof.write_text(kept)
     table = folder / "people-total.csv"
     table.write_bytes(table.read_bytes().replace(b"2000-01-01", b"2000-01-02"))

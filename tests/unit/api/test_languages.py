@@ -25,6 +25,7 @@ NOT_HTTP = (
     "recovery.py",
     "recovering.py",
     "release_files.py",
+    "claims.py",
     "rebuilding.py",
     "reissuing.py",
     "reissues.py",
