@@ -20,7 +20,7 @@ from typing import Any
 
 from casevault.disclosure import catalogue
 from casevault.disclosure.accounting import variance_for
-from casevault.disclosure.budget import State
+from casevault.disclosure.budget import LineState
 from casevault.disclosure.catalogue import PEOPLE, REGION
 from casevault.disclosure.checking import Place
 from casevault.disclosure.classifications import TOTAL
@@ -103,7 +103,7 @@ def _is_paid(design: Design, universes: set[str], lines: Sequence[Mapping[str, A
     year = design.period.year
     return (
         len(lines) == len(states)
-        and states == {State.RESERVED: design.rho, State.COMMITTED: 0}
+        and states == {LineState.RESERVED: design.rho, LineState.COMMITTED: 0}
         and all((o["cohort_year"], o["months"]) == (year, months) for o in lines)
     )
 

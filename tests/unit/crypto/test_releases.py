@@ -80,6 +80,7 @@ def test_whatever_does_not_fit_is_tampered(one):
     "change",
     [
         {"organisation": "none"},
+        {"organisation": ORGANISATION.hex},
         {"signature": "no base64!"},
         {"signature": 7},
         {"root": []},
