@@ -23,6 +23,7 @@ from pathlib import Path
 
 from casevault.disclosure.vault_facts import FactsIntake
 from casevault.domain.granting import PrincipalKind
+from casevault.host import settle_memory
 from casevault.services.casework import Casework, NewCase
 from casevault.store import principals
 from casevault.store.caller import Gate
@@ -91,6 +92,8 @@ def vault(cases: int) -> None:
                 for n in range(50)
             ]
             work.open_cases(me, some)
+        # As `casevault release make` and the service's workers do.
+        settle_memory()
         first, later = _read(made), _read(made)
         made.close()
     print(f"facts of a vault: {first * 1e6:.0f} us a case at the first count,", end=" ")
