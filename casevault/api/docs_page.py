@@ -5,26 +5,31 @@ Self-contained: one style sheet of our own, nothing from elsewhere.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from html import escape
 from typing import Any
+
+from casevault.api import examples
 
 STYLE = """\
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 h2 { border-bottom: 1px solid #999; margin-top: 2.5rem }
 article { margin: 1.5rem 0 }
 code { background: #f2f2f2; padding: 0.1rem 0.3rem }
+pre { background: #f2f2f2; padding: 0.5rem; overflow-x: auto }
 .method { display: inline-block; min-width: 4.5rem; font-weight: bold }
 .permission { color: #555 }
 @media (prefers-color-scheme: dark) {
-  body { background: #181818; color: #eee } code { background: #333 } .permission { color: #aaa }
+  body { background: #181818; color: #eee } code, pre { background: #333 }
+  .permission { color: #aaa }
 }
 """
 CSP = "default-src 'none'; style-src 'self'; frame-ancestors 'none'"
 
 
 def render(openapi: Mapping[str, Any]) -> str:
-    """Return the page as HTML: operations by tag, each with its permission and fields."""
+    """Return the page as HTML: operations by tag, each with permission, fields and an example."""
     by_tag: dict[str, list[str]] = {}
     for path, operations in openapi["paths"].items():
         for method, operation in operations.items():
@@ -46,20 +51,22 @@ def render(openapi: Mapping[str, Any]) -> str:
 def _operation(
     path: str, method: str, operation: Mapping[str, Any], openapi: Mapping[str, Any]
 ) -> str:
-    fields = _fields(operation, openapi)
-    body = f"<p>Body: {fields}</p>" if fields else ""
     return (
         f'<article id="{escape(operation["operationId"])}"><span class="method">'
         f"{escape(method.upper())}</span><code>{escape(path)}</code> "
         f'<span class="permission">{escape(operation.get("x-permission", ""))}</span>'
-        f"<p>{escape(operation.get('description', ''))}</p>{body}</article>"
+        f"<p>{escape(operation.get('description', ''))}</p>{_body(operation, openapi)}</article>"
     )
 
 
-def _fields(operation: Mapping[str, Any], openapi: Mapping[str, Any]) -> str:
+def _body(operation: Mapping[str, Any], openapi: Mapping[str, Any]) -> str:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     schema = content.get("schema", {})
     name = schema.get("$ref", "").rpartition("/")[2]
     if name:
         schema = openapi["components"]["schemas"][name]
-    return ", ".join(f"<code>{escape(field)}</code>" for field in schema.get("properties", {}))
+    fields = ", ".join(f"<code>{escape(field)}</code>" for field in schema.get("properties", {}))
+    example = examples.of(content, schema)
+    text = json.dumps(example, ensure_ascii=False, indent=1)
+    shown = "" if example is None else f"<pre>{escape(text)}</pre>"
+    return (f"<p>Body: {fields}</p>" if fields else "") + shown

@@ -20,6 +20,8 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
 
+from casevault.api import examples
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _BLOCKING = "__casevault_blocking__"
 
@@ -65,7 +67,9 @@ class Router(APIRouter):
         super().__init__(route_class=OneThread, **options)
 
     def add_api_route(self, path: str, *given: Any, **options: Any) -> None:  # noqa: ANN401
-        """Add an operation, and how its path begins."""
+        """Add an operation with its example, and how its path begins."""
+        example = examples.shown(options.get("operation_id"))
+        options["openapi_extra"] = {**(options.get("openapi_extra") or {}), **example}
         super().add_api_route(path, *given, **options)
         start = (self.prefix + path).partition("{")[0]
         self._starts = tuple({*self._starts, start})

@@ -7,12 +7,15 @@ that fits may well end somebody's sessions.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 
+from casevault.api import docs_page, examples
 from casevault.domain.access import RULES, Permission, Role
 from tests import openapi_snapshot
 from tests.api.copies import a_world
@@ -25,7 +28,7 @@ OPERATIONS = {
 }
 EXAMPLES = 3
 # Each of these ends what the others need: the vault itself, or the session of who asks.
-ENDS = {"lock_down", "end_session", "end_own_session", "end_all_sessions"}
+ENDS = {"begin_lockdown", "end_session", "end_sessions", "end_other_session"}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +52,35 @@ def test_every_operation_is_tried():
     """The description is read as the tests read it: none is lost on the way."""
     described = json.loads(openapi_snapshot.present())["paths"]
     assert len(OPERATIONS) == sum(len(methods) for methods in described.values())
-    assert set(OPERATIONS) > ENDS & set(OPERATIONS)
+    assert set(OPERATIONS) > ENDS
+
+
+def test_every_operation_is_named_by_a_verb_and_a_noun():
+    """As whoever generates a client meets it."""
+    assert [name for name in OPERATIONS if not re.fullmatch(r"[a-z]+(_[a-z]+)+", name)] == []
+
+
+def test_every_body_has_an_example_that_fits():
+    """On the page for people and in the document: one whole body, and its schema takes it."""
+    document = json.loads(openapi_snapshot.present())
+    found, wrong = 0, []
+    for name, operation in OPERATIONS.items():
+        body = operation.definition.raw.get("requestBody", {}).get("content", {})
+        if "application/json" not in body:
+            continue
+        schema = document["components"]["schemas"].get(_named(body), {})
+        example = examples.of(body["application/json"], schema)
+        whole = {**body["application/json"]["schema"], "components": document["components"]}
+        found += 1
+        if example is None or not jsonschema_rs.is_valid(whole, example):
+            wrong.append(name)
+    assert wrong == []
+    assert found > 100
+    assert "Zaziwe Testperson" in docs_page.render(document)
+
+
+def _named(body):
+    return body["application/json"]["schema"].get("$ref", "").rpartition("/")[2]
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))

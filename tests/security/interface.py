@@ -684,7 +684,7 @@ def _set_partner_key(stage):
 # --- finding people ------------------------------------------------------------------------------
 
 
-@valid("search")
+@valid("search_people")
 def _search(_stage):
     return Ask(body={"name": "Ondine Obvious-Madeup", "birth_year": 1994})
 

@@ -32,7 +32,7 @@ READ = {
     "document": "read_identity",
     "manifest": "read_identity",
     "file_piece": "read_file",
-    "search_card": "search",
+    "search_card": "search_people",
     "private_object": "read_draft",
     "audit_record": "read_alert",
     "register_entry": "read_register_entry",
@@ -98,7 +98,7 @@ class Filled:
         for name in set(READ.values()):
             self.stage.by = self.by_id[name].who
             self.asks[name] = request_for(self.by_id[name], self.stage)
-        self.asks["search"] = Ask(body={"name": WORD})
+        self.asks["search_people"] = Ask(body={"name": WORD})
         key = {"Idempotency-Key": "made-up-and-used-once"}
         self.asks["open_case"] = Ask(body={"identity": an_identity()}, headers=key)
 
@@ -110,7 +110,7 @@ class Filled:
     def shows(self, table):
         """Say whether a table's content is given out, or taken for what it says."""
         answer = self.answer(READ[table])
-        if READ[table] == "search":
+        if READ[table] == "search_people":
             return self.stage.case in answer.text
         # Of a file the length is told before its bytes are opened: none of them must follow.
         return answer.status_code < 400 and answer.content != b""

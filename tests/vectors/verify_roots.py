@@ -58,7 +58,9 @@ def main(path):
     try:
         check(json.loads(Path(path).read_text()))
     except (Wrong, InvalidTag, KeyError, ValueError):
+        print("a file of root material does not open")
         return 1
+    print("a sealed file of root material opens")
     return 0
 
 

@@ -16,7 +16,7 @@ from casevault.store.helpers import Gone
 router = Router(prefix="/v1", tags=["search"])
 
 
-@router.post("/search", operation_id="search", openapi_extra=needs(Permission.SEARCH_RUN))
+@router.post("/search", operation_id="search_people", openapi_extra=needs(Permission.SEARCH_RUN))
 def search(vault: VaultDep, caller: CallerDep, request: Request, body: NewSearch) -> Found:
     """Look whether a person has a file already: at most ten cases, why, and whom to ask.
 
