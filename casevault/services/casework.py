@@ -173,13 +173,10 @@ class Casework:
 
     def read_document(self, caller: Caller, case_id: UUID, kind: DocumentKind) -> Opened:
         """Return one document of a case; the entry is durable before this returns."""
-        stores = self._stores
         compartment = casefile.compartment_of(kind).value
-        with stores.data.reading() as connection:
-            held = self._desk.hold(caller, connection, case_id, Permission.CASE_READ, compartment)
-            with self._desk.recording_failure(caller, case_id):
-                manifest = held.manifest(connection, compartment)
-                found = held.documents(connection, manifest, [kind.value])
+        held, manifest, found = self._desk.read(
+            caller, case_id, Permission.CASE_READ, compartment, [kind.value]
+        )
         if not found:
             raise NotFound(code="document")
         document = found[0]

@@ -71,7 +71,12 @@ def find_case(
     """Return the plain row of a case, its stamp checked; None if there is none."""
     query = _LOCK_CASE if lock else _FIND_CASE
     row = query.one(connection, {"case": case_id})
-    return None if row is None else _case(roots, dict(zip(_NAMES, row, strict=True)))
+    return None if row is None else opened(roots, row)
+
+
+def opened(roots: RootProvider, row: Sequence[Any]) -> CaseMetadata:
+    """Return a plain row that was read before (all columns, in their order), its stamp checked."""
+    return _case(roots, dict(zip(_NAMES, row, strict=True)))
 
 
 def find_cases(

@@ -7,9 +7,10 @@ and give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -21,30 +22,21 @@ from casevault.domain.access import Permission, Subject
 from casevault.domain.casefile import CaseMetadata, DocumentKind
 from casevault.domain.granting import ObjectKind
 from casevault.domain.records import Record
-from casevault.errors import (
-    Conflict,
-    Invalid,
-    KeyUnavailable,
-    NotFound,
-    Refused,
-    Stale,
-    Tampered,
-)
+from casevault.errors import KeyUnavailable, NotFound, Tampered
 from casevault.ids import TeamId
-from casevault.store import case_keys, cases, documents, idempotency, matters, rekeying
+from casevault.store import cases, documents, failing, first_look, idempotency, reach, rekeying
 from casevault.store.caller import Caller, Gate
 from casevault.store.documents import Document
 from casevault.store.grants import Object
 from casevault.store.held_case import HeldCase, Look
-from casevault.store.ledger import FAILED, REFUSED, Act, Touched
+from casevault.store.ledger import Act, Touched
 from casevault.store.manifests import Manifest
+from casevault.store.reach import Wish
 from casevault.store.stores import Stores
 from casevault.store.unit_of_work import unit_of_work
 
 T = TypeVar("T")
 
-# What is neither a fault of the machine nor an alarm.
-_REFUSALS = (Refused, NotFound, KeyUnavailable, Conflict, Stale, Invalid)
 _NO_TEAM = TeamId(UUID(int=0))
 
 
@@ -148,19 +140,53 @@ class Desk:
         `also`: a compartment whose key comes along if the caller holds it.
         """
         stores = self._stores
-        named = [] if compartment is None else sorted({compartment, also or compartment})
+        named = tuple(dict.fromkeys(one for one in (compartment, also) if one is not None))
         stops = restricting.is_stopped(permission) and not frozen_too
-        touched = (Touched("case", case_id),)
+        find = partial(cases.find_case, connection, stores.roots, case_id)
+        return self._held(caller, case_id, find, permission, named, of_team, stops)
+
+    def read(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        permission: Permission,
+        compartment: str,
+        kinds: Collection[str],
+    ) -> tuple[HeldCase, Manifest, list[Document]]:
+        """Return a case as `hold`, with a manifest and documents of these kinds, of one moment."""
+        stores = self._stores
+        with stores.data.reading_at_once() as connection:
+            look = first_look.at(connection, case_id, compartment)
+            find = partial(look.case, stores.roots)
+            held = self._held(caller, case_id, find, permission, (compartment,), None, stops=False)
+            with suppress(Tampered, KeyUnavailable):
+                return held, *look.opened(connection, held, kinds)
+        # Either somebody wrote between two statements, or what is stored does not hold.
+        with stores.data.reading() as connection:
+            held = self.hold(caller, connection, case_id, permission, compartment)
+            with self.recording_failure(caller, case_id):
+                manifest = held.manifest(connection, compartment)
+                return held, manifest, held.documents(connection, manifest, kinds)
+
+    def _held(
+        self,
+        caller: Caller,
+        case_id: UUID,
+        find: Callable[[], CaseMetadata | None],
+        permission: Permission,
+        named: Sequence[str],
+        of_team: UUID | None,
+        stops: bool,
+    ) -> HeldCase:
+        stores, touched = self._stores, (Touched("case", case_id),)
         with self.recording_failure(caller, case_id):
-            case = cases.find_case(connection, stores.roots, case_id)
+            case = find()
             team = _NO_TEAM if case is None else case.team
-            with stores.keyring.reading() as tx:
-                keys = caller.keys.open(tx, Object(ObjectKind.CASE, case_id, team), *named)
-                versions = case_keys.of_case(tx, case_id, named or None)
-                behind = case is not None and case_keys.is_behind(case.key_version, versions)
-                under_way = behind and rekeying.is_under_way(tx, case_id)
-                frozen = stops and bool(matters.restricted(tx, [case_id]))
-        holds = bool(keys) if compartment is None else compartment in keys
+            target = Object(ObjectKind.CASE, case_id, team)
+            version = None if case is None else case.key_version
+            within = reach.of(stores, caller.keys, Wish(target, version, named, stops))
+        keys = within.keys
+        holds = named[0] in keys if named else bool(keys)
         asked = team if of_team is None else TeamId(of_team)
         subject = Subject(kind="case", team=asked, holds_grant=holds and case is not None)
         self._gate.require(caller, permission, subject, touched, hide=True)
@@ -168,11 +194,11 @@ class Desk:
             raise NotFound()
         if not keys:
             raise KeyUnavailable()
-        if frozen or (stops and case.restriction):
+        if within.is_frozen or (stops and case.restriction):
             with self.recording_failure(caller, case_id):
                 raise restricting.frozen()
-        held = HeldCase(stores.organisation, case, keys, versions)
-        if held.is_behind and not under_way:
+        held = HeldCase(stores.organisation, case, keys, within.versions)
+        if held.is_behind and not within.is_under_way:
             self._report_behind(caller, held)
         return held
 
@@ -365,30 +391,8 @@ class Desk:
             case = cases.find_case(connection, self._stores.roots, held.case.id)
         # Otherwise it was finished between our look at the data and our look at the keys.
         if case is not None and case.key_version == held.case.key_version:
-            self._record_failure(caller, case.id, "failed:key-version-behind", FAILED)
+            failing.record(self._stores.ledger, caller, case.id, "key-version-behind")
 
-    @contextmanager
-    def recording_failure(self, caller: Caller, case_id: UUID) -> Iterator[None]:
-        """Record that something stored did not open (outcome 8, and an alarm) or was refused (4).
-
-        A refusal by what is stored tells something about the case: that a record is not there, that
-        a version is old, that a passage does not occur. Enter this before a unit of work: the entry
-        needs a transaction of its own.
-        """
-        try:
-            yield
-        except Tampered as error:
-            self._record_failure(caller, case_id, "failed:" + error.slug, FAILED)
-            raise
-        except _REFUSALS as error:
-            if rekeying.is_overtaken(error):
-                # Nobody refused anything: it begins once more.
-                raise
-            self._record_failure(caller, case_id, "refused:" + error.code, REFUSED)
-            raise
-
-    def _record_failure(self, caller: Caller, case_id: UUID, rule: str, outcome: int) -> None:
-        touched = (Touched("case", case_id),)
-        self._stores.ledger.record(
-            Act("case.read", caller.on_ledger, rule=rule, outcome=outcome, touched=touched)
-        )
+    def recording_failure(self, caller: Caller, case_id: UUID) -> AbstractContextManager[None]:
+        """Record that something stored did not open or was refused (`store.failing`)."""
+        return failing.recording(self._stores.ledger, caller, case_id)

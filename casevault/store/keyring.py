@@ -166,9 +166,12 @@ class KeyringTransaction:
         if self._epoch is not None:
             raise RuntimeError("what this transaction reads may change")
         rows = _statement(table, "find", *_shape(where)).named(self._connection, _at(where))
-        shelf = Shelf(where, rows, partial(self._open, table))
-        self._shelves[table] = shelf
-        return shelf.rows
+        self.lay(table, rows, **where)
+        return rows
+
+    def lay(self, table: Table, rows: list[Lookup], **where: list[Any]) -> None:
+        """Answer from these rows: all whose columns are among `where`, as of this moment."""
+        self._shelves[table] = Shelf(where, rows, partial(self._open, table))
 
     def one(self, table: Table, *, lock: bool = False, **where: Any) -> Row | None:  # noqa: ANN401
         """Return the only such row, or None."""

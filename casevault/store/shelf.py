@@ -20,7 +20,6 @@ class Shelf(Generic[T]):
         rows: list[dict[str, Any]],
         opened: Callable[[dict[str, Any]], T],
     ) -> None:
-        self.rows = rows
         self._opened = opened
         self._where = {name: frozenset(values) for name, values in where.items()}
         self._first = next(iter(where))

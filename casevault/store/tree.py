@@ -6,11 +6,24 @@ any worker integrates them, one at a time, under the head row's lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    Insert,
+    Integer,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy import column as named
 
 from casevault.crypto import macs
 from casevault.crypto.roots import RootProvider
@@ -25,10 +38,36 @@ from casevault.store.quick import Quick
 TAG_PURPOSE = "ledger-tag"
 _BATCH = 500
 _HEAD = Quick(select(tables.ledger_head))
+_WAIT_FOR_HEAD = Quick(select(tables.ledger_head).with_for_update())
+_TAKE_HEAD = Quick(select(tables.ledger_head).with_for_update(skip_locked=True))
+_ENTRY, _PENDING, _LEAF = tables.ledger_entry, tables.ledger_pending, tables.ledger_leaf
+# A queue, never `id > last`: what became visible late is taken late, not lost.
+_STAGED = Quick(
+    select(_ENTRY.c.id, _ENTRY.c.leaf, _ENTRY.c.body_digest, _ENTRY.c.tag)
+    .join(_PENDING, _PENDING.c.entry_id == _ENTRY.c.id)
+    .order_by(_PENDING.c.staged_at, _ENTRY.c.id)
+    .limit(bindparam("most", type_=Integer()))
+)
 _ADD_LEAF = Quick(insert(tables.ledger_leaf))
 _ADD_TILE = Quick(insert(tables.ledger_tile))
 _GROW = Quick(update(tables.ledger_head), ("size", "frontier"))
 _BEGIN_NEXT = Quick(update(tables.ledger_head), ("log", "size", "frontier"))
+
+
+def _placing() -> Insert:
+    """One statement for all: they leave the queue and have their places (PostgreSQL)."""
+    columns = {"ids": _LEAF.c.entry_id, "positions": _LEAF.c.position, "hashes": _LEAF.c.hash}
+    arrays = [bindparam(name, type_=ARRAY(one.type)) for name, one in columns.items()]
+    names = [named(name, one.type) for name, one in columns.items()]
+    given = func.unnest(*arrays).table_valued(*names, name="given").render_derived()
+    placed = select(given.c.ids, given.c.positions, given.c.hashes).cte("placed")
+    gone = delete(_PENDING).where(_PENDING.c.entry_id.in_(select(placed.c.ids))).cte("gone")
+    rows = select(placed.c.positions, placed.c.ids, placed.c.hashes)
+    made: Insert = insert(_LEAF).from_select(["position", "entry_id", "hash"], rows)
+    return made.add_cte(gone)
+
+
+_PLACE = Quick(_placing())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +97,7 @@ def begin_next(connection: Connection) -> Head:
 def current(connection: Connection) -> Head:
     """Return the log that is being written and its present right edge."""
     (row,) = _HEAD.named(connection, {})
-    return Head(row["log"], _frontier(row["size"], row["frontier"]))
+    return _head(row)
 
 
 def head(connection: Connection) -> Frontier:
@@ -79,31 +118,23 @@ def integrate(database: Database, roots: RootProvider, *, wait: bool = False) ->
     covered.
     """
     with database.writing() as connection:
-        row = connection.execute(
-            select(tables.ledger_head).with_for_update(skip_locked=not wait)
-        ).one_or_none()
-        if row is None:
+        found = (_WAIT_FOR_HEAD if wait else _TAKE_HEAD).named(connection, {})
+        if not found:
             return 0
-        entry = tables.ledger_entry
-        # A queue, never `id > last`: what became visible late is taken late, not lost.
-        staged = connection.execute(
-            select(entry.c.id, entry.c.leaf, entry.c.body_digest, entry.c.tag)
-            .join(tables.ledger_pending, tables.ledger_pending.c.entry_id == entry.c.id)
-            .order_by(tables.ledger_pending.c.staged_at, entry.c.id)
-            .limit(_BATCH)
-        ).all()
+        staged = _STAGED.all(connection, {"most": _BATCH})
         if not staged:
             return 0
-        for one in staged:
-            check_tag(roots, bytes(one.leaf), bytes(one.body_digest), bytes(one.tag))
-        found = [(one.id, bytes(one.leaf)) for one in staged]
-        _append(connection, Head(row.log, _frontier(row.size, row.frontier)), found)
-        connection.execute(
-            delete(tables.ledger_pending).where(
-                tables.ledger_pending.c.entry_id.in_([entry_id for entry_id, _ in found])
-            )
+        for _, leaf, digest, tag in staged:
+            check_tag(roots, leaf, digest, tag)
+        at, hashes = _head(found[0]), [tree.leaf_hash(leaf) for _, leaf, _, _ in staged]
+        start = tile_rows.start_of(at.log) + at.frontier.size
+        positions = list(range(start, start + len(staged)))
+        _PLACE.run(
+            connection,
+            {"ids": [one[0] for one in staged], "positions": positions, "hashes": hashes},
         )
-        return len(found)
+        _grow(connection, at, hashes)
+        return len(staged)
 
 
 def integrate_all(database: Database, roots: RootProvider, *, wait: bool = True) -> int:
@@ -113,8 +144,12 @@ def integrate_all(database: Database, roots: RootProvider, *, wait: bool = True)
     worker is just moving would be missing from a head that is signed next.
     """
     moved = 0
-    while not database.is_sqlite and (count := integrate(database, roots, wait=wait)):
+    while not database.is_sqlite:
+        count = integrate(database, roots, wait=wait)
         moved += count
+        # Fewer than fit: there were no others when they were taken.
+        if count < _BATCH:
+            break
     return moved
 
 
@@ -155,8 +190,7 @@ def _append(connection: Connection, at: Head, entries: Sequence[tuple[UUID, byte
     if not entries:
         return
     hashes = [tree.leaf_hash(leaf) for _, leaf in entries]
-    size = at.frontier.size
-    start = tile_rows.start_of(at.log) + size
+    start = tile_rows.start_of(at.log) + at.frontier.size
     _ADD_LEAF.run(
         connection,
         [
@@ -164,7 +198,12 @@ def _append(connection: Connection, at: Head, entries: Sequence[tuple[UUID, byte
             for n, (entry_id, _) in enumerate(entries)
         ],
     )
-    grown = at.frontier.extend(hashes)
+    _grow(connection, at, hashes)
+
+
+def _grow(connection: Connection, at: Head, hashes: Sequence[bytes]) -> None:
+    """Move the right edge past these leaves, whose rows are there, and write what became full."""
+    size, grown = at.frontier.size, at.frontier.extend(hashes)
     _GROW.run(connection, {"size": grown.size, "frontier": grown.encode()})
     first = tile_rows.first_tile(at.log, 0)
     for number in range(first + size // TILE_WIDTH, first + grown.size // TILE_WIDTH):
@@ -185,11 +224,11 @@ def _write_tile(connection: Connection, level: int, number: int, hashes: list[by
     _write_tile(connection, level + 1, above, roots)
 
 
-def _frontier(size: int, encoded: bytes) -> Frontier:
-    frontier = Frontier.decode(bytes(encoded))
-    if frontier.size != size:
+def _head(row: Mapping[str, Any]) -> Head:
+    frontier = Frontier.decode(bytes(row["frontier"]))
+    if frontier.size != row["size"]:
         raise Tampered(code="ledger.head")
-    return frontier
+    return Head(row["log"], frontier)
 
 
 def tile_root(hashes: Sequence[bytes]) -> bytes:

@@ -1,0 +1,67 @@
+"""What somebody can open of a case, and what else the keyring says of it, all of one moment.
+
+A look at one compartment is answered from one statement where the caller's own grant opens it.
+Whatever that leaves open (grants to groups, new keys on their way, vouches not checked lately) is
+asked in a transaction. Must never mix what two moments say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from casevault.store import case_keys, glimpse, matters, rekeying
+from casevault.store.case_keys import Versions
+from casevault.store.glimpse import NotForeseen
+from casevault.store.grants import Object
+from casevault.store.keyholder import KeyHolder, OpenedKey
+from casevault.store.keyring import KeyringTransaction
+from casevault.store.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of a case: some compartments or, with none named, all; whether it is frozen.
+
+    `key_version` is the one under which its data was found; None if there is no such case.
+    """
+
+    target: Object
+    key_version: int | None
+    compartments: Sequence[str]
+    asks_frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Keys by compartment, versions by name, and whether new keys or a restriction are there."""
+
+    keys: Mapping[str, OpenedKey]
+    versions: Mapping[str, Versions]
+    is_under_way: bool
+    is_frozen: bool
+
+
+def of(stores: Stores, holder: KeyHolder, wish: Wish) -> Reach:
+    """Return what this person can open."""
+    if len(wish.compartments) == 1 and not wish.asks_frozen:
+        with suppress(NotForeseen):
+            (name,) = wish.compartments
+            seen = glimpse.of_compartment(stores.keyring, wish.target.id, name, holder.staff)
+            return _reach(seen, holder, wish)
+    with stores.keyring.reading() as tx:
+        return _reach(tx, holder, wish)
+
+
+def _reach(tx: KeyringTransaction, holder: KeyHolder, wish: Wish) -> Reach:
+    case, version = wish.target.id, wish.key_version
+    keys = holder.open(tx, wish.target, *wish.compartments)
+    versions = case_keys.of_case(tx, case, list(wish.compartments) or None)
+    behind = version is not None and case_keys.is_behind(version, versions)
+    return Reach(
+        keys,
+        versions,
+        behind and rekeying.is_under_way(tx, case),
+        wish.asks_frozen and bool(matters.restricted(tx, [case])),
+    )
