@@ -57,15 +57,17 @@ class Database:
         self._url = _parsed(url)
         self.dialect = self._url.get_backend_name()
         self._lock = _FileLock(Path(str(self._url.database) + ".lock")) if self.is_sqlite else None
-        self.engine = _engine(self._url, connections)
+        # What is one statement needs no BEGIN. Connections lie ready for that; a transaction says
+        # what it wants, which costs no answer of the server.
+        self._at_once = _engine(self._url, connections)
+        self.engine = self._at_level("READ COMMITTED")
         # A manifest and the documents that it names must be of one moment, or a write between two
         # statements would look like tampering. SQLite's transactions are snapshots anyway.
-        self._snapshots = (
-            self.engine
-            if self.is_sqlite
-            else self.engine.execution_options(isolation_level="REPEATABLE READ")
-        )
-        self._at_once = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshots = self._at_level("REPEATABLE READ")
+
+    def _at_level(self, level: str) -> Engine:
+        plain = self._at_once
+        return plain if self.is_sqlite else plain.execution_options(isolation_level=level)
 
     @property
     def is_sqlite(self) -> bool:
@@ -84,8 +86,8 @@ class Database:
 
         There is no BEGIN and no ROLLBACK then, so the server is asked once and not three times.
         """
-        with _translated(), (self.engine if self.is_sqlite else self._at_once).connect() as found:
-            yield found
+        with _translated(), self._at_once.connect() as connection:
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -143,11 +145,10 @@ class Database:
                 return False
             return True
         held.enter_context(_translated())
-        connection = held.enter_context(self.engine.connect())
+        # Outside of transactions, which the server ends when they are idle.
+        connection = held.enter_context(self._at_once.connect())
         # Not back to the pool, which would keep the lock with the connection.
         held.callback(connection.invalidate)
-        # Outside of transactions, which the server ends when they are idle.
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
         if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar():
             return False
@@ -296,6 +297,8 @@ def _engine(url: URL, connections: int) -> Engine:
             "application_name": "casevault",
             "options": options,
         },
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
         **common,
     )
     event.listen(engine, "checkin", _laid_back)

@@ -247,7 +247,9 @@ def _carried_out(
 def _cursor(connection: Connection) -> Any:  # noqa: ANN401 - the driver's
     if not connection.in_transaction():
         connection.begin()
-    return connection.connection.cursor()
+    # Bytes and ids as they are, where the driver would else have them written out and read again.
+    held = connection.connection
+    return held.cursor(binary=True) if connection.dialect.name == "postgresql" else held.cursor()
 
 
 def _ours(connection: Connection, cursor: Any, error: Exception) -> BaseException:  # noqa: ANN401
