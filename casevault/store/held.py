@@ -140,7 +140,7 @@ class Desk:
         `also`: a compartment whose key comes along if the caller holds it.
         """
         stores = self._stores
-        named = tuple(dict.fromkeys(one for one in (compartment, also) if one is not None))
+        named = () if compartment is None else tuple({compartment: 0, also or compartment: 0})
         stops = restricting.is_stopped(permission) and not frozen_too
         find = partial(cases.find_case, connection, stores.roots, case_id)
         return self._held(caller, case_id, find, permission, named, of_team, stops)
