@@ -93,7 +93,7 @@ class Reporting:
         wanted = idempotency.named(stores.data, stores.roots, caller.repeat, stores.now())
         with stores.keyring.reading() as tx:
             known = releases.all_(tx)
-            year = int(asked.period[:4]) if asked.period[:4].isdigit() else 0
+            year = int(asked.period[:4]) if asked.period[:4].isdecimal() else 0
             paid = cohort(year, privacy_account.charges(tx, year))
             public = Public(sizes.people(tx, stores.counting), stores.counting.regions)
         made = next((one for one in known if one.id == wanted), None)

@@ -53,6 +53,8 @@ def test_from_the_command_to_the_reader(sqlite_world, run, runner, tmp_path):
     """Every step by its command; a changed file, another root and a foreign line are found."""
     world, folder = sqlite_world, tmp_path / "out"
     wish = ("--period", "2000-Q1", "--tables", "people-total", "--yes", "--json")
+    odd = run(REPORTER, "make", "--period", "²⁰⁰⁰-Q1", "--yes")
+    assert odd.exception.code == "period", "digits that are no number"
     made = run(REPORTER, "make", *wish)
     assert made.exit_code == 0, made.output
     (release,) = json.loads(made.stdout)
