@@ -28,7 +28,6 @@ from casevault.errors import Invalid, Refused
 from casevault.ids import new_id
 
 _WORDS = 6
-_CLOCK = SystemClock()
 _HOUR = 3600
 app = typer.Typer(
     help="Example: casevault package make letter.pdf --to shelter.pub --out letter.cvp",
@@ -111,7 +110,7 @@ def make(
     held = packing.checked(files.sources(sources))
     recipient = None if to is None else files.public(to)
     signer = None if key is None else files.secret(key, passphrase_fd)
-    now = unix_seconds(_CLOCK.now())
+    now = unix_seconds(SystemClock().now())
     statement = Statement(
         id=new_id(),
         kind=kind,
@@ -179,7 +178,7 @@ def open_(
         files.require_first(key, opened.statement.id)
     files.write_folder(out, opened.files)
     if key is not None:
-        files.remember(key, opened.statement.id, _CLOCK.now())
+        files.remember(key, opened.statement.id, SystemClock().now())
     for one in opened.files:
         print(one.name)
 
@@ -204,7 +203,7 @@ def _require_signer(signer: PublicKeys | None, expected: PublicKeys) -> None:
 
 
 def _require_in_time(statement: Statement) -> None:
-    now = unix_seconds(_CLOCK.now())
+    now = unix_seconds(SystemClock().now())
     if statement.expires_at is not None and statement.expires_at <= now:
         raise Refused("This package is too old. Ask for it again.", code="package.expired")
     if statement.made_at > now + _HOUR:

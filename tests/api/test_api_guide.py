@@ -66,6 +66,21 @@ def test_the_first_colleague_is_let_in_as_the_page_says(served):
     assert done.stdout.decode().endswith("true\n")
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="Debian package: curl")
+@pytest.mark.skipif(shutil.which("jq") is None, reason="Debian package: jq")
+def test_the_requests_of_the_first_page_are_answered(served):
+    """Caseworker, auditor, reporter and reception desk: each gets what the page promises."""
+    text = (DOCS.parent / "README.md").read_text().replace("curl -s", "curl -s --fail-with-body")
+    given = {"URL": str(served.client.base_url), "TOKEN": served.token("cara")}
+    given |= {"AUDITOR_TOKEN": served.token("ada"), "REPORTER_TOKEN": served.token("rita")}
+    done = in_shell(text, given)
+    said = done.stdout.decode()
+    assert done.returncode == 0, done.stderr.decode() + said
+    assert len(blocks(text)) == 4
+    for part in ("Zaziwe Testperson", '"code":"case.read"', '"period":"2026-H1"', "name_alike"):
+        assert part in said
+
+
 def client_module():
     """Import the client as somebody who copied it."""
     spec = importlib.util.spec_from_file_location("caseworker", CLIENT)

@@ -8,9 +8,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.checks.rules import RULES, check, folders_without_init, modules, sealed_fields
+from tests.checks.rules import (
+    RULES,
+    check,
+    folders_without_init,
+    modules,
+    sealed_fields,
+    short_functions,
+    tests_say_what,
+)
 
-PACKAGE = Path(__file__).resolve().parents[2] / "casevault"
+TESTS = Path(__file__).resolve().parents[1]
+PACKAGE = TESTS.parent / "casevault"
 
 
 def main() -> int:
@@ -22,10 +31,10 @@ def main() -> int:
     if not sealed_fields():
         print("no data dictionary yet: columns were not compared with it", file=sys.stderr)
     findings = [finding for path, source in tree for finding in check(path, source)]
-    findings += folders_without_init(PACKAGE)
+    findings += folders_without_init(PACKAGE) + short_functions(tree) + tests_say_what(TESTS)
     for finding in findings:
         print(finding)
-    print(f"{len(tree)} modules, {len(RULES) + 1} rules, {len(findings)} findings", file=sys.stderr)
+    print(f"{len(tree)} modules, {len(RULES) + 3} rules, {len(findings)} findings", file=sys.stderr)
     return 1 if findings else 0
 
 

@@ -11,10 +11,11 @@ import ast
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from statistics import median
 from typing import TypeVar
 
 from casevault.logs import ALLOWED
@@ -22,6 +23,8 @@ from casevault.logs import ALLOWED
 Node = TypeVar("Node", bound=ast.AST)
 
 MAXIMUM_LINES = 400
+# Of a function, from `def` to its last line.
+MEDIAN_LINES = 12
 CRYPTOGRAPHY = frozenset({"cryptography", "argon2", "pkcs11", "pyrage", "shamir_mnemonic"})
 LOGGER = re.compile(r"(?i)(^|[._])(get_)?log(ger)?(\(.*\))?$")
 LOG_CALLS = frozenset({"debug", "info", "warning", "error", "critical", "exception", "log", "bind"})
@@ -296,6 +299,30 @@ def folders_without_init(package: Path) -> list[Finding]:
         Finding(f"casevault/{place.as_posix()}", 1, "init-everywhere", "has no __init__.py")
         for place in lacking
         if place.parts[:1] != ("_migrations",)
+    ]
+
+
+def short_functions(tree: Iterable[tuple[str, str]]) -> list[Finding]:
+    """Half of all functions have at most 12 lines: what takes more to say is the exception."""
+    lengths = [
+        (one.end_lineno or one.lineno) - one.lineno + 1
+        for _, source in tree
+        for kind in (ast.FunctionDef, ast.AsyncFunctionDef)
+        for one in _walk(_parse(source), kind)
+    ]
+    middle = median(lengths or [0])
+    if middle <= MEDIAN_LINES:
+        return []
+    return [Finding("casevault", 1, "short-functions", f"the median function has {middle} lines")]
+
+
+def tests_say_what(folder: Path) -> list[Finding]:
+    """Every test says in a sentence what holds if it passes."""
+    return [
+        Finding(f"tests/{file.relative_to(folder)}", one.lineno, "tests-say-what", one.name)
+        for file in sorted(folder.rglob("test_*.py"))
+        for one in _walk(ast.parse(file.read_text(encoding="utf-8")), ast.FunctionDef)
+        if one.name.startswith("test_") and not (ast.get_docstring(one) or "").strip()
     ]
 
 

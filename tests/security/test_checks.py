@@ -166,6 +166,22 @@ def test_a_long_module_is_found() -> None:
     assert _found(rules.short_modules, "x = 1\n" * 401) == 1
 
 
+def test_long_functions_are_found() -> None:
+    """One of 13 lines may be there, as long as most are shorter."""
+    short, long = "def f():\n    pass\n", "def g():\n" + "    pass\n" * 12
+    assert rules.short_functions([("casevault/a.py", short * 2 + long)]) == []
+    assert len(rules.short_functions([("casevault/a.py", short + long * 2)])) == 1
+
+
+def test_a_test_without_a_sentence_is_found(tmp_path: Path) -> None:
+    """In whatever folder it lies; helpers need none."""
+    (tmp_path / "deep").mkdir()
+    source = "def helper(): ...\ndef test_a():\n    pass\ndef test_b():\n    'Holds.'\n"
+    (tmp_path / "deep" / "test_planted.py").write_text(source)
+    found = rules.tests_say_what(tmp_path)
+    assert [(one.path, one.line) for one in found] == [("tests/deep/test_planted.py", 2)]
+
+
 def test_print_is_found() -> None:
     """print() belongs to the command line."""
     source = "def f():\n    print('x')\nreport.print()"
