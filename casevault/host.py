@@ -25,7 +25,9 @@ from casevault.store.hardening import harden_process as harden_process
 
 BOOT_SECRET = "boot-secret"  # noqa: S105 - the name of a file
 _BOOT_BYTES = 32
-_M_ARENA_MAX = -8
+# glibc's names for what `mallopt` sets (malloc.h).
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+_LARGE_BLOCK = 1 << 20
 
 
 @contextmanager
@@ -79,9 +81,13 @@ def read_boot_secret(settings: Settings) -> bytes:
 def settle_memory() -> None:
     """Keep the collector away from what lives as long as the process; share freed memory.
 
-    By default every thread keeps a heap of its own, and with it what others could use again.
+    By default every thread keeps a heap of its own, and with it what others could use again. And
+    the first large block that is freed raises the size from which blocks are given back at once:
+    what Argon2 worked in, or somebody's file, would stay with the process.
     """
-    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_ARENA_MAX, 2)
+    libc.mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
     gc.collect()
     gc.freeze()
     # A request makes some thousand short-lived objects; the default looks at them every 700.

@@ -33,6 +33,36 @@ def test_what_is_heavy_would_be_seen():
     assert loaded_by("casevault.store.migrate") == {"alembic", "mako"}
 
 
+# Three passphrases, worked on in 19 MiB each; prints how many MiB the process keeps of that.
+_KEPT = """
+import mmap
+from argon2.low_level import Type, hash_secret_raw
+from casevault import host
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * mmap.PAGESIZE / 2**20
+
+{before}
+since = resident()
+for _ in range(3):
+    hash_secret_raw(b"made up words", b"a made up salt", 1, 19 * 1024, 1, 32, Type.ID)
+print(resident() - since)
+"""
+
+
+@pytest.mark.parametrize(("before", "kept"), [("host.settle_memory()", False), ("", True)])
+def test_a_worker_gives_back_what_it_checked_a_passphrase_in(before, kept):
+    """It would stay in every worker that anybody ever signed in at; without settling, it does."""
+    done = subprocess.run(
+        [sys.executable, "-c", _KEPT.format(before=before)],
+        capture_output=True,
+        check=True,
+        timeout=300,
+    )
+    assert (float(done.stdout) > 10) == kept
+
+
 def names(made: typer.Typer) -> dict[str, list[str]]:
     """Return every command with the options of its callback."""
     command = typer.main.get_command(made)
