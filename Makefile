@@ -84,7 +84,12 @@ coverage: venv ## every branch of crypto, ledger and domain is taken by their ow
 	$(PYTEST) $(GATE) $(BRANCHES:casevault/%=tests/unit/%) -q -n $(JOBS) \
 	  $(BRANCHES:%=--cov=%) --cov-branch --cov-fail-under=$(COVERED) --cov-report=term-missing:skip-covered
 
-snapshots: openapi example-ledger ## write openapi.json and docs/examples/ledger anew
+snapshots: openapi example-ledger ## write every generated file anew: then review `git diff`
+	$(BIN)/python tests/vectors/make_ledger.py tests/vectors/ledger.json
+	$(BIN)/casevault dictionary docs docs/data-dictionary.md
+	$(BIN)/casevault dictionary dpia docs/dpia.md
+	$(BIN)/python -m tests.security.columns --write
+	$(BIN)/python -m tests.security.matrix --write
 
 example-ledger: venv
 	$(BIN)/python tests/vectors/make_example.py docs/examples/ledger

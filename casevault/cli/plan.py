@@ -24,6 +24,8 @@ from casevault.services.ceremony import PRESENT, FirstPerson, Plan, plan_faults
 SETTINGS = (
     "data_url",
     "keyring_url",
+    "data_migrator_url",
+    "keyring_migrator_url",
     "keys_dir",
     "runtime_dir",
     "kdf_profile",

@@ -6,11 +6,15 @@ stands is `store.schema`'s to say, which loads nothing of what stands here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, inspect, make_url, text
+from sqlalchemy.exc import ProgrammingError
 
 from casevault.errors import Misconfigured
 from casevault.store import schema
@@ -18,6 +22,7 @@ from casevault.store.database import Database
 from casevault.store.keyring_tables import keyring
 from casevault.store.tables import data
 
+_NOT_ALLOWED = "42501"
 _METADATA: dict[str, MetaData] = {"data": data, "keyring": keyring}
 
 # The ledger's entries and tree are written once: the application role cannot change them.
@@ -27,9 +32,27 @@ _APPEND_ONLY = ("ledger_entry", "ledger_leaf", "ledger_tile")
 def upgrade(database: Database, branch: str, application_url: str | None = None) -> None:
     """Bring a store to this version; on PostgreSQL give the application role what it needs."""
     with database.writing() as connection:
-        command.upgrade(_config(branch, connection), "head")
+        with _told_who_may():
+            command.upgrade(_config(branch, connection), "head")
         if not database.is_sqlite and application_url:
             _grant_application_role(connection, branch, application_url)
+
+
+@contextmanager
+def _told_who_may() -> Iterator[None]:
+    """Say whose right is missing; to try again in a moment would not help."""
+    try:
+        yield
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _NOT_ALLOWED:
+            raise
+        raise Misconfigured(
+            "The role in the address of this database may not make tables. Give the addresses of"
+            " the role that owns the databases as data_migrator_url and keyring_migrator_url.",
+            code="store.migrator",
+            hint="deploy/postgres/README.md, 'Set up'. An init that was refused here: remove the"
+            " configuration file that it wrote, then run it again.",
+        ) from None
 
 
 def downgrade(database: Database, branch: str, revision: str) -> None:

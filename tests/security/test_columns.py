@@ -3,23 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-
-from casevault.store.keyring_tables import keyring
-from casevault.store.tables import data
-
-FILE = Path(__file__).parent / "columns.json"
-# A piece is a part of a sealed stream.
-SEALED = {"sealed", "piece"}
-
-
-def plain_columns():
-    """Return the plain columns of every table of both stores."""
-    return {
-        f"{name}.{table.name}": [c.name for c in table.columns if c.name not in SEALED]
-        for name, metadata in (("data", data), ("keyring", keyring))
-        for table in metadata.sorted_tables
-    }
+from tests.security.columns import FILE, plain_columns
 
 
 def test_plain_columns_are_the_reviewed_ones():

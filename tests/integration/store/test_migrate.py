@@ -479,6 +479,18 @@ def allowed(url, role, statement):
         return True
 
 
+def test_a_role_that_may_not_make_tables_is_told_so(application, role):
+    """Not that the database does not answer: to wait would help nobody."""
+    for branch, url in application.items():
+        with psycopg.connect(libpq_url(url), autocommit=True) as connection:
+            connection.execute(f"DROP TABLE alembic_version_{branch} CASCADE")
+        store = Database(make_url(url).set(username=role).render_as_string(hide_password=False))
+        with pytest.raises(Misconfigured) as refused:
+            migrate.upgrade(store, branch)
+        store.close()
+        assert refused.value.code == "store.migrator"
+
+
 @pytest.mark.parametrize("table", ["ledger_entry", "ledger_leaf", "ledger_tile"])
 def test_the_application_cannot_rewrite_the_ledger(application, role, table):
     """Its role inserts and reads; it can neither change nor delete nor truncate."""
