@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+
 from tests.security.columns import FILE, plain_columns
 
 
