@@ -275,8 +275,10 @@ def _split(value: str) -> tuple[str, ...]:
 
 def _resolve(values: dict[str, Any], base: Path) -> None:
     for name in _PATH_FIELDS:
-        if name in Settings.model_fields and (name in values or name == "keys_dir"):
-            values[name] = base / Path(str(values.get(name, "keys")))
+        value = values.get(name, "keys" if name == "keys_dir" else None)
+        # What is no text is no path, and nothing at all would be the folder of the file itself.
+        if isinstance(value, (str, Path)):
+            values[name] = base / value if str(value).strip() else 0
     for name in _URL_FIELDS:
         url = values.get(name, Settings.model_fields[name].default)
         if isinstance(url, str) and url.startswith(_SQLITE):

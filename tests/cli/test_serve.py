@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -69,6 +70,7 @@ def test_a_service_with_two_workers_from_start_to_end(config: Path, tmp_path: Pa
         assert set(ready.json().values()) == {True}
         assert secret.stat().st_mode & 0o777 == 0o600
         assert secret.parent.stat().st_mode & 0o777 == 0o700
+        _no_process_dumps_core(service)
         _workers_share_a_session(service)
         _a_second_service_changes_nothing(config, service)
         began = time.monotonic()
@@ -80,6 +82,13 @@ def test_a_service_with_two_workers_from_start_to_end(config: Path, tmp_path: Pa
     assert all(set(line) >= {"event", "level", "timestamp"} for line in events(service))
     assert not any(line["event"] == "crash" for line in events(service))
     assert "Traceback" not in service.log.read_text()
+
+
+def _no_process_dumps_core(service: Service) -> None:
+    """Neither the process that was started nor a worker: a dump would hold keys."""
+    for process in (service.process.pid, *service.workers()):
+        limits = Path(f"/proc/{process}/limits").read_text()
+        assert re.search(r"Max core file size +0 +0 ", limits), process
 
 
 def _workers_share_a_session(service: Service) -> None:

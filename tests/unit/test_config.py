@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from casevault import config
 from casevault.config import FILE_ONLY, Settings, describe, load_settings, without_password
+from casevault.config.hints import WHAT_TO_DO
 from casevault.errors import Misconfigured
 
 MARKER = "zq7-made-up-secret"
@@ -167,6 +168,20 @@ def test_a_value_past_its_bounds_is_refused_by_name(tmp_path, name, value):
     assert name in found
     sentence = found[found.index(name) :]
     assert re.search(r"[Cc]hoose|Give|List|Use|Put|must begin|looks like|lists", sentence), found
+
+
+@pytest.mark.parametrize("name", sorted(PATHS))
+def test_what_is_no_path_is_refused(tmp_path, name):
+    """`second_medium = true` is no folder of that name, and nothing at all is no folder either."""
+    for value in ("", " ", 7, True, ["x"]):
+        assert f"{name} is not a value that can be used. Name" in refusal(
+            written(tmp_path, **{name: value})
+        )
+
+
+def test_every_setting_has_a_sentence_that_says_what_to_do():
+    """Whatever is wrong with it."""
+    assert set(WHAT_TO_DO) == set(Settings.model_fields)
 
 
 @pytest.mark.parametrize("name", sorted(set(TAKEN) - PATHS))
