@@ -62,6 +62,14 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with those that walk the whole interface, in whatever order the others are.
+
+    One takes up to half a minute: begun last, the other processes would wait for it.
+    """
+    items.sort(key=lambda item: "/tests/security/" not in item.path.as_posix())
+
+
 @pytest.fixture(scope="session", autouse=True)
 def stretched_once() -> Iterator[None]:
     """Let Argon2 be asked once for the same passphrase, salt and cost.
@@ -74,6 +82,19 @@ def stretched_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         once = functools.lru_cache(maxsize=4096)(credentials.hash_secret_raw)
         patch.setattr(credentials, "hash_secret_raw", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_at_once() -> Iterator[None]:
+    """Let codes for phones have one pattern: trying all eight takes longer than setting one up.
+
+    A phone reads any of them; tests/unit/api/test_qr.py draws one as people see it.
+    """
+    from casevault.api import qr
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(qr, "make_qr", functools.partial(qr.make_qr, mask=4))
         yield
 
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 
-import segno
+from segno import make_qr
 
 
-def as_svg(text: str) -> str:
-    """Return an SVG element."""
-    return str(segno.make_qr(text, error="m").svg_inline(scale=4))
+def drawn(text: str) -> tuple[str, str]:
+    """Return an SVG element, and lines of block characters with two rows of modules in each.
 
-
-def as_text(text: str) -> str:
-    """Return lines of block characters, two rows of modules in each."""
-    out = io.StringIO()
-    segno.make_qr(text, error="m").terminal(out=out, compact=True)
-    return out.getvalue()
+    One code for both: to choose its pattern takes longer than all the rest of a request.
+    """
+    code, out = make_qr(text, error="m"), io.StringIO()
+    code.terminal(out=out, compact=True)
+    return str(code.svg_inline(scale=4)), out.getvalue()

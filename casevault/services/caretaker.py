@@ -64,6 +64,7 @@ class Caretaker:
         self._checkpoints = checkpoints
         # Public, so that a test of what a request changes can do without rounds in between.
         self.round_seconds = ROUND_SECONDS
+        self.integrate_seconds = INTEGRATE_SECONDS
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
         self._alarmed: set[str] = set()
@@ -86,7 +87,7 @@ class Caretaker:
 
     def _run(self) -> None:
         next_round = time.monotonic() + self.round_seconds
-        while not self._stop.wait(INTEGRATE_SECONDS):
+        while not self._stop.wait(self.integrate_seconds):
             # One worker at a time is enough, and the next round comes soon.
             self.integrate(wait=False)
             if self._stores.ledger.urgent.is_set():

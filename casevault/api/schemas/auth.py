@@ -103,7 +103,8 @@ class FactorProposed(Shape):
     def of(cls, proposal: Proposal) -> Self:
         """Return the shape of a proposal, with its QR code."""
         uri = proposal.uri
-        return cls(secret=proposal.secret, uri=uri, qr_svg=qr.as_svg(uri), qr_text=qr.as_text(uri))
+        svg, text = qr.drawn(uri)
+        return cls(secret=proposal.secret, uri=uri, qr_svg=svg, qr_text=text)
 
 
 class PrintedCodes(Shape):
