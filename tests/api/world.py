@@ -413,9 +413,10 @@ def started(vault: Vault) -> Client:
     """Return a client of a running application; `__exit__` stops it and closes the vault."""
     # A round of the caretaker in the middle of a test would change what the test compares.
     vault.caretaker.round_seconds = math.inf
-    # Whoever reads the log asks for it first (`World.entries`); of dozens of worlds in a process
-    # each would look five times a second.
-    vault.caretaker.integrate_seconds = 2.0
+    if not vault.stores.data.is_sqlite:
+        # Whoever reads the log asks for it (`World.entries`). Looking five times a second, in every
+        # world that is open, costs a process some seconds of a run.
+        vault.caretaker.integrate_seconds = 2.0
     client = Client(create_app(vault), ORIGIN)
     client.__enter__()
     return client
