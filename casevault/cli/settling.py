@@ -84,6 +84,7 @@ def _lines(found: Findings) -> Iterator[str]:
     yield from _named(found.lost, "has keys and no data: it is not in the backup, and lost")
     yield from _named(found.quarantined, "has data and no keys: put aside, nobody can open it")
     yield from _named(found.released, "was put aside and has keys again")
+    yield from _named(found.strayed, "is its former team's in the backup: its team takes it again")
     for one in found.compared:
         yield (
             f"  {one.case} {one.compartment}: {one.fault.value}, revision {one.found}, the keyring"
@@ -106,6 +107,7 @@ def _data(found: Findings, *, settled: bool) -> dict[str, Any]:
         "lost": [str(case) for case in found.lost],
         "quarantined": [str(case) for case in found.quarantined],
         "released": [str(case) for case in found.released],
+        "strayed": [str(case) for case in found.strayed],
         "compared": [
             {
                 "case": str(one.case),

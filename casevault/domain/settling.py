@@ -70,6 +70,8 @@ class Findings:
     # Keys without data: opened after the backup was made (or an opening that failed half-way).
     lost: tuple[UUID, ...] = ()
     compared: tuple[Compared, ...] = ()
+    # Lie in a team that had given them away: the team that holds them finds them to be taken.
+    strayed: tuple[UUID, ...] = ()
     # Drafts, refused lines and feeds whose key is gone: ended by their authors, removed when due.
     closed: int = 0
     log: Log = Log(0, None)

@@ -28,6 +28,7 @@ from casevault.store import (
     milestones,
     quarantine,
     tombstones,
+    transferring,
     tree,
 )
 from casevault.store.caller import Caller, Gate
@@ -63,7 +64,7 @@ class Settling:
             log = Inspection(stores, connection).run()
             examining.check_cases(connection, stores.roots)
         erased = (*self._replay(), *self._replay_parts())
-        found = self._compare(erased, log.size)
+        found = replace(self._compare(erased, log.size), strayed=self._send_on())
         self._set_aside(found)
         self._record(found)
         if not found.needs_two_people:
@@ -139,6 +140,20 @@ class Settling:
                 restored=restored,
             )
 
+    def _send_on(self) -> tuple[UUID, ...]:
+        """Let the team that holds a case take it from where the restored data has it."""
+        stores = self._stores
+        with stores.keyring.reading() as tx, stores.data.reading() as connection:
+            wanted = comparing.stored_cases(connection)
+            older = list(comparing.behind(tx, connection, wanted & comparing.known_cases(tx)))
+        with stores.keyring.writing() as tx:
+            now = stores.now()
+            found = [transferring.strayed(tx, case, team, now) for case, team in older]
+            strayed = [one for one in found if one is not None]
+            for one in strayed:
+                transferring.begin(tx, one)
+        return tuple(one.case for one in strayed)
+
     def _set_aside(self, found: Findings) -> None:
         stores = self._stores
         with stores.data.writing() as connection:
@@ -151,6 +166,7 @@ class Settling:
             ("quarantined", len(found.quarantined)),
             ("lost", len(found.lost)),
             ("behind", len(found.curable)),
+            ("strayed", len(found.strayed)),
             ("log-missing", found.log.missing),
         )
         links = tuple((name, str(count)) for name, count in counted if count)

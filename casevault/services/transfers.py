@@ -261,14 +261,15 @@ class Transfers:
         return fresh
 
     def _regrant(self, tx: KeyringTransaction, caller: Caller, held: HeldCase, team: UUID) -> None:
+        receivers = _there(held, births.receivers(self._stores, tx, team))
         # What a taking that was cut off had given already is given anew.
-        transferring.take_grants(tx, held.case.id, team)
+        transferring.take_grants(tx, held.case.id, team, [one.id for one, _ in receivers])
         grants.give(
             tx,
             Object(ObjectKind.CASE, held.case.id, team),
             {name: held.newest_key(name) for name in held.versions},
             caller.keys.granter,
-            _there(held, births.receivers(self._stores, tx, team)),
+            receivers,
             purpose="transfer",
             issued_at=self._stores.now(),
         )

@@ -46,6 +46,23 @@ def compared(
             yield from _case(case, lying[case], remembered.get(case, {}), found.get(case, {}))
 
 
+def behind(
+    tx: KeyringTransaction, connection: Connection, cases: Iterable[UUID]
+) -> Iterator[tuple[UUID, UUID]]:
+    """Give those of these cases whose data lies under older keys than the newest, and their team.
+
+    Whatever passed from one team to another got new keys by it.
+    """
+    ordered, case = sorted(cases), tables.case_file
+    for at in range(0, len(ordered), _AT_ONCE):
+        some = ordered[at : at + _AT_ONCE]
+        remembered = case_keys.of_cases(tx, some)
+        query = select(case.c.id, case.c.team_id, case.c.key_version).where(case.c.id.in_(some))
+        for row in connection.execute(query):
+            if case_keys.is_behind(row.key_version, remembered.get(row.id, {})):
+                yield row.id, row.team_id
+
+
 def closed_private(tx: KeyringTransaction, connection: Connection) -> int:
     """Return how many private objects have no grant any more: their authors ended them."""
     granted = grants.all_of_kind(tx, ObjectKind.PRIVATE)

@@ -19,7 +19,7 @@ from casevault.ids import new_id
 from casevault.store import tables
 from casevault.store.database import Database
 
-_SECONDS = 86_400
+_SECONDS, _HOUR = 86_400, 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,8 @@ def keep(
         return
     table = tables.idempotency
     connection.execute(delete(table).where(table.c.expires_at <= now))
-    until = now + _SECONDS
+    # In whole hours: an exact moment would tell when somebody asked for help.
+    until = (now + _SECONDS) // _HOUR * _HOUR + _HOUR
     connection.execute(
         insert(table).values(
             key=_key(roots.service(), repeat),

@@ -7,7 +7,7 @@ it their team's. Must never say more than a case, two teams and a code.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -16,12 +16,15 @@ from casevault.crypto import canonical
 from casevault.crypto.canonical import Reader
 from casevault.domain.granting import ObjectKind
 from casevault.errors import Conflict
+from casevault.ids import new_id
 from casevault.store import grants
 from casevault.store import keyring_tables as tables
 from casevault.store.grants import Object
 from casevault.store.keyring import KeyringTransaction, Row
 
 INTENT = "transfer"
+# By whom a case is on its way that a restore put back where it was.
+_NOBODY = UUID(int=0)
 
 
 class Returned(StrEnum):
@@ -61,6 +64,19 @@ def begin(tx: KeyringTransaction, transfer: Transfer) -> None:
     tx.add(tables.intent, content, id=transfer.id, kind=INTENT, object_id=transfer.case)
 
 
+def strayed(tx: KeyringTransaction, case: UUID, team: UUID, now: int) -> Transfer | None:
+    """Return the transfer by which the team that holds a case may take it, if it lies in another.
+
+    So it is after a restore: the data is from before the case was taken, its grants are of today.
+    """
+    found = {one.terms.team for one in grants.of_object(tx, Object(ObjectKind.CASE, case))}
+    is_moving = tx.lookups(tables.intent, kind=INTENT, object_id=case)
+    if team in found or len(found) != 1 or is_moving:
+        return None
+    (target,) = found
+    return None if target is None else Transfer(new_id(), case, team, target, _NOBODY, now)
+
+
 def find(tx: KeyringTransaction, transfer_id: UUID) -> Transfer | None:
     """Return a transfer that is on its way, or None."""
     rows = tx.find(tables.intent, kind=INTENT, id=transfer_id)
@@ -79,9 +95,14 @@ def end(tx: KeyringTransaction, transfer_id: UUID) -> bool:
     return tx.remove(tables.intent, kind=INTENT, id=transfer_id) > 0
 
 
-def take_grants(tx: KeyringTransaction, case: UUID, team: UUID) -> int:
-    """Delete the grants of a case that were given as a case of this team; return how many."""
-    found = grants.of_object(tx, Object(ObjectKind.CASE, case))
+def take_grants(
+    tx: KeyringTransaction, case: UUID, team: UUID, grantees: Iterable[UUID] | None = None
+) -> int:
+    """Delete the grants of a case that were given as a case of this team; return how many.
+
+    All of them, or those to these principals.
+    """
+    found = grants.of_object(tx, Object(ObjectKind.CASE, case), grantees)
     return grants.take_these(tx, [one.terms.id for one in found if one.terms.team == team])
 
 
