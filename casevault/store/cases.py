@@ -122,6 +122,13 @@ def ids_of_team(connection: Connection, ids: Sequence[UUID], team: UUID) -> set[
     return found
 
 
+def teams_of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Return the team of each of these cases that there are."""
+    case = tables.case_file
+    rows = connection.execute(select(case.c.id, case.c.team_id).where(case.c.id.in_(ids)))
+    return {row.id: row.team_id for row in rows}
+
+
 def check_stamp(roots: RootProvider, row: dict[str, Any]) -> None:
     """Return if the service wrote exactly this row of `case_file`, else `Tampered`."""
     stamps.check(roots, _STAMP, _stamped(row), bytes(row["mac"]))

@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 from casevault.crypto import canonical
 from casevault.crypto.canonical import Part, Reader
 from casevault.domain import keeping
-from casevault.domain.casefile import CaseMetadata
+from casevault.domain.casefile import CaseMetadata, Compartment
 from casevault.domain.retention import Reason
 from casevault.errors import Tampered
 from casevault.ids import EntryId, new_id
-from casevault.store import erasing, intents, matters, proofs, tombstones
+from casevault.store import cards, cases, erasing, intents, matters, proofs, tombstones
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
 from casevault.store.ledger import Act, Actor, Touched
@@ -33,6 +33,7 @@ from casevault.store.unit_of_work import unit_of_work
 
 # Begun, and data or entry may be missing; done, and its certificates are owed.
 BEGUN, OWED = "erase", "certify"
+_IDENTITY = Compartment.IDENTITY.value
 # How many cases one transaction takes.
 BATCH = 100
 
@@ -105,6 +106,7 @@ def begin(
 def finish(stores: Stores, batch: Batch) -> None:
     """Delete the data and record each erasure, in one transaction; then owe the certificates."""
     if not intents.is_recorded(stores, batch.items[0].entry):
+        _forget_cards(stores, batch)
         with unit_of_work(stores.data, stores.ledger) as uow:
             _remove(stores, uow.connection, batch)
             uow.record(*(_act(batch, one) for one in batch.items))
@@ -113,6 +115,21 @@ def finish(stores: Stores, batch: Batch) -> None:
     with stores.keyring.writing() as tx:
         if tx.remove(tables.intent, id=batch.id, kind=BEGUN):
             tx.add(tables.intent, _encode(done), id=batch.id, kind=OWED, object_id=batch.id)
+
+
+def _forget_cards(stores: Stores, batch: Batch) -> None:
+    """Take the keys of cards from the directories of teams that took a case since it was looked at.
+
+    Those of the team that was known went with the other keys.
+    """
+    known = {one.case: one.team for one in batch.items if _IDENTITY in one.compartments}
+    with stores.data.reading() as connection:
+        present = cases.teams_of(connection, sorted(known))
+    moved = {case: team for case, team in present.items() if team != known[case]}
+    if moved:
+        with stores.keyring.writing() as tx:
+            for case, team in sorted(moved.items()):
+                cards.forget(tx, team, [case])
 
 
 def entries_of(stores: Stores, batch: Batch) -> Mapping[UUID, Opened]:

@@ -20,7 +20,7 @@ from casevault.services.vault_letters import VaultLetters
 from casevault.store import arrivals, cards, cases, erasures, exchanges, principals
 from casevault.store.ledger import SERVICE
 from tests.api.world import NORTH, SOUTH, an_identity
-from tests.security.interface import Stage, _referred, _send_referral_to_vault
+from tests.security.interface import Stage, _may_move, _referred, _send_referral_to_vault
 
 # By its way: what makes the letter, how it is written, and where it is sent.
 WAYS = {
@@ -34,19 +34,24 @@ WAYS = {
 }
 
 
-def begin_erasure(world, case):
-    """Take the keys of a case, as a request that two people signed does."""
+def planned_erasure(world, case):
+    """Look at a case that is to be erased, whole."""
     stores = world.vault.stores
     with stores.data.reading() as connection:
         row = cases.find_case(connection, stores.roots, UUID(case))
-    planned = erasures.plan(row, Reason.REQUEST, [one.value for one in Compartment])
+    return erasures.plan(row, Reason.REQUEST, [one.value for one in Compartment])
+
+
+def begin_erasure(world, planned):
+    """Take the keys of a case, as a request that two people signed does."""
+    stores = world.vault.stores
     with stores.keyring.writing() as tx:
         return erasures.begin(tx, [planned], stores.now(), SERVICE, "permit:approval")
 
 
 def erase(world, case):
     """Erase a case, to the end."""
-    erasures.finish(world.vault.stores, begin_erasure(world, case))
+    erasures.finish(world.vault.stores, begin_erasure(world, planned_erasure(world, case)))
 
 
 def letters(world, case):
@@ -135,17 +140,40 @@ def test_a_card_made_in_the_moment_of_an_erasure_keeps_no_key(world, monkeypatch
     """Cards are made anew while the erasure has taken the keys and not yet the rows."""
     case = world.open("cara", an_identity("Ephemera Rebuilt-Madeup"))
     stores, begun = world.vault.stores, []
-    before(monkeypatch, SearchCards, "_batch", lambda: begun.append(begin_erasure(world, case)))
+    before(
+        monkeypatch,
+        SearchCards,
+        "_batch",
+        lambda: begun.append(begin_erasure(world, planned_erasure(world, case))),
+    )
     caller = world.vault.sessions.authenticate(world.token("cara"))
     world.vault.search_cards.rebuild(lambda: caller)
     (batch,) = begun
     erasures.finish(stores, batch)
-    named = cards.cards_of(stores.roots, UUID(world.team(NORTH)), UUID(case))
+    assert not keys_of_cards(world, case, NORTH)
+
+
+def keys_of_cards(world, case, team):
+    """Return the names of a case's cards in a team's directory that have keys."""
+    stores = world.vault.stores
+    named = cards.cards_of(stores.roots, UUID(world.team(team)), UUID(case))
     with stores.keyring.reading() as tx:
-        kept = {
+        return named & {
             crypto_cards.card_id(entry)
-            for group in principals.groups(tx, PrincipalKind.DIRECTORY, UUID(world.team(NORTH)))
+            for group in principals.groups(tx, PrincipalKind.DIRECTORY, UUID(world.team(team)))
             for entries in cards.pages(tx, group.id, 0, cards.PAGES).values()
             for entry in entries
         }
-    assert not named & kept
+
+
+def test_a_case_that_is_taken_before_its_erasure_leaves_no_card(world):
+    """It was looked at as one team's case, and is another's when its keys are taken."""
+    stage = Stage.opened(world, "sofia")
+    _may_move(stage, stage.case, "sofia", NORTH)
+    planned = planned_erasure(world, stage.case)
+    given = world.post(f"{stage.at}/transfer", "sid", {"team_id": world.team(NORTH)})
+    receipt = f"/v1/transfers/{given.json()['id']}/receipt"
+    assert world.post(receipt, "sue", None).status_code == 200
+    assert keys_of_cards(world, stage.case, NORTH)
+    erasures.finish(world.vault.stores, begin_erasure(world, planned))
+    assert not keys_of_cards(world, stage.case, NORTH)
