@@ -184,13 +184,8 @@ class Desk:
             team = _NO_TEAM if case is None else case.team
             target = Object(ObjectKind.CASE, case_id, team)
             version = None if case is None else case.key_version
-            within = reach.of(stores, caller.keys, Wish(target, version, named, stops))
-            keys = within.keys
-            if of_team not in (None, team):
-                # A restored case lies where it was; its grants are those of that team already.
-                there = Object(ObjectKind.CASE, case_id, of_team)
-                with stores.keyring.reading() as tx:
-                    keys = {**caller.keys.open(tx, there), **keys}
+            within = reach.of(stores, caller.keys, Wish(target, version, named, stops, of_team))
+        keys = within.keys
         holds = named[0] in keys if named else bool(keys)
         asked = team if of_team is None else TeamId(of_team)
         subject = Subject(kind="case", team=asked, holds_grant=holds and case is not None)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from uuid import UUID
 
 from casevault.store import case_keys, glimpse, matters, rekeying
 from casevault.store.case_keys import Versions
@@ -31,6 +32,8 @@ class Wish:
     key_version: int | None
     compartments: Sequence[str]
     asks_frozen: bool
+    # The team that takes it. A restored case lies where it was; its grants are that team's already.
+    taken_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Reach:
 
 def of(stores: Stores, holder: KeyHolder, wish: Wish) -> Reach:
     """Return what this person can open."""
-    if len(wish.compartments) == 1 and not wish.asks_frozen:
+    if len(wish.compartments) == 1 and not wish.asks_frozen and wish.taken_by is None:
         with suppress(NotForeseen):
             (name,) = wish.compartments
             seen = glimpse.of_compartment(stores.keyring, wish.target.id, name, holder.staff)
@@ -57,6 +60,9 @@ def of(stores: Stores, holder: KeyHolder, wish: Wish) -> Reach:
 def _reach(tx: KeyringTransaction, holder: KeyHolder, wish: Wish) -> Reach:
     case, version = wish.target.id, wish.key_version
     keys = holder.open(tx, wish.target, *wish.compartments)
+    if wish.taken_by not in (None, wish.target.team):
+        there = replace(wish.target, team=wish.taken_by)
+        keys = {**holder.open(tx, there, *wish.compartments), **keys}
     versions = case_keys.of_case(tx, case, list(wish.compartments) or None)
     behind = version is not None and case_keys.is_behind(version, versions)
     return Reach(

@@ -141,10 +141,15 @@ class Machine:
         self.typed = {login: self.world.typed(login) for login in people}
 
 
-def a_machine(make_databases, kind: str, folder: Path, programs: Path | None) -> Machine:
-    """Return a vault whose everyday is set up for bad days; its runtime folder is in memory."""
+def a_machine(
+    make_databases, kind: str, folder: Path, programs: Path | None, made_by=a_world
+) -> Machine:
+    """Return a vault whose everyday is set up for bad days; its runtime folder is in memory.
+
+    `made_by`: worlds are copies of one organisation, but for those that `build` makes.
+    """
     runtime = Path("/dev/shm") / f"casevault-test-{secrets.token_hex(6)}"  # noqa: S108
-    world = a_world(make_databases(kind), folder)
+    world = made_by(make_databases(kind), folder)
     more = {
         "runtime_dir": runtime,
         "second_medium": folder / "medium",

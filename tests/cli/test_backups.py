@@ -17,7 +17,8 @@ from casevault.cli.app import app
 from casevault.crypto.recovery import new_seed, split
 from casevault.errors import Misconfigured, Tampered
 from casevault.store import dumps, identity, keyring_tables, media, restoring, signing, tables
-from tests.api.world import an_identity, unknown_id
+from tests.api.copies import a_world
+from tests.api.world import an_identity, build, unknown_id
 from tests.cli.machines import a_machine
 
 NAME = "Ondine Obvious-Madeup"
@@ -41,8 +42,8 @@ def each(request, make_databases, tmp_path, pg_programs):
     yield from running(make_databases, request.param, tmp_path, pg_programs)
 
 
-def running(make_databases, kind, folder, programs):
-    made = a_machine(make_databases, kind, folder, programs)
+def running(make_databases, kind, folder, programs, made_by=a_world):
+    made = a_machine(make_databases, kind, folder, programs, made_by)
     yield made
     made.stop()
     shutil.rmtree(made.world.settings.runtime_dir, ignore_errors=True)
@@ -221,7 +222,7 @@ def test_an_older_or_foreign_keyring_is_refused(machine, make_databases, tmp_pat
     assert code_of(machine.run("db", "restore", backup, typed=machine.shares)) == "identity.older"
     folder = tmp_path / "other"
     folder.mkdir()
-    for other in running(make_databases, "sqlite", folder, pg_programs):
+    for other in running(make_databases, "sqlite", folder, pg_programs, build):
         theirs = other.backup()
         done = machine.run("db", "restore", theirs, typed=machine.shares)
         assert code_of(done) == "restore.foreign"
