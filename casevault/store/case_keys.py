@@ -169,9 +169,10 @@ def present(tx: KeyringTransaction, ids: list[UUID], compartment: str) -> set[UU
     return tx.values(tables.case_key, "case_id", case_id=ids, compartment=compartment)
 
 
-def prefetch(tx: KeyringTransaction, cases: list[UUID]) -> None:
-    """Read at once what `of_case` will ask for about each of these cases."""
-    tx.prefetch(tables.case_key, case_id=cases)
+def prefetch(tx: KeyringTransaction, cases: list[UUID], compartment: str | None = None) -> None:
+    """Read at once what `of_case` will ask for about each of these cases, or about one part."""
+    where = {} if compartment is None else {"compartment": [compartment]}
+    tx.prefetch(tables.case_key, case_id=cases, **where)
 
 
 def locked(tx: KeyringTransaction, case: UUID) -> dict[str, Versions]:

@@ -37,7 +37,11 @@ class Wrapping:
 
     def entries(self, tx: KeyringTransaction, cases: Iterable[UUID]) -> dict[UUID, bytes]:
         """Return what is kept on the pages of these cases; what an older pair kept is not."""
-        rows = tx.find(_TABLE, page=sorted({page_of(case) for case in cases}))
+        return self.pages(tx, {page_of(case) for case in cases})
+
+    def pages(self, tx: KeyringTransaction, pages: Iterable[int]) -> dict[UUID, bytes]:
+        """Return what is kept on these pages, as `entries`."""
+        rows = tx.find(_TABLE, page=sorted(pages))
         mine = [_entries(row.content) for row in rows if row.content[:_KEY_ID] == self._pair]
         return {case: entry for page in mine for case, entry in page.items()}
 
