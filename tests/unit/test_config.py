@@ -91,7 +91,10 @@ TAKEN: dict[str, tuple[tuple[object, ...], tuple[object, ...]]] = {
     "search_per_hour": ((5, 500), (4, 501)),
     "search_processes": ((0, 16), (-1, 17)),
     "notify_command": (([], ["/usr/local/bin/call"]), ("/bin/call", [7], ["a"] * 17)),
-    "time_zone": (("UTC", "Africa/Nairobi"), ("", "Nowhere/Town", "../etc/passwd", 7)),
+    "time_zone": (
+        ("UTC", "Africa/Nairobi"),
+        ("", "Nowhere/Town", "../etc/passwd", "/etc/passwd", "America", "right/UTC", "zone.tab", 7),
+    ),
     "watch_minutes": ((1, 60), (0, 61)),
     # Which limits there are is known to the rules, which start-up asks.
     "alert_limits": (({}, {"probes": 7}), ([], "probes", {"probes": "many"})),
