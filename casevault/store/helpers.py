@@ -54,6 +54,10 @@ class Helpers:
         finally:
             self._lock.release()
 
+    def pids(self) -> list[int]:
+        """Return the ids of the processes that are running: the bench weighs them."""
+        return [one.pid for one in self._running if one.is_alive()]
+
     def close(self) -> None:
         """End the processes."""
         with self._lock:

@@ -71,15 +71,11 @@ def test_verified_comes_before_stale_and_room_before_none():
     assert names(pathways(known, Search("safehouse"), TODAY)) == list("54321")
 
 
-def test_an_entry_is_stale_after_half_a_year_and_an_agreement_ends():
+def test_an_entry_is_stale_after_half_a_year():
     """On its last day it still holds."""
     edge = (TODAY - timedelta(days=STALE_DAYS)).isoformat()
     assert not a_partner(verified_on=edge).is_stale(TODAY)
     assert a_partner(verified_on=edge).is_stale(TODAY + timedelta(days=1))
-    assert not a_partner().has_agreement(TODAY)
-    bound = a_partner(agreement_until=TODAY.isoformat())
-    assert bound.has_agreement(TODAY)
-    assert not bound.has_agreement(TODAY + timedelta(days=1))
 
 
 def test_gaps_are_every_service_without_a_verified_partner():
