@@ -13,7 +13,7 @@ from casevault.errors import Busy, KeyUnavailable, NotFound, Unrecorded
 from casevault.services import rolls
 from casevault.services.casework import Casework
 from casevault.services.records import Records
-from casevault.store import erasures, manifests
+from casevault.store import erasures, manifests, reach
 from casevault.store.keyholder import KeyHolder
 from casevault.store.ledger import REFUSED, SERVICE
 from tests.builders import a_vault
@@ -128,20 +128,24 @@ def timeline(office, case):
     return note.record.current.content["text"]
 
 
-LOOKS = {"open": (reading, timeline), "glance": (listing,)}
+# Who looks, and where the erasure comes: before keys are asked for, or when all is there.
+LOOKS = (
+    ((reading, timeline), (reach, "of")),
+    ((listing,), (KeyHolder, "glance")),
+)
+_ALL_THERE = (manifests, "open_manifest")
 
 
 def test_who_reads_meanwhile_sees_all_or_nothing(office, monkeypatch):
     """Erased between a reader's looks at the row, the keys and the documents: no alarm, no half."""
     answers = set()
-    for name, looks in LOOKS.items():
-        for look, act, place in product(looks, (begun, erase), (KeyHolder, manifests)):
+    for looks, keys in LOOKS:
+        for look, act, (place, where) in product(looks, (begun, erase), (keys, _ALL_THERE)):
             case = office.open()
             note = {"type": "visit", "date": "2026-11-20", "text": NAME}
             Records(office.stores, office.gate).add(office.caller, case, DocumentKind.NOTE, note)
             left = []
             with monkeypatch.context() as patch:
-                where = name if place is KeyHolder else "open_manifest"
                 patch.setattr(
                     place, where, meanwhile(getattr(place, where), office, case, act, left)
                 )
