@@ -8,12 +8,13 @@ hold or a restriction keeps, nor what somebody changed by hand.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from casevault.domain import casefile, keeping
+from casevault.domain.casefile import CaseMetadata
 from casevault.domain.retention import Reason, Schedule
 from casevault.errors import Invalid, Misconfigured
 from casevault.store import (
@@ -115,20 +116,21 @@ class Retention:
             ids = due.before(connection, day.isoformat())
         done = 0
         for portion in portions(ids, BATCH):
-            planned = self._planned(schedule, portion, day, found)
+            with stores.data.reading() as connection:
+                seen = cases.find_cases(connection, stores.roots, portion)
+            planned = self._planned(schedule, seen.values(), day, found)
             if planned:
-                self._erase(planned, found)
+                self._erase(planned, seen, found)
             done += len(portion)
             say(done, len(ids))
         return found
 
+    @staticmethod
     def _planned(
-        self, schedule: Schedule, ids: Sequence[UUID], day: date, found: Counter[str]
+        schedule: Schedule, seen: Iterable[CaseMetadata | None], day: date, found: Counter[str]
     ) -> list[Planned]:
-        stores, planned = self._stores, []
-        with stores.data.reading() as connection:
-            rows = cases.find_cases(connection, stores.roots, ids)
-        for case in rows.values():
+        planned = []
+        for case in seen:
             if case is None:
                 found["unreadable"] += 1
                 continue
@@ -140,16 +142,27 @@ class Retention:
                 found["held" if case.hold else "restricted"] += 1
         return planned
 
-    def _erase(self, planned: list[Planned], found: Counter[str]) -> None:
+    def _erase(
+        self,
+        planned: list[Planned],
+        seen: Mapping[UUID, CaseMetadata | None],
+        found: Counter[str],
+    ) -> None:
         stores = self._stores
-        with stores.keyring.writing() as tx:
-            batch = erasures.begin(tx, planned, stores.now(), SERVICE, BY_SCHEDULE)
+        with stores.data.writing() as connection:
+            # Nobody changes them while their keys go; what was changed since it was looked at
+            # (kept for longer, reopened, agreed to anew) is looked at again by the next run.
+            now = cases.versions_of(connection, [one.case for one in planned])
+            same = [one for one in planned if _is_as_seen(seen[one.case], now.get(one.case))]
+            with stores.keyring.writing() as tx:
+                who = SERVICE, BY_SCHEDULE
+                batch = erasures.begin(tx, same, stores.now(), *who) if same else None
         items = () if batch is None else batch.items
         if batch is not None:
             erasures.finish(stores, batch)
         found["whole"] += sum(one.whole for one in items)
         found["partly"] += sum(not one.whole for one in items)
-        found["held"] += len(planned) - len(items)
+        found["held"] += len(same) - len(items)
 
     def _recount(self) -> int:
         """Count the cases anew that an older version of the schedule was asked about."""
@@ -183,3 +196,7 @@ class Retention:
                 " Set it; nothing was erased.",
                 code="retention.clock",
             )
+
+
+def _is_as_seen(case: CaseMetadata | None, version: int | None) -> bool:
+    return case is not None and case.version == version

@@ -15,6 +15,7 @@ from casevault.ids import new_id
 from casevault.ledger import certificate
 from casevault.ledger.note import VerifierKey
 from casevault.services import rolls
+from casevault.services.retention import Retention
 from casevault.store import certifying, erasures, matters, tables
 from casevault.store.matters import Kind, Matter
 from tests.builders import ORIGIN, a_vault
@@ -173,6 +174,25 @@ def test_an_open_case_waits_for_its_closing(office):
     assert office.run().partly == 0
     office.later(days=200)
     assert office.run().partly == 1
+
+
+def test_what_is_changed_while_it_is_looked_at_waits_for_the_next_run(office, monkeypatch):
+    """Kept for longer after the run has read it, and before it takes the keys: nothing goes."""
+    case, other = office.open("Azure"), office.open("Birch")
+    office.age(case, other, months=12)
+    office.later(days=16)
+    looked = Retention._planned
+
+    def looked_and_overtaken(*given):
+        planned = looked(*given)
+        office.age(case, months=-12)
+        return planned
+
+    monkeypatch.setattr(Retention, "_planned", staticmethod(looked_and_overtaken))
+    assert office.run().partly == 1
+    monkeypatch.undo()
+    assert (office.name(case), office.name(other)) == ("Azure", None)
+    assert office.run().partly == 0
 
 
 def test_a_row_that_somebody_changed_is_left_alone(office):
