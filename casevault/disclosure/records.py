@@ -174,14 +174,22 @@ def day_number(day: date) -> int:
 
 
 def year_of(days: Ints) -> Ints:
-    """Return the calendar years of days since 1970, by a table of the days between them."""
+    """Return the calendar years of days since 1970, by a table of the days between if it is short.
+
+    One day of long ago makes it long: a single person must not make everybody's count slow.
+    """
     if len(days) == 0:
         return np.empty(0, np.int16)
-    first = int(days.min())
-    span = np.arange(first, int(days.max()) + 1).astype("datetime64[D]")
-    years = span.astype("datetime64[Y]").astype(np.int16) + np.int16(1970)
-    found: Ints = years[days - first]
+    first, last = int(days.min()), int(days.max())
+    if last - first >= len(days):
+        return _years(days)
+    found: Ints = _years(np.arange(first, last + 1))[days - first]
     return found
+
+
+def _years(days: Ints) -> Ints:
+    found: Ints = days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int16)
+    return found + np.int16(1970)
 
 
 def part_of(days: Ints, parts: int) -> Ints:

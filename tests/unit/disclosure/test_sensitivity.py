@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from itertools import product
 
 import numpy as np
 import pytest
@@ -21,6 +22,13 @@ from casevault.domain import indicators, vocabulary
 from tests.unit.disclosure.people import KEY, Book, crowd, exact, release
 
 _MANY = ("safehouse", "health_medical", "psychosocial", "food", "legal_assistance", "education")
+
+
+# The first day there is, the last before a day's number is negative, a quarter's and a year's last.
+_ODD_DAYS = (
+    *(date(1, 1, 1), date(1899, 12, 31), date(1969, 12, 31), date(1970, 1, 1)),
+    *(date(2025, 3, 31), date(2025, 12, 31), date(2201, 1, 1), date(9999, 12, 31)),
+)
 
 
 def without(records: Records, person: np.uint64) -> Records:
@@ -65,8 +73,14 @@ def _bounds(measurements: tuple[Measurement, ...]) -> dict[str, int]:
 
 @pytest.mark.parametrize("tier", list(Tier))
 def test_nobody_in_a_crowd_exceeds_a_bound(tier):
-    """Two cases, many services, refusals, several years: every vector keeps its bound."""
-    records = crowd(60, seed=5, years=3).records()
+    """Two cases, many services, refusals, several years, odd days: every vector keeps its bound."""
+    book = crowd(60, seed=5, years=3)
+    for number, day in enumerate(_ODD_DAYS):
+        rows = [book.case(f"odd-{number}", on) for on in (day, date(2025, 5, 5))]
+        for row, on in product(rows, _ODD_DAYS):
+            book.service(row, _MANY[number % len(_MANY)], on)
+            book.referral(row, _MANY[number % len(_MANY)], on)
+    records = book.records()
     made = release(tier=tier)
     bounds = _bounds(made.measurements)
     for name, change in changes(records, made).items():
