@@ -11,13 +11,10 @@ from typing import NewType
 from uuid import UUID, uuid4
 
 CaseId = NewType("CaseId", UUID)
-DocumentId = NewType("DocumentId", UUID)
 StaffId = NewType("StaffId", UUID)
 TeamId = NewType("TeamId", UUID)
 PrincipalId = NewType("PrincipalId", UUID)
-GrantId = NewType("GrantId", UUID)
 EntryId = NewType("EntryId", UUID)
-OrganisationId = NewType("OrganisationId", UUID)
 CaseReference = NewType("CaseReference", str)
 
 # Crockford's base 32: no I, L, O, U, so that a reference survives a bad telephone line.

@@ -49,11 +49,6 @@ class Counters:
             for first, last in self._runs[writer].gaps()
         )
 
-    def next_of(self, writer: str) -> int:
-        """Return the number after the highest that was seen."""
-        runs = self._runs.get(writer)
-        return FIRST_COUNTER if runs is None else runs.ends[-1]
-
 
 class _Runs:
     """Numbers as runs [start, end), apart from each other, in order."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 from sqlalchemy import Connection, bindparam, select
 
 from casevault.errors import Tampered
-from casevault.ledger import tree
 from casevault.ledger.tiles import TILE_HEIGHT, TILE_WIDTH, tile_reader
 from casevault.ledger.tree import HashReader
 from casevault.store import tables
@@ -96,8 +95,3 @@ def _below(connection: Connection, log: int, level: int, number: int, count: int
         return leaf_hashes(connection, first, first + count - 1)
     below = first_tile(log, level - 1) + number * TILE_WIDTH
     return tile_roots(connection, level - 1, below, below + count - 1)
-
-
-def root_of(connection: Connection, log: int, size: int) -> bytes:
-    """Return the root of the first `size` entries of a log."""
-    return tree.root_at(size, reader(connection, log, size))

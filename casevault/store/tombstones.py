@@ -143,11 +143,6 @@ def partial(tx: KeyringTransaction) -> dict[UUID, frozenset[str]]:
     return {stone.case: frozenset(stone.erased) for stone in all_(tx) if not stone.is_whole}
 
 
-def is_final(tx: KeyringTransaction, stone: Tombstone) -> bool:
-    """Say whether nothing opens the erased keys any more, wherever a copy of their rows lies."""
-    return is_past(tx, stone.epoch)
-
-
 def is_past(tx: KeyringTransaction, epoch: int) -> bool:
     """Say whether nothing opens any more what was deleted under an epoch.
 

@@ -151,7 +151,7 @@ class BadDays(RuleBasedStateMachine):
         medium = Medium(self.folder / "medium", stores.roots.keyring_id)
         Rolls(stores, medium, 1).roll(erase_now=erase_now, new_medium=self.medium is None)
         with stores.keyring.reading() as tx:
-            self.keys.final = {s.case for s in stones.all_(tx) if stones.is_final(tx, s)}
+            self.keys.final = {s.case for s in stones.all_(tx) if stones.is_past(tx, s.epoch)}
         if erase_now:
             assert self.keys.final == self.keys.erased
         self.medium = deepcopy(self.keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from casevault.ledger.tree import verify_inclusion
+from casevault.ledger.tree import root_at, verify_inclusion
 from casevault.store import tile_rows, tree
 from tests.builders import an_act
 
@@ -32,7 +32,7 @@ def test_a_tile_that_is_not_full_is_not_looked_for(vault, monkeypatch):
     monkeypatch.setattr(tile_rows, "full_tile", lambda *asked: looked.append(asked[1:]))
     with vault.stores.data.reading() as connection:
         proof = tree.inclusion(connection, 2, 4, log=0)
-        root = tile_rows.root_of(connection, 0, 4)
+        root = root_at(4, tile_rows.reader(connection, 0, 4))
         (leaf,) = tile_rows.leaf_hashes(connection, 2, 2)
     assert looked == []
     verify_inclusion(leaf, 2, 4, proof, root)

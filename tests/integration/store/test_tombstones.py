@@ -120,7 +120,9 @@ def test_an_erasure_is_final_when_no_epoch_before_it_is_left(vault, tmp_path):
         with vault.stores.keyring.reading() as tx:
             stones = tombstones.find(tx, [first, second])
             return [
-                tombstones.is_final(tx, stones[one]) for one in (first, second) if one in stones
+                tombstones.is_past(tx, stones[one].epoch)
+                for one in (first, second)
+                if one in stones
             ]
 
     erased(vault, Erasure(first, vault.team, "schedule"))
