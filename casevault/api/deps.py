@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Query, Request
+from fastapi import Depends, Header, Query, Request, Response
 from fastapi.security import HTTPBearer
 
 from casevault.api.routing import blocking
@@ -95,6 +95,12 @@ async def version_of(if_match: Annotated[str | None, Header(alias="If-Match")] =
 def etag(version: int) -> str:
     """Return the entity tag of a version."""
     return f'"v{version}"'
+
+
+def located(response: Response, where: str, version: int = 1) -> None:
+    """Say where what was made lies, and its version."""
+    response.headers["Location"] = where
+    response.headers["ETag"] = etag(version)
 
 
 def repeat_for(caller: Caller, route: str, key: tuple[str, bytes] | None) -> Repeat | None:

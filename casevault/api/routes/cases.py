@@ -14,6 +14,7 @@ from casevault.api.deps import (
     VaultDep,
     Version,
     etag,
+    located,
     needs,
 )
 from casevault.api.routing import Router
@@ -62,8 +63,7 @@ def open_case(vault: VaultDep, caller: OnceCaller, response: Response, body: New
         body.retention_class,
         body.team,
     )
-    response.headers["Location"] = f"/v1/cases/{view.case.id}"
-    response.headers["ETag"] = etag(1)
+    located(response, f"/v1/cases/{view.case.id}")
     opened = OpenedCase.of(view)
     return _looked_for(vault, caller, opened) if body.look_for_duplicates else opened
 

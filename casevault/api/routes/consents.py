@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Response
 
-from casevault.api.deps import CallerDep, Cursor, OnceCaller, VaultDep, etag, needs
+from casevault.api.deps import CallerDep, Cursor, OnceCaller, VaultDep, etag, located, needs
 from casevault.api.routing import Router
 from casevault.api.schemas.consents import (
     BasisState,
@@ -42,8 +42,7 @@ def add_consent(
 ) -> Made:
     """Record what the survivor agreed to. One that was not informed is refused: it counts not."""
     made = vault.consents.record(caller, case_id, body.content)
-    response.headers["Location"] = f"/v1/cases/{case_id}/consents/{made}"
-    response.headers["ETag"] = etag(1)
+    located(response, f"/v1/cases/{case_id}/consents/{made}")
     return Made(id=made)
 
 
@@ -100,8 +99,7 @@ def add_basis(
 ) -> Made:
     """Ask to disclose without consent. To save a life it holds at once, for a day."""
     made = vault.consents.claim(caller, case_id, body.content)
-    response.headers["Location"] = f"/v1/cases/{case_id}/bases/{made}"
-    response.headers["ETag"] = etag(1)
+    located(response, f"/v1/cases/{case_id}/bases/{made}")
     return Made(id=made)
 
 

@@ -13,6 +13,7 @@ from casevault.api.deps import (
     VaultDep,
     Version,
     etag,
+    located,
     needs,
 )
 from casevault.api.routing import Router
@@ -29,8 +30,7 @@ def save_draft(
 ) -> DraftSaved:
     """Save a half-filled form for yourself, for a week; its values need not be valid yet."""
     draft = vault.drafts.save(caller, body.form, body.case_id, body.content)
-    response.headers["Location"] = f"/v1/drafts/{draft.id}"
-    response.headers["ETag"] = etag(draft.version)
+    located(response, f"/v1/drafts/{draft.id}", draft.version)
     return DraftSaved.of(draft)
 
 

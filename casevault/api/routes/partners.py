@@ -9,7 +9,7 @@ from fastapi import Query, Response
 from fastapi.responses import HTMLResponse
 
 from casevault.api import pages
-from casevault.api.deps import CallerDep, OnceCaller, VaultDep, Version, etag, needs
+from casevault.api.deps import CallerDep, OnceCaller, VaultDep, Version, etag, located, needs
 from casevault.api.pages import STYLE, Language
 from casevault.api.routing import Router
 from casevault.api.schemas.exchange import PinnedVault
@@ -44,8 +44,7 @@ def add_partner(
 ) -> Made:
     """Add an organisation. Write nothing about anybody who was sent there."""
     made = vault.partners.add(caller, body.content)
-    response.headers["Location"] = f"/v1/partners/{made}"
-    response.headers["ETag"] = etag(1)
+    located(response, f"/v1/partners/{made}")
     return Made(id=made)
 
 

@@ -15,6 +15,7 @@ from casevault.api.deps import (
     VaultDep,
     Version,
     etag,
+    located,
     needs,
 )
 from casevault.api.routing import Router
@@ -82,8 +83,7 @@ def _add_routes(named: _Kind) -> None:
             body.content,
             about,
         )
-        response.headers["Location"] = f"/v1/cases/{case_id}{at_all}/{made.id}"
-        response.headers["ETag"] = etag(made.version)
+        located(response, f"/v1/cases/{case_id}{at_all}/{made.id}", made.version)
         return MadeRecord.of(made)
 
     @router.get(

@@ -8,7 +8,16 @@ from fastapi import Response
 from fastapi.responses import HTMLResponse
 
 from casevault.api import pages
-from casevault.api.deps import CallerDep, Cursor, OnceCaller, VaultDep, Version, etag, needs
+from casevault.api.deps import (
+    CallerDep,
+    Cursor,
+    OnceCaller,
+    VaultDep,
+    Version,
+    etag,
+    located,
+    needs,
+)
 from casevault.api.pages import STYLE, Language
 from casevault.api.routing import Router
 from casevault.api.schemas.exchange import VaultLetter
@@ -52,8 +61,7 @@ def add_referral(
 ) -> Made:
     """Write a referral to an organisation of the directory, or to a team. Nothing leaves yet."""
     made = vault.referrals.draft(caller, case_id, body.recipient, body.content)
-    response.headers["Location"] = f"/v1/cases/{case_id}/referrals/{made}"
-    response.headers["ETag"] = etag(1)
+    located(response, f"/v1/cases/{case_id}/referrals/{made}")
     return Made(id=made)
 
 

@@ -14,6 +14,7 @@ from casevault.api.deps import (
     VaultDep,
     Version,
     etag,
+    located,
     needs,
 )
 from casevault.api.pages import STYLE, Language, page
@@ -55,8 +56,7 @@ def add_register_entry(
 ) -> Made:
     """Add a record. Nothing about a person belongs here; what looks personal is refused."""
     made = vault.register.add(caller, body.kind, body.content)
-    response.headers["Location"] = f"/v1/register/{made}"
-    response.headers["ETag"] = etag(1)
+    located(response, f"/v1/register/{made}")
     return Made(id=made)
 
 
