@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from casevault.crypto.sealing import Key
 from casevault.domain.access import Permission, Subject
 from casevault.domain.granting import ObjectKind, PrincipalKind
 from casevault.domain.vouching import MAX_VALIDITY_DAYS
@@ -20,6 +21,7 @@ from casevault.store.caller import Caller, Gate
 from casevault.store.grants import Grantee, Object
 from casevault.store.held import Desk
 from casevault.store.held_case import HeldCase
+from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
 from casevault.store.stores import Stores
 
@@ -84,26 +86,9 @@ class Duty:
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
             present = principals.groups(tx, PrincipalKind.DUTY, team)
             if present:
-                group = present[0]
-                target = Object(ObjectKind.DUTY, group.id, team)
-                opened = caller.keys.open(tx, target, teams.GROUP_COMPARTMENT)
-                if teams.GROUP_COMPARTMENT not in opened:
-                    raise KeyUnavailable()
-                key = opened[teams.GROUP_COMPARTMENT].key
-                grants.take_object(tx, ObjectKind.DUTY, [group.id])
+                group, key = present[0], self._reopened(tx, caller, present[0].id, team)
             else:
-                group, key = principals.add_group(tx, new_id(), PrincipalKind.DUTY, team)
-                target = Object(ObjectKind.DUTY, group.id, team)
-                teams.vouch(
-                    tx,
-                    caller.keys.granter,
-                    group.id,
-                    group.public,
-                    PrincipalKind.DUTY,
-                    team=team,
-                    valid_from=now,
-                    valid_until=now + MAX_VALIDITY_DAYS * _DAY,
-                )
+                group, key = self._founded(tx, caller, team)
             # Any supervisor of the team can change who is on call.
             keepers = [
                 *stores.trust.groups(tx, PrincipalKind.OVERSIGHT, team),
@@ -112,7 +97,7 @@ class Duty:
             names = frozenset({teams.GROUP_COMPARTMENT})
             grants.give(
                 tx,
-                target,
+                Object(ObjectKind.DUTY, group.id, team),
                 {teams.GROUP_COMPARTMENT: key},
                 caller.keys.granter,
                 [(one, names) for one in (*receivers, *keepers)],
@@ -120,6 +105,34 @@ class Duty:
                 issued_at=now,
             )
             return Grantee(group.id, stores.trust.public_keys(tx, group.id))
+
+    @staticmethod
+    def _reopened(tx: KeyringTransaction, caller: Caller, group: UUID, team: UUID) -> Key:
+        """Return the group's key and take it from everybody who had it."""
+        target = Object(ObjectKind.DUTY, group, team)
+        opened = caller.keys.open(tx, target, teams.GROUP_COMPARTMENT)
+        if teams.GROUP_COMPARTMENT not in opened:
+            raise KeyUnavailable()
+        grants.take_object(tx, ObjectKind.DUTY, [group])
+        return opened[teams.GROUP_COMPARTMENT].key
+
+    def _founded(
+        self, tx: KeyringTransaction, caller: Caller, team: UUID
+    ) -> tuple[principals.Principal, Key]:
+        """Make the group, and let the caller vouch for it."""
+        now = self._stores.now()
+        group, key = principals.add_group(tx, new_id(), PrincipalKind.DUTY, team)
+        teams.vouch(
+            tx,
+            caller.keys.granter,
+            group.id,
+            group.public,
+            PrincipalKind.DUTY,
+            team=team,
+            valid_from=now,
+            valid_until=now + MAX_VALIDITY_DAYS * _DAY,
+        )
+        return group, key
 
     def _give(self, caller: Caller, team: UUID, group: Grantee, some: Sequence[UUID]) -> int:
         return rekeying.tried_twice(lambda: self._give_once(caller, team, group, some))

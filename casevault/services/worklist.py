@@ -6,7 +6,7 @@ The workload of a team is numbers only, and only of cases that the asking superv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -15,6 +15,7 @@ from casevault.domain import casefile
 from casevault.domain.access import Permission, Role, Subject
 from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind
 from casevault.domain.records import WAITING
+from casevault.domain.retention import Schedule
 from casevault.store import (
     access_requests,
     arrivals,
@@ -31,9 +32,12 @@ from casevault.store import (
     transferring,
     waiting,
 )
+from casevault.store.access_requests import AccessRequest
 from casevault.store.caller import Caller, Gate
 from casevault.store.caseload import Glance, Seen
+from casevault.store.dossiers import Dossier
 from casevault.store.ledger import Act, Touched
+from casevault.store.matters import Matter
 from casevault.store.records import POSSIBLE, Kept, kept
 from casevault.store.referral_traces import Trace
 from casevault.store.referral_waits import Wait
@@ -49,6 +53,7 @@ _LINK = DocumentKind.LINK.value
 _TASK, _TRANSITION = DocumentKind.TASK.value, DocumentKind.TRANSITION.value
 _BASIS = DocumentKind.BASIS.value
 _REFERRAL, _CONSENT = DocumentKind.REFERRAL.value, DocumentKind.CONSENT.value
+_READS = {_NARRATIVE: [_TASK, _TRANSITION, _BASIS, _LINK, _REFERRAL, _CONSENT]}
 # What a supervisor decides, and as what it waits.
 _DECIDED = {
     DocumentKind.TRANSITION: Waiting.CLOSING,
@@ -63,6 +68,20 @@ class Worklist:
 
     items: tuple[Item, ...]
     cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wide:
+    """What is looked up once for a whole caseload; `glass` and `asked` are of others."""
+
+    cases: set[UUID]
+    own: set[UUID]
+    glass: Sequence[Dossier]
+    asked: Sequence[AccessRequest]
+    traces: Mapping[UUID, Trace]
+    waits: Sequence[Matter]
+    schedule: Schedule
+    today: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,61 +130,64 @@ class Worklists:
         purpose, after = "worklist/" + caller.staff.hex, None
         if cursor is not None:
             after = UUID(stamps.open_cursor(stores.roots, purpose, cursor)[0])
-        with stores.keyring.reading() as tx:
-            ids, own = caseload.reach(tx, caller), caseload.own(tx, caller.staff)
-            glass = dossiers.waiting(tx, stores.now())
-            asked = access_requests.all_(tx, stores.now())
-            traces = referral_traces.of_cases(tx, ids, stores.now())
-            waits = waiting.matters_that_wait(tx, ids)
-            schedule = schedules.newest(tx)
-        today = self._today()
-
-        def look(glance: Glance) -> list[Item]:
-            broken = (
-                Item(Waiting.BREAK_GLASS, glance.case.id, glance.case.reference, record=one.id)
-                for one in glass
-                if one.case == glance.case.id and one.asker != caller.staff
-            )
-            requests = (
-                Item(Waiting.ACCESS_REQUEST, glance.case.id, glance.case.reference, record=one.id)
-                for one in asked
-                if one.case == glance.case.id
-                and one.asker != caller.staff
-                and one.waits(stores.now())
-            )
-            kept = waiting.of_case(schedule, waits, glance.case, today)
-            items = self._items(caller, glance, own, traces, today)
-            return [*broken, *requests, *kept, *items]
-
+        wide = self._wide(caller)
         page = caseload.page(
             stores,
             caller,
-            ids,
-            look,
-            reads={_NARRATIVE: [_TASK, _TRANSITION, _BASIS, _LINK, _REFERRAL, _CONSENT]},
+            wide.cases,
+            lambda glance: self._in_case(caller, wide, glance),
+            reads=_READS,
             only=True,
             after=after,
             limit=CASES,
         )
         # Once, on the first page: what was given away is in nobody's caseload here.
-        moving = self._moving(caller) if cursor is None else []
-        asked_of = self._of_dpo(caller, today) if cursor is None else []
+        first = cursor is None
+        moving = self._moving(caller) if first else []
+        asked_of = self._of_dpo(caller, wide.today) if first else []
+        came_in = self._of_team(caller) if first else []
         found = [item for seen in page.items for item in _of(seen)]
-        came_in = self._of_team(caller) if cursor is None else []
         items = sorted([*moving, *asked_of, *came_in, *found], key=_urgency)
         acts = caseload.acts(
             caller, "worklist.read", page.items, fields=("task.due",), count=len(items)
         )
-        for rule, named in (("permit:team", moving), ("permit:role", asked_of)):
-            touched = [Touched("case", item.case) for item in named if item.case]
-            for part in caseload.parts(touched):
-                act = Act("worklist.read", caller.on_ledger, rule=rule, touched=part)
-                acts.append(act)
+        acts += _named(caller, "permit:team", moving) + _named(caller, "permit:role", asked_of)
         stores.ledger.record(*acts)
         last = [] if page.after is None else [str(page.after)]
         return Worklist(
             tuple(items), stamps.seal_cursor(stores.roots, purpose, last) if last else None
         )
+
+    def _wide(self, caller: Caller) -> _Wide:
+        stores, now = self._stores, self._stores.now()
+        with stores.keyring.reading() as tx:
+            ids = caseload.reach(tx, caller)
+            return _Wide(
+                ids,
+                caseload.own(tx, caller.staff),
+                [one for one in dossiers.waiting(tx, now) if one.asker != caller.staff],
+                [one for one in access_requests.all_(tx, now) if one.asker != caller.staff],
+                referral_traces.of_cases(tx, ids, now),
+                waiting.matters_that_wait(tx, ids),
+                schedules.newest(tx),
+                self._today(),
+            )
+
+    def _in_case(self, caller: Caller, wide: _Wide, glance: Glance) -> list[Item]:
+        case, now = glance.case, self._stores.now()
+        broken = (
+            Item(Waiting.BREAK_GLASS, case.id, case.reference, record=one.id)
+            for one in wide.glass
+            if one.case == case.id
+        )
+        requests = (
+            Item(Waiting.ACCESS_REQUEST, case.id, case.reference, record=one.id)
+            for one in wide.asked
+            if one.case == case.id and one.waits(now)
+        )
+        kept = waiting.of_case(wide.schedule, wide.waits, case, wide.today)
+        items = self._items(caller, glance, wide.own, wide.traces, wide.today)
+        return [*broken, *requests, *kept, *items]
 
     def workload(self, caller: Caller) -> list[TeamLoad]:
         """Return the numbers of each team that the caller supervises."""
@@ -297,6 +319,14 @@ def _of(seen: Seen[list[Item]]) -> list[Item]:
     # Of a row whose stamp does not hold, nothing but its id is believed.
     reference = None if seen.case is None else seen.case.reference
     return [Item(Waiting.UNREADABLE, seen.id, reference)]
+
+
+def _named(caller: Caller, rule: str, items: Sequence[Item]) -> list[Act]:
+    touched = [Touched("case", item.case) for item in items if item.case]
+    return [
+        Act("worklist.read", caller.on_ledger, rule=rule, touched=part)
+        for part in caseload.parts(touched)
+    ]
 
 
 def _urgency(item: Item) -> tuple[bool, bool, str, str, str]:
