@@ -21,7 +21,8 @@ from casevault.store import deadlines, holding, matters, showing
 from casevault.store.caller import Caller, Gate
 from casevault.store.deadlines import Deadline, DeadlineKind
 from casevault.store.ledger import Act, Touched
-from casevault.store.matters import Kind, Matter
+from casevault.store.matter_kinds import Kind
+from casevault.store.matters import Matter
 from casevault.store.showing import Shown
 from casevault.store.stores import Stores
 

@@ -19,7 +19,8 @@ from casevault.store import approvals, holding, intents, matters, people, showin
 from casevault.store.caller import Caller, Gate
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
-from casevault.store.matters import Kind, Matter
+from casevault.store.matter_kinds import Kind
+from casevault.store.matters import Matter
 from casevault.store.showing import Shown
 from casevault.store.stores import Stores
 

@@ -32,7 +32,8 @@ from casevault.store.certifying import Kept
 from casevault.store.counting_due import Preview, preview
 from casevault.store.held import Desk
 from casevault.store.ledger import Act, Touched
-from casevault.store.matters import Kind, Matter
+from casevault.store.matter_kinds import Kind
+from casevault.store.matters import Matter
 from casevault.store.stores import Stores
 from casevault.store.unit_of_work import unit_of_work
 

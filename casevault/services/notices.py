@@ -19,7 +19,8 @@ from casevault.store import feeds, matters, recipients, referral_traces
 from casevault.store.caller import Caller, Gate
 from casevault.store.held import Change, Desk, Done
 from casevault.store.ledger import Act, Touched
-from casevault.store.matters import Kind, Matter
+from casevault.store.matter_kinds import Kind
+from casevault.store.matters import Matter
 from casevault.store.recipients import NARRATIVE, Notice
 from casevault.store.records import Kept
 from casevault.store.stores import Stores

@@ -15,7 +15,7 @@ from casevault.errors import FieldError, Invalid
 from casevault.store import freezing, holding, matters, showing
 from casevault.store.caller import Caller, Gate
 from casevault.store.ledger import Act, Touched
-from casevault.store.matters import Kind
+from casevault.store.matter_kinds import Kind
 from casevault.store.showing import Shown
 from casevault.store.stores import Stores
 

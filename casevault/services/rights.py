@@ -34,7 +34,8 @@ from casevault.store.deadlines import Deadline, DeadlineKind
 from casevault.store.held import Desk
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
-from casevault.store.matters import Kind, Matter
+from casevault.store.matter_kinds import Kind
+from casevault.store.matters import Matter
 from casevault.store.showing import Shown
 from casevault.store.stores import Stores
 

@@ -28,7 +28,7 @@ from casevault.store import (
 from casevault.store.caller import Caller
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
-from casevault.store.matters import Kind
+from casevault.store.matter_kinds import Kind
 from casevault.store.stores import Stores
 
 BY_TWO = "permit:two-people"

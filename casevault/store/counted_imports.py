@@ -16,7 +16,8 @@ from casevault.domain.importing.counted import Counted
 from casevault.errors import Conflict, Tampered
 from casevault.store import matters
 from casevault.store.keyring import KeyringTransaction
-from casevault.store.matters import Kind, Matter
+from casevault.store.matter_kinds import Kind
+from casevault.store.matters import Matter
 
 _NOBODY = UUID(int=0)
 

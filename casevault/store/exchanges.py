@@ -8,8 +8,11 @@ was delivered on anything but that receipt.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 from casevault.crypto import canonical
@@ -21,10 +24,11 @@ from casevault.errors import NotFound, Tampered
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
 from casevault.store.ledger import SERVICE, Act
+from casevault.store.matter_kinds import Kind
 from casevault.store.stores import Stores
 
 _TABLE = tables.matter
-SENT, RECEIVED = "exchange_sent", "exchange_came"
+SENT, RECEIVED = Kind.LETTER_SENT.value, Kind.LETTER_CAME.value
 # The mark of a referral's record that names its letter.
 MARK = "exchange"
 _S, _R = Standing, ReferralState
@@ -239,80 +243,62 @@ def _lookup(one: Sent | Received) -> dict[str, UUID | str]:
 
 
 def _content(one: Sent | Received) -> bytes:
-    shared = (one.partner, one.saying.value, one.reference, one.at, one.digest)
-    told = (one.standing.value, int(one.was_read), one.turn)
-    if isinstance(one, Received):
-        return canonical.encode(*shared, *told, one.service, one.urgency, one.words)
-    return canonical.encode(
-        *shared,
-        *told,
-        one.referral,
-        one.sender,
-        one.expires_at,
-        one.message,
-        one.delivered_at,
-        one.heard_at,
-        int(one.recalled),
-        one.fault,
-    )
+    return canonical.encode(*(_plain(getattr(one, name)) for name in _FIELDS[type(one)]))
 
 
 def _sent(row: Row) -> Sent:
-    reader = Reader.of(row.content)
-    found = Sent(
-        row.lookup["id"],
-        row.lookup["object_id"],
-        partner=reader.uuid(),
-        saying=_saying(reader),
-        reference=reader.text(),
-        at=reader.number(),
-        digest=reader.bytes_(),
-        standing=_standing(reader),
-        was_read=bool(reader.number()),
-        turn=reader.number(),
-        referral=reader.uuid(),
-        sender=reader.uuid(),
-        expires_at=reader.number(),
-        message=reader.optional_bytes(),
-        delivered_at=reader.optional_number(),
-        heard_at=reader.optional_number(),
-        recalled=bool(reader.number()),
-        fault=reader.text(),
-    )
-    reader.end()
-    return found
+    return Sent(row.lookup["id"], row.lookup["object_id"], **_read(row, Sent))
 
 
 def _received(row: Row) -> Received:
+    return Received(row.lookup["id"], row.lookup["object_id"], **_read(row, Received))
+
+
+def _read(row: Row, shape: type[Sent | Received]) -> dict[str, Any]:
     reader = Reader.of(row.content)
-    found = Received(
-        row.lookup["id"],
-        row.lookup["object_id"],
-        partner=reader.uuid(),
-        saying=_saying(reader),
-        reference=reader.text(),
-        at=reader.number(),
-        digest=reader.bytes_(),
-        standing=_standing(reader),
-        was_read=bool(reader.number()),
-        turn=reader.number(),
-        service=reader.text(),
-        urgency=reader.text(),
-        words=reader.bytes_(),
-    )
+    try:
+        found = {name: _READ[name](reader) for name in _FIELDS[shape]}
+    except ValueError:
+        # A code that we do not know.
+        raise Tampered(code="exchange") from None
     reader.end()
     return found
 
 
-def _saying(reader: Reader) -> Saying:
-    try:
-        return Saying(reader.text())
-    except ValueError:
-        raise Tampered(code="exchange") from None
+def _plain(value: Any) -> canonical.Part:  # noqa: ANN401 - a field of either shape
+    if isinstance(value, StrEnum):
+        return value.value
+    return int(value) if isinstance(value, bool) else value
 
 
-def _standing(reader: Reader) -> Standing:
-    try:
-        return Standing(reader.text())
-    except ValueError:
-        raise Tampered(code="exchange") from None
+# The order in which the fields lie in a row, which never changes.
+_SHARED = ("partner", "saying", "reference", "at", "digest", "standing", "was_read", "turn")
+_FIELDS: Mapping[type[Sent | Received], tuple[str, ...]] = MappingProxyType(
+    {
+        Sent: (
+            *_SHARED,
+            "referral",
+            "sender",
+            "expires_at",
+            "message",
+            "delivered_at",
+            "heard_at",
+            "recalled",
+            "fault",
+        ),
+        Received: (*_SHARED, "service", "urgency", "words"),
+    }
+)
+_READ: Mapping[str, Callable[[Reader], Any]] = MappingProxyType(
+    {
+        **dict.fromkeys(("partner", "referral", "sender"), Reader.uuid),
+        **dict.fromkeys(("reference", "service", "urgency", "fault"), Reader.text),
+        **dict.fromkeys(("at", "turn", "expires_at"), Reader.number),
+        **dict.fromkeys(("delivered_at", "heard_at"), Reader.optional_number),
+        **dict.fromkeys(("digest", "words"), Reader.bytes_),
+        **dict.fromkeys(("was_read", "recalled"), lambda reader: bool(reader.number())),
+        "message": Reader.optional_bytes,
+        "saying": lambda reader: Saying(reader.text()),
+        "standing": lambda reader: Standing(reader.text()),
+    }
+)

@@ -14,7 +14,8 @@ from casevault.store import holding, intents, matters
 from casevault.store.caller import Caller
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
-from casevault.store.matters import Kind, Matter
+from casevault.store.matter_kinds import Kind
+from casevault.store.matters import Matter
 from casevault.store.stores import Stores
 
 

@@ -20,7 +20,8 @@ from casevault.store import cases, deadlines, matters, tombstones
 from casevault.store import keyring_tables as tables
 from casevault.store.deadlines import Deadline, DeadlineKind
 from casevault.store.keyring import KeyringTransaction
-from casevault.store.matters import Kind, Matter
+from casevault.store.matter_kinds import KEEPING, Kind
+from casevault.store.matters import Matter
 from casevault.store.stores import Stores
 
 INTENT = "hold"
@@ -83,7 +84,7 @@ def show(stores: Stores, case_id: UUID) -> None:
     with stores.data.writing() as connection:
         case = cases.find_case(connection, stores.roots, case_id, lock=True)
         if case is not None:
-            hold, restriction = (kind.value in kept for kind in matters.KEEPING)
+            hold, restriction = (kind.value in kept for kind in KEEPING)
             shown = replace(case, hold=hold, restriction=restriction)
             if shown != case:
                 cases.change_case(connection, stores.roots, casefile.next_version(shown))
@@ -102,7 +103,7 @@ def show_left(stores: Stores) -> int:
 
 
 def _keeping(tx: KeyringTransaction, case_id: UUID) -> set[str]:
-    return matters.kinds_of(tx, case_id) & {kind.value for kind in matters.KEEPING}
+    return matters.kinds_of(tx, case_id) & {kind.value for kind in KEEPING}
 
 
 def _begin(stores: Stores, tx: KeyringTransaction, hold: Matter) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from uuid import UUID
 
 from casevault.crypto import canonical, statements
@@ -23,6 +22,7 @@ from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller
 from casevault.store.grants import Grantee, Object
 from casevault.store.keyring import KeyringTransaction, Row
+from casevault.store.matter_kinds import KEEPING, KINDS, Kind
 from casevault.store.stores import Stores
 from casevault.store.trust import Trust
 
@@ -30,37 +30,10 @@ _TABLE = tables.matter
 _TEXT = "text"
 
 
-class Kind(StrEnum):
-    """What kinds there are. The codes never change."""
-
-    HOLD = "hold"
-    EXTENSION = "extension"
-    RIGHT = "right"
-    COMPLAINT = "complaint"
-    RESTRICTION = "restriction"
-    OBJECTION = "objection"
-    # Of no case: an import's day, by `store.counted_imports`.
-    COUNTED = "counted"
-
-
-# Who reads the text of each, beside the recovery shares.
-_READERS = {
-    Kind.HOLD: (PrincipalKind.DPO, PrincipalKind.OVERSIGHT),
-    Kind.EXTENSION: (PrincipalKind.DPO, PrincipalKind.OVERSIGHT),
-    Kind.RIGHT: (PrincipalKind.DPO, PrincipalKind.OVERSIGHT),
-    Kind.COMPLAINT: (PrincipalKind.DPO,),
-    Kind.RESTRICTION: (PrincipalKind.DPO, PrincipalKind.OVERSIGHT),
-    Kind.OBJECTION: (PrincipalKind.DPO, PrincipalKind.OVERSIGHT),
-}
-
-
 # The case of a complaint that is about none (that there is), and when one was answered.
 NOBODYS = UUID(int=0)
 OPEN, ANSWERED = "open", "answered"
 _KEEP_SECONDS = 365 * 86_400
-_MOVING = frozenset({Kind.RIGHT, Kind.COMPLAINT, Kind.OBJECTION})
-# While there is one of these, nothing of its case is erased.
-KEEPING = (Kind.HOLD, Kind.RESTRICTION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +217,7 @@ def having(tx: KeyringTransaction, cases: Sequence[UUID], *kinds: Kind) -> set[U
 
 def _readers(stores: Stores, tx: KeyringTransaction, matter: Matter) -> list[Grantee]:
     found = stores.trust.groups(tx, PrincipalKind.RECOVERY)
-    for kind in _READERS[matter.kind]:
+    for kind in KINDS[matter.kind].readers:
         team = matter.team if kind is PrincipalKind.OVERSIGHT else None
         found = [*found, *stores.trust.groups(tx, kind, team)]
     return found
@@ -263,7 +236,7 @@ def _said(organisation: UUID, one: Matter) -> tuple[canonical.Part, ...]:
         one.due,
         one.type,
         # How far it is, where that moves.
-        *((one.state,) if one.kind in _MOVING else ()),
+        *((one.state,) if KINDS[one.kind].moving else ()),
     )
 
 
@@ -295,6 +268,8 @@ def _matter(row: Row) -> Matter:
         kind = Kind(row.lookup["kind"])
     except ValueError:
         raise Tampered(code="matter") from None
+    if KINDS[kind].letter:
+        raise Tampered(code="matter")
     found = Matter(
         row.lookup["id"],
         kind,

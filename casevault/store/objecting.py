@@ -16,7 +16,7 @@ from casevault.errors import Conflict
 from casevault.store import matters
 from casevault.store.caller import Caller
 from casevault.store.keyring import KeyringTransaction
-from casevault.store.matters import Kind
+from casevault.store.matter_kinds import Kind
 from casevault.store.stores import Stores
 
 OPEN, DONE = "open", "done"

@@ -16,7 +16,8 @@ from casevault.domain.casefile import CaseMetadata
 from casevault.domain.retention import WARNING_DAYS, Schedule
 from casevault.store import cases, matters
 from casevault.store.keyring import KeyringTransaction
-from casevault.store.matters import Kind, Matter
+from casevault.store.matter_kinds import Kind
+from casevault.store.matters import Matter
 from casevault.store.referral_waits import Wait
 from casevault.store.stores import Stores
 from casevault.store.transferring import Returned

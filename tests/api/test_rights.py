@@ -14,7 +14,7 @@ from casevault.domain import copy_archive
 from casevault.domain.importing.htcds import default_mapping
 from casevault.store import files, matters, objecting
 from casevault.store import keyring_tables as tables
-from casevault.store.matters import Kind
+from casevault.store.matter_kinds import Kind
 from tests.api import test_referrals as referrals
 from tests.api.test_consents import a_consent
 from tests.api.test_files import a_picture, added

@@ -17,7 +17,8 @@ from casevault.ledger.note import VerifierKey
 from casevault.services import rolls
 from casevault.services.retention import Retention
 from casevault.store import certifying, erasures, matters, tables
-from casevault.store.matters import Kind, Matter
+from casevault.store.matter_kinds import Kind
+from casevault.store.matters import Matter
 from tests.builders import ORIGIN, a_vault
 from tests.integration.erasing_world import Office
 
