@@ -193,11 +193,14 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     raw = error.errors() if isinstance(error, RequestValidationError) else ()
     found = tuple(_field_error(item) for item in raw)[:50]
-    unknown = any(one.code.endswith("extra-forbidden") for one in found)
-    hint = "A field is not known here. The page /docs lists those that are." if unknown else ""
-    return _answer(
-        request, Invalid("Some fields cannot be taken as they are.", errors=found, hint=hint)
-    )
+    error = Invalid("Some fields cannot be taken as they are.", errors=found)
+    if any(one.code.endswith("extra-forbidden") for one in found):
+        error = Invalid(
+            error.detail,
+            errors=found,
+            hint="A field is not known here. The page /docs lists those that are.",
+        )
+    return _answer(request, error)
 
 
 def _field_error(item: Mapping[str, Any]) -> FieldError:
