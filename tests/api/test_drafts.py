@@ -130,3 +130,12 @@ def test_a_draft_that_was_tampered_with_can_only_be_deleted(world):
     assert world.call("DELETE", bad, me).status_code == 204
     failed = [entry for entry in world.entries(actor=world.staff[me]) if entry["outcome"] == 8]
     assert {entry["code"] for entry in failed} == {"draft.read", "draft.list"}
+
+
+def test_an_unknown_field_is_not_repeated_and_the_known_ones_are_pointed_to(world):
+    """Its name is something that somebody typed; where the right names stand is said."""
+    answer = world.post("/v1/drafts", "cara", {"form": "note", "content": {}, "Ondine": 1})
+    said = answer.json()
+    assert (answer.status_code, said["errors"][0]["pointer"]) == (422, "/*")
+    assert "Ondine" not in answer.text
+    assert "/docs" in said["hint"]
