@@ -9,6 +9,9 @@ JOBS   ?= 2
 # Kills in a row, on each database, of the test of the log.
 KILLS  ?= 500
 
+# Where Python may not keep what it compiled, each process of a run compiles its plugins anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test test-all lint types contracts coverage migrations wheel bench faults \
         attack oracle example-ledger openapi snapshots clean
