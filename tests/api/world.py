@@ -20,6 +20,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
+from fastapi import FastAPI
 
 from casevault import bootstrap, founding
 from casevault.api.app import create_app
@@ -57,6 +58,7 @@ LATER: Mapping[str, tuple[str, str | None]] = {
 }
 EVERYBODY = (*FIRST, *LATER)
 _numbers = itertools.count(1)
+_description: dict[str, Any] = {}
 
 
 class ShiftedClock:
@@ -417,9 +419,25 @@ def started(vault: Vault) -> Client:
         # Whoever reads the log asks for it (`World.entries`). Looking five times a second, in every
         # world that is open, costs a process some seconds of a run.
         vault.caretaker.integrate_seconds = 2.0
-    client = Client(create_app(vault), ORIGIN)
+    client = Client(_described(create_app(vault)), ORIGIN)
     client.__enter__()
     return client
+
+
+def _described(app: FastAPI) -> FastAPI:
+    """Let applications share their description: it is made of routes that all of them have.
+
+    Making it takes most of a second, and every module of tests/security reads it from a world.
+    """
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if not _description:
+            _description.update(make())
+        return _description
+
+    setattr(app, "openapi", openapi)  # noqa: B010 - a method, for mypy
+    return app
 
 
 def _asks_for_passphrase(answer: httpx2.Response) -> bool:
