@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from casevault.ledger.codes import CODES
 from tests.checks.rules import (
     RULES,
     check,
     folders_without_init,
     modules,
+    recorded_codes,
     sealed_fields,
     short_functions,
     tests_say_what,
@@ -32,9 +34,10 @@ def main() -> int:
         print("no data dictionary yet: columns were not compared with it", file=sys.stderr)
     findings = [finding for path, source in tree for finding in check(path, source)]
     findings += folders_without_init(PACKAGE) + short_functions(tree) + tests_say_what(TESTS)
+    findings += recorded_codes(tree, CODES)
     for finding in findings:
         print(finding)
-    print(f"{len(tree)} modules, {len(RULES) + 3} rules, {len(findings)} findings", file=sys.stderr)
+    print(f"{len(tree)} modules, {len(RULES) + 4} rules, {len(findings)} findings", file=sys.stderr)
     return 1 if findings else 0
 
 

@@ -22,6 +22,7 @@ from casevault.logs import ALLOWED
 
 Node = TypeVar("Node", bound=ast.AST)
 
+_CODES = "casevault/ledger/codes.py"
 MAXIMUM_LINES = 400
 # Of a function, from `def` to its last line.
 MEDIAN_LINES = 12
@@ -314,6 +315,35 @@ def short_functions(tree: Iterable[tuple[str, str]]) -> list[Finding]:
     if middle <= MEDIAN_LINES:
         return []
     return [Finding("casevault", 1, "short-functions", f"the median function has {middle} lines")]
+
+
+def recorded_codes(tree: Iterable[tuple[str, str]], codes: Iterable[str]) -> list[Finding]:
+    """What the log's closed list names is recorded somewhere: else its absence would say nothing.
+
+    A failure is that of the act it is named after; some codes are put together from a kind.
+    """
+    said: set[str] = set()
+    made: set[str] = set()
+    for path, source in tree:
+        if path == _CODES:
+            continue
+        parsed = _parse(source)
+        for one in _walk(parsed, ast.Constant):
+            if isinstance(one.value, str):
+                said.add(one.value)
+        for joined in _walk(parsed, ast.JoinedStr):
+            parts = [
+                re.escape(str(part.value)) if isinstance(part, ast.Constant) else r"[a-z_.]+"
+                for part in joined.values
+            ]
+            made.add("".join(parts))
+    composed = [re.compile(one) for one in made if "\\." in one]
+    return [
+        Finding(_CODES, 1, "recorded-codes", f"{code} is recorded nowhere")
+        for code in codes
+        if code.removesuffix("_failed") not in said
+        and not any(one.fullmatch(code.removesuffix("_failed")) for one in composed)
+    ]
 
 
 def tests_say_what(folder: Path) -> list[Finding]:

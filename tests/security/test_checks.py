@@ -182,6 +182,14 @@ def test_a_test_without_a_sentence_is_found(tmp_path: Path) -> None:
     assert [(one.path, one.line) for one in found] == [("tests/deep/test_planted.py", 2)]
 
 
+def test_a_code_that_nothing_records_is_found() -> None:
+    """Said as it is, as a failure of what is said, or put together from a kind."""
+    source = 'record("case.read")\nrecord(f"{kind}.amend")\nlog(f"{a}{b}")'
+    codes = ("case.read", "case.read_failed", "note.amend", "team.add")
+    found = rules.recorded_codes([("casevault/a.py", source)], codes)
+    assert [one.message for one in found] == ["team.add is recorded nowhere"]
+
+
 def test_print_is_found() -> None:
     """print() belongs to the command line."""
     source = "def f():\n    print('x')\nreport.print()"

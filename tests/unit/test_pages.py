@@ -1,0 +1,43 @@
+"""The pages: whatever they point at is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    page
+    for page in ROOT.rglob("*.md")
+    if not any(
+        part.startswith(".") or part == "node_modules" for part in page.parts[len(ROOT.parts) :]
+    )
+)
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)\s#]+)")
+# A module or a test by its path, as tables and sentences name them; of other projects none.
+FILE = re.compile(r"`(?!zxcvbn/)((?:[a-z_]+/)+[a-z_]+\.(?:py|md|sh))`")
+
+
+def lost(page: Path, text: str) -> list[str]:
+    """Return what a page points at and is not there."""
+    links = [one for one in LINK.findall(text) if not (page.parent / one).exists()]
+    below = (ROOT, ROOT / "casevault", ROOT / "tests", ROOT / "docs", page.parent)
+    files = [
+        one for one in FILE.findall(text) if not any((place / one).exists() for place in below)
+    ]
+    return links + files
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_a_page_points_at_is_there(page: Path):
+    """Links to other pages, and the files that it names."""
+    assert lost(page, page.read_text()) == []
+
+
+def test_a_lost_page_is_found():
+    """The test above is about many pages, and can fail."""
+    assert len(PAGES) > 30
+    text = "See [this](gone.md), [that](README.md) and `store/gone.py` beside `store/cases.py`."
+    assert lost(ROOT / "README.md", text) == ["gone.md", "store/gone.py"]
