@@ -90,6 +90,8 @@ class Reporting:
 
     def _reserved(self, caller: Caller, asked: Asked, watch: Watch) -> _Job:
         stores = self._stores
+        # As at every start: a server's keyring can be put back while the service runs.
+        identity.check(stores.data, stores.keyring.database, stores.roots, stores.organisation)
         wanted = idempotency.named(stores.data, stores.roots, caller.repeat, stores.now())
         with stores.keyring.reading() as tx:
             known = releases.all_(tx)

@@ -275,3 +275,5 @@ def test_the_life_of_a_release(office, monkeypatch):
     with pytest.raises(Misconfigured) as older:
         identity.check(stores.data, stores.keyring.database, stores.roots, stores.organisation)
     assert older.value.code == "identity.older"
+    refused = office.post("/v1/releases", REPORTER, {**wish, "tables": ["people-means"]})
+    assert refused.json()["code"] == "identity.older", "while the service runs, too"
