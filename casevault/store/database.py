@@ -272,6 +272,8 @@ def _engine(url: URL, connections: int) -> Engine:
         "pool_size": connections,
         "max_overflow": 2,
         "pool_timeout": _WAIT_SECONDS,
+        # The one that was used last still has its pages and statements at hand; others may rest.
+        "pool_use_lifo": True,
     }
     if url.get_backend_name() == "sqlite":
         _private_file(Path(str(url.database)))
