@@ -28,7 +28,7 @@ from casevault.store import (
     listing,
 )
 from casevault.store.caller import Caller
-from casevault.store.grants import Grantee, Object
+from casevault.store.grants import Grantee, Issued, Object
 from casevault.store.import_lines import Line
 from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import Act, Touched
@@ -68,23 +68,22 @@ def bear(
         for birth in births
         if (one := listing.of_birth(stores.search, birth.case, birth.contents)) is not None
     }
+    team = births[0].case.team
+    with stores.keyring.reading() as tx:
+        groups = receivers(stores, tx, team)
+    # Signed, as documents are sealed, before the write lock is taken: the lock is everybody's.
+    issued = [_issued(stores, caller, birth, groups) for birth in births]
     with stores.keyring.writing() as tx:
-        groups = receivers(stores, tx, births[0].case.team)
+        present = receivers(stores, tx, team)
+        if present != groups:
+            # A group got another pair meanwhile.
+            issued = [_issued(stores, caller, birth, present) for birth in births]
         # Looked up even if nobody is listed: whether a case has a card costs nothing that shows.
-        directory = cards.directory_of(tx, stores.trust, caller, births[0].case.team)
+        directory = cards.directory_of(tx, stores.trust, caller, team)
         fresh = cards.renew(tx, directory, listed, stores.now())
         for birth in births:
             case_keys.add(tx, birth.case.id, birth.keys)
-            grants.give(
-                tx,
-                Object(ObjectKind.CASE, birth.case.id, birth.case.team),
-                birth.keys,
-                caller.keys.granter,
-                [(Grantee(caller.staff, caller.keys.secret.public), _ALL), *groups],
-                purpose="birth",
-                issued_at=stores.now(),
-            )
-    # Sealed before the write lock is taken: the lock is everybody's.
+        grants.keep(tx, issued)
     sealed = [(birth, _sealed(stores.organisation, birth)) for birth in births]
     made = [
         (fresh[case], cards.seal_card(stores.organisation, fresh[case], one.text))
@@ -125,6 +124,18 @@ def receivers(
             raise Tampered(code="principal.missing")
         found += [(group, names) for group in groups]
     return found
+
+
+def _issued(stores: Stores, caller: Caller, birth: Birth, groups: Receivers) -> Issued:
+    return grants.issue(
+        stores.organisation,
+        Object(ObjectKind.CASE, birth.case.id, birth.case.team),
+        birth.keys,
+        caller.keys.granter,
+        [(Grantee(caller.staff, caller.keys.secret.public), _ALL), *groups],
+        purpose="birth",
+        issued_at=stores.now(),
+    )
 
 
 def _sealed(organisation: UUID, birth: Birth) -> list[documents.SealedCompartment]:

@@ -55,6 +55,14 @@ class Grantee:
     public: PublicKeys = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Signed grants and their key rows: they count for nothing until they are kept."""
+
+    grants: tuple[tuple[Lookup, bytes], ...] = field(repr=False)
+    rows: tuple[tuple[Lookup, bytes], ...] = field(repr=False)
+
+
 def give(
     tx: KeyringTransaction,
     target: Object,
@@ -67,6 +75,31 @@ def give(
     expires_at: int | None = None,
 ) -> None:
     """Grant to each grantee those of `keys` that are named beside it."""
+    issued = issue(
+        tx.organisation,
+        target,
+        keys,
+        granter,
+        grantees,
+        purpose=purpose,
+        issued_at=issued_at,
+        expires_at=expires_at,
+    )
+    keep(tx, [issued])
+
+
+def issue(
+    organisation: UUID,
+    target: Object,
+    keys: Mapping[str, Key],
+    granter: Granter,
+    grantees: Iterable[tuple[Grantee, frozenset[str]]],
+    *,
+    purpose: str,
+    issued_at: int,
+    expires_at: int | None = None,
+) -> Issued:
+    """Return what `give` gives, for whoever takes the write lock only when all is signed."""
     grants: list[tuple[Lookup, bytes]] = []
     rows: list[tuple[Lookup, bytes]] = []
     for grantee, names in grantees:
@@ -74,7 +107,7 @@ def give(
         terms = GrantTerms(
             id=_id_beside(target.id),
             purpose=purpose,
-            organisation=tx.organisation,
+            organisation=organisation,
             team=target.team,
             object_kind=target.kind.value,
             object_id=target.id,
@@ -89,8 +122,13 @@ def give(
         grant, sealed = crypto_grants.issue(terms, chosen, granter.secret, grantee.public)
         grants.append((_lookup(terms), grant.encode()))
         rows += [({"grant_id": terms.id, "compartment": name}, row) for name, row in sealed.items()]
-    tx.add_many(tables.grant, grants)
-    tx.add_many(tables.grant_key, rows)
+    return Issued(tuple(grants), tuple(rows))
+
+
+def keep(tx: KeyringTransaction, issued: Sequence[Issued]) -> None:
+    """Write grants that were issued."""
+    tx.add_many(tables.grant, [row for one in issued for row in one.grants])
+    tx.add_many(tables.grant_key, [row for one in issued for row in one.rows])
 
 
 def take(tx: KeyringTransaction, target: Object, grantee: UUID) -> int:

@@ -1,8 +1,10 @@
-"""A page of a caseload costs the same few statements however many cases are on it."""
+"""What cases cost: statements that do not grow with the page, and little while a lock is held."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import event
@@ -14,7 +16,7 @@ from casevault.domain.granting import ObjectKind
 from casevault.ids import StaffId, TeamId, new_id
 from casevault.services.casework import Casework
 from casevault.services.records import Records
-from casevault.store import advising, case_keys, keyring_tables, quick
+from casevault.store import advising, births, case_keys, grants, keyring_tables, quick
 from casevault.store.caller import Caller, Gate
 from casevault.store.grants import Object
 from casevault.store.keyholder import KeyHolder
@@ -70,6 +72,50 @@ def test_statements_do_not_grow_with_the_page(vault, supervisor):
     assert (len(small.items), len(large.items)) == (3, 12)
     assert None not in {view.display_name for view in large.items}
     assert 10 < many <= few < 30
+
+
+def test_a_new_case_is_granted_before_the_write_lock_is_taken(vault, supervisor, monkeypatch):
+    """Wraps and signatures are the slow half of the keyring's work: nobody waits for them."""
+    inside: list[bool] = []
+    monkeypatch.setattr(births, "grants", spy := SimpleNamespace(keep=grants.keep))
+    writing = vault.stores.keyring.writing
+    held = [False]
+
+    @contextmanager
+    def watched():
+        with writing() as tx:
+            held[0] = True
+            yield tx
+        held[0] = False
+
+    def issue(*given, **named):
+        inside.append(held[0])
+        return grants.issue(*given, **named)
+
+    spy.issue = issue
+    monkeypatch.setattr(vault.stores.keyring, "writing", watched)
+    (case,) = opened(vault, supervisor, 1)
+    assert inside == [False]
+    with vault.stores.keyring.reading() as tx:
+        assert vault.holder(SUPERVISOR).open(tx, Object(ObjectKind.CASE, case, vault.team))
+
+
+def test_a_group_that_changed_before_the_lock_gets_the_case(vault, supervisor, monkeypatch):
+    """What was signed for the groups of a moment ago is signed anew for those of now."""
+    receivers, asked = births.receivers, []
+
+    def stale(stores, tx, team, **named):
+        found = receivers(stores, tx, team, **named)
+        asked.append(found)
+        # As if the last one had been added between the two looks.
+        return found[:-1] if len(asked) == 1 else found
+
+    monkeypatch.setattr(births, "receivers", stale)
+    (case,) = opened(vault, supervisor, 1)
+    with vault.stores.keyring.reading() as tx:
+        given = grants.holders_of(tx, case)
+    assert len(asked) == 2
+    assert given == {supervisor.staff, *(group.id for group, _ in asked[1])}
 
 
 def test_a_note_is_advised_upon_while_its_case_is_open(vault, supervisor, monkeypatch):
