@@ -159,7 +159,7 @@ class Assignments:
             fields=tuple(sorted(compartments)),
         )
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
-            rekeying.check_newest(tx, held)
+            present = rekeying.check_newest(tx, held)
             grants.take(tx, held.target, staff)
             grants.give(
                 tx,
@@ -171,9 +171,8 @@ class Assignments:
                 issued_at=stores.now(),
                 expires_at=expires_at,
             )
-            for name, versions in case_keys.of_case(tx, case_id).items():
-                if name in manifests:
-                    case_keys.raise_anchor(tx, versions.newest, manifests[name])
+            for name, manifest in manifests.items():
+                case_keys.raise_anchor(tx, present[name].newest, manifest)
 
 
 def _explain(compartment: str, opened: OpenedKey | None) -> Explained:

@@ -34,6 +34,7 @@ from casevault.store import (
 )
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller
+from casevault.store.case_keys import Versions
 from casevault.store.grants import Grantee, Object
 from casevault.store.held_case import HeldCase
 from casevault.store.keyring import KeyringTransaction
@@ -254,12 +255,16 @@ def is_under_way(tx: KeyringTransaction, case: UUID) -> bool:
     return bool(tx.lookups(tables.intent, kind=INTENT, object_id=case))
 
 
-def check_newest(tx: KeyringTransaction, held: HeldCase) -> None:
-    """Return if the caller's keys are the newest, and stay so until `tx` ends; else `Conflict`."""
+def check_newest(tx: KeyringTransaction, held: HeldCase) -> dict[str, Versions]:
+    """Return the versions of the case's keys, which stay as they are until `tx` ends.
+
+    :raises Conflict: the caller's keys are not the newest.
+    """
     present = case_keys.locked(tx, held.case.id)
     for name, opened in held.keys.items():
         if present[name].newest.key_id != opened.key.id:
             raise rekeyed()
+    return present
 
 
 def tried_twice(work: Callable[[], T]) -> T:
