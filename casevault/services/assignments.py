@@ -158,19 +158,21 @@ class Assignments:
             touched=touched,
             fields=tuple(sorted(compartments)),
         )
+        # Signed before the write lock is taken, as a new case's are.
+        issued = grants.issue(
+            stores.organisation,
+            held.target,
+            keys,
+            caller.keys.granter,
+            [(grantee, frozenset(keys))],
+            purpose="assignment",
+            issued_at=stores.now(),
+            expires_at=expires_at,
+        )
         with stores.ledger.giving(act), stores.keyring.writing() as tx:
             present = rekeying.check_newest(tx, held)
             grants.take(tx, held.target, staff)
-            grants.give(
-                tx,
-                held.target,
-                keys,
-                caller.keys.granter,
-                [(grantee, frozenset(keys))],
-                purpose="assignment",
-                issued_at=stores.now(),
-                expires_at=expires_at,
-            )
+            grants.keep(tx, [issued])
             for name, manifest in manifests.items():
                 case_keys.raise_anchor(tx, present[name].newest, manifest)
 
