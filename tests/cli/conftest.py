@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import logging
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from typer.testing import CliRunner
 
 from tests.api.shared import make_databases, sqlite_world, world, worlds
 from tests.api.world import World
+from tests.builders import ORIGIN, AVault, a_vault
+from tests.conftest import Databases
 
 __all__ = ["make_databases", "sqlite_world", "world", "worlds"]
 
@@ -42,6 +46,29 @@ def config_of(tmp_path: Path) -> Callable[[World], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def vault_with_config(sqlite_databases: Databases, tmp_path: Path) -> Iterator[AVault]:
+    """Give a vault after its ceremony whose configuration lies in `tmp_path`, medium and all."""
+    made = a_vault(sqlite_databases, tmp_path)
+    runtime = Path(tempfile.mkdtemp(prefix="casevault-test-", dir="/dev/shm"))
+    config = tmp_path / "casevault.toml"
+    values = {
+        "organisation_id": made.stores.organisation,
+        "root_fingerprint": made.outcome.root_pin,
+        "data_url": sqlite_databases.data_url,
+        "keyring_url": sqlite_databases.keyring_url,
+        "keys_dir": made.keys_dir,
+        "ledger_origin": ORIGIN,
+        "second_medium": tmp_path / "medium",
+        "runtime_dir": runtime,
+    }
+    config.write_text("".join(f'{name} = "{value}"\n' for name, value in values.items()))
+    config.chmod(0o600)
+    yield made
+    made.close()
+    shutil.rmtree(runtime)
 
 
 @pytest.fixture

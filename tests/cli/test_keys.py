@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from casevault.cli import sheets
-from tests.builders import ORIGIN, a_vault
 from tests.cli.processes import here
 
 
 @pytest.fixture
-def vault(sqlite_databases, tmp_path):
+def vault(vault_with_config):
     """Give a vault with a configuration file."""
-    made = a_vault(sqlite_databases, tmp_path)
-    runtime = Path(tempfile.mkdtemp(prefix="casevault-test-", dir="/dev/shm"))
-    config = tmp_path / "casevault.toml"
-    values = {
-        "organisation_id": made.stores.organisation,
-        "root_fingerprint": made.outcome.root_pin,
-        "data_url": sqlite_databases.data_url,
-        "keyring_url": sqlite_databases.keyring_url,
-        "keys_dir": made.keys_dir,
-        "ledger_origin": ORIGIN,
-        "second_medium": tmp_path / "medium",
-        "runtime_dir": runtime,
-    }
-    config.write_text("".join(f'{name} = "{value}"\n' for name, value in values.items()))
-    config.chmod(0o600)
-    yield made
-    made.close()
-    shutil.rmtree(runtime)
+    return vault_with_config
 
 
 @pytest.fixture

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from casevault.store import tables
-from tests.builders import ORIGIN, a_vault
 from tests.cli.processes import here
 from tests.integration.erasing_world import Office
 
 
 @pytest.fixture
-def office(sqlite_databases, tmp_path):
+def office(vault_with_config, tmp_path):
     """Give a vault with a configuration file, in which cases become due."""
-    made = a_vault(sqlite_databases, tmp_path)
-    runtime = Path(tempfile.mkdtemp(prefix="casevault-test-", dir="/dev/shm"))
-    config = tmp_path / "casevault.toml"
-    values = {
-        "organisation_id": made.stores.organisation,
-        "root_fingerprint": made.outcome.root_pin,
-        "data_url": sqlite_databases.data_url,
-        "keyring_url": sqlite_databases.keyring_url,
-        "keys_dir": made.keys_dir,
-        "ledger_origin": ORIGIN,
-        "second_medium": tmp_path / "medium",
-        "runtime_dir": runtime,
-    }
-    config.write_text("".join(f'{name} = "{value}"\n' for name, value in values.items()))
-    config.chmod(0o600)
-    yield Office(made, tmp_path)
-    made.close()
-    shutil.rmtree(runtime)
+    return Office(vault_with_config, tmp_path)
 
 
 @pytest.fixture
