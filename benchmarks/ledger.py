@@ -33,6 +33,7 @@ from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, insert, se
 
 from casevault.clock import FixedClock
 from casevault.domain.casefile import DocumentKind
+from casevault.services.caretaker import INTEGRATE_SECONDS
 from casevault.services.casework import Casework
 from casevault.store import tables, tree
 from casevault.store.caller import Gate
@@ -139,7 +140,7 @@ def at(waits: list[float], part: float) -> float:
 
 @contextmanager
 def integrating(plan: dict[str, Any]) -> Iterator[list[float]]:
-    """Integrate every 200 ms, as workers do, and look how long the oldest entry waits (ms)."""
+    """Integrate as often as workers do, and look how long the oldest entry waits (ms)."""
     stores, ages, stopped = stores_of(plan), list[float](), threading.Event()
     oldest = select(tables.ledger_pending.c.staged_at).order_by(tables.ledger_pending.c.staged_at)
 
@@ -150,7 +151,7 @@ def integrating(plan: dict[str, Any]) -> Iterator[list[float]]:
             ages.append(0.0 if since is None else time.time() * 1000 - since / 1000)
 
     def integrate() -> None:
-        while not stopped.wait(0.2):
+        while not stopped.wait(INTEGRATE_SECONDS):
             tree.integrate_all(stores.data, stores.roots)
 
     threads = [threading.Thread(target=act) for act in (look, integrate)]

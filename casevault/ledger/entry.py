@@ -77,7 +77,7 @@ class Leaf:
 
 def encode_leaf(leaf: Leaf) -> bytes:
     """Return the exact bytes that are stored and hashed: one JSON line, no space, no newline."""
-    return _json({field.name: getattr(leaf, field.name) for field in fields(leaf)})
+    return _json({name: getattr(leaf, name) for name in _LEAF_NAMES})
 
 
 def parse_leaf(data: bytes) -> Leaf:
@@ -173,9 +173,15 @@ def encode_body(body: Body) -> bytes:
 
     Raises `Invalid` above 65,536 bytes.
     """
-    plain: dict[str, Any] = {field.name: getattr(body, field.name) for field in fields(body)}
-    plain["entities"] = [_encode_entity(entity) for entity in body.entities]
-    data = _json({key: plain[key] for key in sorted(plain) if not _is_absent(plain[key])})
+    plain: dict[str, Any] = {}
+    for name in _BODY_NAMES:
+        value = getattr(body, name)
+        # None, an empty text or an empty list; a count of nothing is a count.
+        if value or value == 0:
+            plain[name] = value
+    if body.entities:
+        plain["entities"] = [_encode_entity(entity) for entity in body.entities]
+    data = _json(plain)
     if len(data) > MAX_BODY_BYTES:
         raise invalid("", "too-long")
     return data
@@ -209,18 +215,29 @@ def tag_input(leaf_bytes: bytes, sealed_body: bytes) -> bytes:
     return leaf_bytes + hashlib.sha256(sealed_body).digest()
 
 
-def make_leaf(body: Body, salt: bytes, *, writer: str, counter: int, key_month: str) -> Leaf:
-    """Return the public leaf of a body; hour, category and outcome are taken from the body."""
-    digest = commitment(salt, encode_body(body))
+def make_leaf(
+    body: Body,
+    salt: bytes,
+    *,
+    writer: str,
+    counter: int,
+    key_month: str,
+    encoded: bytes | None = None,
+) -> Leaf:
+    """Return the public leaf of a body; hour, category and outcome are taken from the body.
+
+    `encoded`: what `encode_body` makes of it, for whoever has that already.
+    """
+    hour, category, outcome, committed = _told(body, encoded or encode_body(body), salt)
     return Leaf(
         v=LEAF_VERSION,
-        t=body.recorded[:13] + ":00:00Z",
+        t=hour,
         w=writer,
         s=counter,
-        c=CODES[body.code],
-        o=body.outcome,
+        c=category,
+        o=outcome,
         k=key_month,
-        b=base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii"),
+        b=committed,
     )
 
 
@@ -228,12 +245,19 @@ def check_body(leaf: Leaf, salt: bytes, body_bytes: bytes) -> Body:
     """Return the body if it is the one the leaf commits to and tells the same; else `Tampered`."""
     body = parse_body(body_bytes)
     try:
-        same = leaf == make_leaf(body, salt, writer=leaf.w, counter=leaf.s, key_month=leaf.k)
+        same = (leaf.t, leaf.c, leaf.o, leaf.b) == _told(body, body_bytes, salt)
     except Invalid:
         raise tampered("commitment") from None
     if not same:
         raise tampered("commitment")
     return body
+
+
+def _told(body: Body, encoded: bytes, salt: bytes) -> tuple[str, str, int, str]:
+    """Return what a leaf tells of a body: hour, category, outcome and the commitment to it."""
+    digest = commitment(salt, encoded)
+    committed = base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+    return body.recorded[:13] + ":00:00Z", CODES[body.code], body.outcome, committed
 
 
 def _encode_entity(entity: Entity) -> dict[str, Any]:
@@ -256,12 +280,14 @@ def _pairs(items: Iterable[Any]) -> tuple[tuple[Any, Any], ...]:
     return tuple((first, second) for first, second in items)
 
 
-def _is_absent(value: object) -> bool:
-    return value is None or value == "" or value == () or value == []
+# Looked up once: an entry is encoded with every look.
+_LEAF_NAMES = tuple(one.name for one in fields(Leaf))
+_BODY_NAMES = tuple(sorted(one.name for one in fields(Body)))
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    return _ENCODER.encode(value).encode("utf-8")
 
 
 def _load(data: bytes, limit: int) -> dict[str, Any]:

@@ -41,7 +41,7 @@ from casevault.store.ledger import FAILED, SERVICE, Act
 from casevault.store.space import Space
 from casevault.store.stores import Stores
 
-INTEGRATE_SECONDS = 0.2
+INTEGRATE_SECONDS = 0.1
 DAY_SECONDS = 86_400
 ROUND_SECONDS = 60.0
 

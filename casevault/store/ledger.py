@@ -262,12 +262,19 @@ class Ledger:
 
     def _make(self, month: MonthKey, act: Act, counter: int, skipped: tuple[int, ...]) -> Made:
         body = self._body(month, act, skipped)
-        salt = macs.salt()
+        salt, encoded = macs.salt(), encode_body(body)
         leaf = encode_leaf(
-            make_leaf(body, salt, writer=self.writer, counter=counter, key_month=month.month)
+            make_leaf(
+                body,
+                salt,
+                writer=self.writer,
+                counter=counter,
+                key_month=month.month,
+                encoded=encoded,
+            )
         )
         place = Place(self._months.organisation, "ledger-body", act.id)
-        sealed = seal(month.body, place, salt + encode_body(body))
+        sealed = seal(month.body, place, salt + encoded)
         tag = stamps.stamp(self._roots, tree.TAG_PURPOSE, ledger_entry.tag_input(leaf, sealed))
         entry = {
             "id": act.id,
