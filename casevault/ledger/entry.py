@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final
@@ -145,27 +145,38 @@ class Body:
         self._check_texts()
         self._check_lists()
 
+    # Most parts of most entries are empty: those are passed over before anything is called.
     def _check_texts(self) -> None:
         for name in ("assurance", "purpose", "rule"):
-            value = getattr(self, name)
-            _require(value == "" or _matches(_NAME, value), f"/{name}")
+            if (value := getattr(self, name)) != "":
+                _require(_matches(_NAME, value), f"/{name}")
         for name in ("actor", "session", "query"):
-            value = getattr(self, name)
-            _require(value is None or _matches(_PSEUDONYM, value), f"/{name}")
-        _require(self.request is None or _matches(_TOKEN, self.request), "/request")
+            if (value := getattr(self, name)) is not None:
+                _require(_matches(_PSEUDONYM, value), f"/{name}")
+        if self.request is not None:
+            _require(_matches(_TOKEN, self.request), "/request")
         for name in ("count", "size"):
-            value = getattr(self, name)
-            _require(value is None or _is_count(value), f"/{name}")
+            if (value := getattr(self, name)) is not None:
+                _require(_is_count(value), f"/{name}")
 
     def _check_lists(self) -> None:
-        for name in ("roles", "entities", "fields", "filters", "links", "skipped"):
-            _require(len(getattr(self, name)) <= MAX_ITEMS, f"/{name}")
-        for name in ("roles", "fields", "filters"):
-            _require(all(_matches(_NAME, item) for item in getattr(self, name)), f"/{name}")
-        _require(all(isinstance(item, Entity) for item in self.entities), "/entities")
-        for kind, target in self.links:
-            _require(_matches(_NAME, kind) and _matches(_TOKEN, target), "/links")
-        _require(all(_is_count(number) for number in self.skipped), "/skipped")
+        for name, is_right in _ITEMS:
+            if items := getattr(self, name):
+                right = len(items) <= MAX_ITEMS and all(map(is_right, items))
+                _require(right, f"/{name}")
+
+
+def _is_name(item: object) -> bool:
+    return _matches(_NAME, item)
+
+
+def _is_entity(item: object) -> bool:
+    return isinstance(item, Entity)
+
+
+def _is_link(item: tuple[object, object]) -> bool:
+    kind, target = item
+    return _matches(_NAME, kind) and _matches(_TOKEN, target)
 
 
 def encode_body(body: Body) -> bytes:
@@ -324,3 +335,14 @@ def _is_moment(pattern: re.Pattern[str], value: object) -> bool:
     except ValueError:
         return False
     return True
+
+
+# The lists of a body, and what each of their items must be.
+_ITEMS: tuple[tuple[str, Callable[[Any], bool]], ...] = (
+    ("roles", _is_name),
+    ("entities", _is_entity),
+    ("fields", _is_name),
+    ("filters", _is_name),
+    ("links", _is_link),
+    ("skipped", _is_count),
+)

@@ -29,15 +29,20 @@ from casevault.store import incidents, retention_marks, tables, tile_rows, tree
 from casevault.store.checkpoints import Checkpoints
 from casevault.store.ledger import subjects_of
 from casevault.store.months import MonthKey
+from casevault.store.quick import LONGEST, Among, Quick, as_stored
 from casevault.store.stores import Stores
 
 _CHUNK = 4 * TILE_WIDTH
 # A crash loses at most what was in flight: the numbers of one group commit and of every thread.
 _IN_FLIGHT = 512
-_ROW = (
+_ENTRY, _SUBJECT = tables.ledger_entry, tables.ledger_subject
+# An id as the driver gives it: making one of every row of an index costs more than reading it.
+_STORED = as_stored(_ENTRY.c.id).label("stored")
+_ROW = Quick(
     select(
         tables.ledger_leaf.c.position,
         tables.ledger_leaf.c.hash,
+        _STORED,
         tables.ledger_entry,
         tables.ledger_body.c.sealed,
     )
@@ -47,13 +52,17 @@ _ROW = (
     .where(tables.ledger_leaf.c.position.between(bindparam("first"), bindparam("last")))
     .order_by(tables.ledger_leaf.c.position)
 )
-_STAGED = (
-    select(tables.ledger_entry, tables.ledger_body.c.sealed)
+_STAGED = Quick(
+    select(_STORED, tables.ledger_entry, tables.ledger_body.c.sealed)
     .join(tables.ledger_pending, tables.ledger_pending.c.entry_id == tables.ledger_entry.c.id)
     .outerjoin(tables.ledger_body, tables.ledger_body.c.entry_id == tables.ledger_entry.c.id)
 )
-_MARKS = select(tables.ledger_subject).where(
-    tables.ledger_subject.c.entry_id.in_(bindparam("ids", expanding=True))
+_MARKS = Among(
+    lambda ids: select(as_stored(_SUBJECT.c.entry_id), _SUBJECT.c.kind, _SUBJECT.c.pseudonym).where(
+        _SUBJECT.c.entry_id.in_(ids)
+    ),
+    "ids",
+    _ENTRY.c.id.type,
 )
 
 
@@ -166,16 +175,16 @@ class Inspection:
 
     def _chunk(self, log: int, start: int, count: int) -> list[bytes]:
         first = tile_rows.start_of(log) + start
-        rows = self._connection.execute(_ROW, {"first": first, "last": first + count - 1})
-        found = {row["position"] - first: dict(row) for row in rows.mappings()}
-        marks = self._subjects([row["id"] for row in found.values()])
+        rows = _ROW.named(self._connection, {"first": first, "last": first + count - 1})
+        found = {row["position"] - first: row for row in rows}
+        marks = self._subjects([row["id"] for row in rows])
         hashes: list[bytes] = []
         for n in range(count):
             row = found.get(n)
             if row is None:
                 hashes.append(self._retired(log, start + n))
                 continue
-            self._check_entry(row, marks.get(row["id"], set()), start + n)
+            self._check_entry(row, marks.get(row["stored"], set()), start + n)
             if leaf_hash(bytes(row["leaf"])) != bytes(row["hash"]):
                 raise tampered("leaf-hash", start + n)
             hashes.append(bytes(row["hash"]))
@@ -239,11 +248,13 @@ class Inspection:
         if body.code == "system.crash" and body.count is not None:
             self._state.crashed |= {of: body.count for kind, of in body.links if kind == "writer"}
 
-    def _subjects(self, ids: list[UUID]) -> dict[UUID, set[tuple[str, str]]]:
-        found: dict[UUID, set[tuple[str, str]]] = {}
-        for at in range(0, len(ids), 500):
-            for row in self._connection.execute(_MARKS, {"ids": ids[at : at + 500]}):
-                found.setdefault(row.entry_id, set()).add((row.kind, row.pseudonym))
+    def _subjects(self, ids: list[UUID]) -> dict[object, set[tuple[str, str]]]:
+        """Return by what these entries are found, by their ids as stored."""
+        found: dict[object, set[tuple[str, str]]] = {}
+        for at in range(0, len(ids), LONGEST):
+            some = {"ids": ids[at : at + LONGEST]}
+            for stored, kind, pseudonym in _MARKS.all(self._connection, some):
+                found.setdefault(stored, set()).add((kind, pseudonym))
         return found
 
     def _check_surplus(self, log: int, size: int) -> None:
@@ -269,10 +280,10 @@ class Inspection:
         return int(self._connection.execute(query).scalar_one())
 
     def _check_staged(self, size: int) -> int:
-        rows = [dict(row) for row in self._connection.execute(_STAGED).mappings()]
+        rows = _STAGED.named(self._connection, {})
         marks = self._subjects([row["id"] for row in rows])
         for row in rows:
-            self._check_entry(row, marks.get(row["id"], set()), size)
+            self._check_entry(row, marks.get(row["stored"], set()), size)
         return len(rows)
 
     def _gaps(self) -> tuple[tuple[Gap, ...], tuple[Gap, ...]]:

@@ -27,16 +27,15 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
-    type_coerce,
     update,
 )
-from sqlalchemy.types import TypeEngine, UserDefinedType
+from sqlalchemy.types import TypeEngine
 
 from casevault.crypto import canonical, macs
 from casevault.crypto.sealing import Resealer
 from casevault.errors import KeyUnavailable, Tampered
 from casevault.store.keyring import Keyring, kind_of, place_of_digest, plain_columns
-from casevault.store.quick import Quick
+from casevault.store.quick import AsStored, Quick, as_stored
 
 # Rows of one transaction: some tens of milliseconds of the write lock.
 BATCH = 1000
@@ -45,12 +44,6 @@ _PASS = 10_000
 _UUID = canonical.encode(UUID(int=0))[:-16]
 Key = tuple[Any, ...]
 Found = tuple[Any, ...]
-
-
-class _AsStored(UserDefinedType[Any]):
-    """A column whose values pass as the driver gives them."""
-
-    cache_ok = True
 
 
 class Mover:
@@ -161,11 +154,11 @@ def _statements(table: Table, columns: tuple[Column[Any], ...]) -> _Statements:
 
 def _plain(column: Column[Any]) -> ColumnElement[Any]:
     # As the driver gives it: making a UUID of every id costs more than the decryption.
-    return type_coerce(column, _AsStored()) if isinstance(column.type, Uuid) else column
+    return as_stored(column) if isinstance(column.type, Uuid) else column
 
 
 def _type(column: Column[Any]) -> TypeEngine[Any]:
-    return _AsStored() if isinstance(column.type, Uuid) else column.type
+    return AsStored() if isinstance(column.type, Uuid) else column.type
 
 
 def _encoder(column: Column[Any]) -> Callable[[Any], bytes]:
@@ -193,7 +186,7 @@ def _one_by_one(table: Table) -> Update:
         update(table)
         # A row that its owner wrote meanwhile lies under the new epoch already.
         .where(matches, table.c.epoch == bindparam("old"))
-        .values(epoch=bindparam("epoch"), sealed=bindparam("sealed", type_=_AsStored()))
+        .values(epoch=bindparam("epoch"), sealed=bindparam("sealed", type_=AsStored()))
     )
 
 

@@ -13,10 +13,20 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BindParameter, Connection, Dialect, Executable, Uuid, bindparam
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Executable,
+    Uuid,
+    bindparam,
+    type_coerce,
+)
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
 Values = Mapping[str, Any]
 # Longer lists than this are rare enough to be spelled out each time.
@@ -163,6 +173,17 @@ class Among:
     def _spread(self, at: Values) -> Values:
         values = at[self._name]
         return at if len(values) > LONGEST else {**at, **spread(self._name, values)}
+
+
+class AsStored(UserDefinedType[Any]):
+    """A column or value that passes as the driver gives or takes it."""
+
+    cache_ok = True
+
+
+def as_stored(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a column whose values pass as the driver gives them."""
+    return type_coerce(column, AsStored())
 
 
 def room_for(values: Sequence[Any]) -> int:
