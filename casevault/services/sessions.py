@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from uuid import UUID
 
 from casevault.crypto.credentials import Envelope, PassphraseKdf
@@ -24,7 +25,17 @@ from casevault.errors import (
     Unauthenticated,
 )
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.store import clock_guard, factors, feeds, guesses, intents, ledger, lockdowns, people
+from casevault.store import (
+    clock_guard,
+    factors,
+    feeds,
+    glimpse,
+    guesses,
+    intents,
+    ledger,
+    lockdowns,
+    people,
+)
 from casevault.store.caller import Caller
 from casevault.store.clock_guard import Judged
 from casevault.store.factors import Owner
@@ -169,10 +180,14 @@ class Sessions:
 
     def authenticate(self, text: str | None, request: str | None = None) -> Caller:
         """Return the person behind a token with the keys they hold, else `Unauthenticated`."""
-        token = self._sessions.parse(text)
-        with self._stores.keyring.reading() as tx:
+        token, stores = self._sessions.parse(text), self._stores
+
+        def known(tx: KeyringTransaction) -> tuple[Session, list[Scope]]:
             session = self._sessions.find(tx, token)
-            scopes = self._stores.trust.scopes(tx, session.staff)
+            return session, stores.trust.scopes(tx, session.staff)
+
+        seen = partial(glimpse.of_session, stores.keyring, token.sid_digest)
+        session, scopes = glimpse.answered(stores.keyring, seen, known)
         opened, now = self._sessions.unseal(token, session), self._stores.now()
         if now - session.seen_at >= TOUCH_SECONDS:
             self._touch(token, now)

@@ -1,30 +1,29 @@
-"""What a look at one compartment of a case asks of the keyring: one statement, one moment.
+"""What a request asks of the keyring, in one statement: for its session, and for a look at a case.
 
 A statement sees one moment by itself, so on PostgreSQL there is neither BEGIN nor ROLLBACK: the
-server is asked once and not six times. Decides nothing about who may open what; must never answer
-what was not read: then the long way is gone.
+server is asked once and not four or six times. Nothing is remembered: what was taken away since the
+last request is gone. Decides nothing about who may open what; must never answer what was not read:
+then the long way is gone.
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, cast
+import functools
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, and_, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, select
 
 from casevault.domain.granting import ObjectKind
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import Keyring, KeyringTransaction, Lookup
 from casevault.store.quick import Quick
 
-_TRUST, _GRANT, _ROW, _KEY = (
-    tables.keyring_trust,
-    tables.grant,
-    tables.grant_key,
-    tables.case_key,
-)
-_PARTS: tuple[Table, ...] = (_GRANT, _ROW, _KEY)
-_NAMES = [[str(column.name) for column in table.columns] for table in _PARTS]
+T = TypeVar("T")
+_TRUST, _SESSION = tables.keyring_trust, tables.session
+_GRANT, _ROW, _KEY = tables.grant, tables.grant_key, tables.case_key
 
 
 class NotForeseen(Exception):
@@ -48,15 +47,28 @@ class _Nowhere:
         raise NotForeseen()
 
 
+def answered(
+    keyring: Keyring, seen: Callable[[], Glimpse], work: Callable[[KeyringTransaction], T]
+) -> T:
+    """Return what `work` finds in a glimpse or, if that leaves something open, in a transaction."""
+    with suppress(NotForeseen):
+        return work(seen())
+    with keyring.reading() as tx:
+        return work(tx)
+
+
+def of_session(keyring: Keyring, sid: bytes) -> Glimpse:
+    """Return what the keyring says of a session."""
+    glimpse, (sessions,) = _ask(keyring, _OF_SESSION, {"sid": sid}, _SESSION)
+    glimpse.lay(_SESSION, sessions, sid=[sid])
+    return glimpse
+
+
 def of_compartment(keyring: Keyring, case: UUID, compartment: str, grantee: UUID) -> Glimpse:
     """Return what the keyring says of one compartment's keys and of one person's grants of it."""
     kind = ObjectKind.CASE.value
     at = {"case": case, "kind": kind, "name": compartment, "grantee": grantee}
-    with keyring.database.reading_at_once() as connection:
-        found = _ASK.all(connection, at)
-    # Of an empty keyring there is no row; whoever asks on is told so the long way.
-    glimpse = Glimpse(keyring, int(found[0][0]) if found else 0)
-    grants, rows, keys = _parted(found)
+    glimpse, (grants, rows, keys) = _ask(keyring, _OF_COMPARTMENT, at, _GRANT, _ROW, _KEY)
     glimpse.lay(_GRANT, grants, object_id=[case], object_kind=[kind], grantee_id=[grantee])
     ids = [row["id"] for row in grants]
     glimpse.lay(_ROW, rows, grant_id=ids, compartment=[compartment])
@@ -64,19 +76,39 @@ def of_compartment(keyring: Keyring, case: UUID, compartment: str, grantee: UUID
     return glimpse
 
 
-def _parted(found: list[tuple[Any, ...]]) -> list[list[Lookup]]:
-    """Return the rows of each table: joined, those of one stand beside each of another."""
+def _ask(
+    keyring: Keyring, asked: Quick, at: Lookup, *parts: Table
+) -> tuple[Glimpse, list[list[Lookup]]]:
+    """Return a glimpse, and the rows of each table that this statement joins to the version."""
+    with keyring.database.reading_at_once() as connection:
+        found = asked.all(connection, at)
     parted, start = [], 1
-    for names in _NAMES:
-        width = len(names)
-        # The first column is part of the primary key: it is empty where nothing was joined.
-        rows = {row[start : start + width] for row in found if row[start] is not None}
+    for names in map(_names, parts):
+        end = start + len(names)
+        # Rows of one table stand beside each of another. The first column is part of the primary
+        # key: it is empty where nothing was joined.
+        rows = {row[start:end] for row in found if row[start] is not None}
         parted.append([dict(zip(names, row, strict=True)) for row in rows])
-        start += width
-    return parted
+        start = end
+    # Of an empty keyring there is no row; whoever asks on is told so the long way.
+    return Glimpse(keyring, int(found[0][0]) if found else 0), parted
 
 
-def _ask() -> Quick:
+@functools.cache
+def _names(table: Table) -> list[str]:
+    return [str(column.name) for column in table.columns]
+
+
+def _columns(*parts: Table) -> list[ColumnElement[Any]]:
+    return [_TRUST.c.version, *(column for table in parts for column in table.columns)]
+
+
+def _of_session() -> Quick:
+    named = _SESSION.c.sid == bindparam("sid", type_=_SESSION.c.sid.type)
+    return Quick(select(*_columns(_SESSION)).select_from(_TRUST).outerjoin(_SESSION, named))
+
+
+def _of_compartment() -> Quick:
     case = bindparam("case", type_=_GRANT.c.object_id.type)
     name = bindparam("name", type_=_ROW.c.compartment.type)
     grants = and_(
@@ -85,7 +117,7 @@ def _ask() -> Quick:
         _GRANT.c.grantee_id == bindparam("grantee"),
     )
     return Quick(
-        select(_TRUST.c.version, *(column for table in _PARTS for column in table.columns))
+        select(*_columns(_GRANT, _ROW, _KEY))
         .select_from(_TRUST)
         .outerjoin(_GRANT, grants)
         .outerjoin(_ROW, and_(_ROW.c.grant_id == _GRANT.c.id, _ROW.c.compartment == name))
@@ -93,4 +125,5 @@ def _ask() -> Quick:
     )
 
 
-_ASK = _ask()
+# Made once: building a statement costs as much as running it.
+_OF_SESSION, _OF_COMPARTMENT = _of_session(), _of_compartment()

@@ -8,13 +8,12 @@ asked in a transaction. Must never mix what two moments say.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 from casevault.store import case_keys, glimpse, matters, rekeying
 from casevault.store.case_keys import Versions
-from casevault.store.glimpse import NotForeseen
 from casevault.store.grants import Object
 from casevault.store.keyholder import KeyHolder, OpenedKey
 from casevault.store.keyring import KeyringTransaction
@@ -48,16 +47,16 @@ class Reach:
 
 def of(stores: Stores, holder: KeyHolder, wish: Wish) -> Reach:
     """Return what this person can open."""
+    keyring, target, work = stores.keyring, wish.target, partial(_reach, holder, wish)
     if len(wish.compartments) == 1 and not wish.asks_frozen and wish.taken_by is None:
-        with suppress(NotForeseen):
-            (name,) = wish.compartments
-            seen = glimpse.of_compartment(stores.keyring, wish.target.id, name, holder.staff)
-            return _reach(seen, holder, wish)
-    with stores.keyring.reading() as tx:
-        return _reach(tx, holder, wish)
+        (name,) = wish.compartments
+        seen = partial(glimpse.of_compartment, keyring, target.id, name, holder.staff)
+        return glimpse.answered(keyring, seen, work)
+    with keyring.reading() as tx:
+        return work(tx)
 
 
-def _reach(tx: KeyringTransaction, holder: KeyHolder, wish: Wish) -> Reach:
+def _reach(holder: KeyHolder, wish: Wish, tx: KeyringTransaction) -> Reach:
     case, version = wish.target.id, wish.key_version
     keys = holder.open(tx, wish.target, *wish.compartments)
     if wish.taken_by not in (None, wish.target.team):

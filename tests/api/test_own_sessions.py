@@ -8,7 +8,8 @@ import pytest
 
 from casevault.crypto.credentials import KdfProfile
 from casevault.store import people
-from tests.api.world import a_passphrase, bearer, unknown_id
+from tests.api.world import a_passphrase, an_identity, bearer, unknown_id
+from tests.integration.store.test_caseload import statements
 
 
 def sessions(world, token):
@@ -138,3 +139,13 @@ def test_parameters_are_raised_at_the_next_sign_in(world, me, monkeypatch):
     raised = envelope()
     begun(world, me)
     assert envelope() == raised
+
+
+def test_a_session_is_found_by_one_statement(sqlite_world):
+    """A look: its session with the number of who may what, the case, its keys, and the entry."""
+    path = f"/v1/cases/{sqlite_world.open('cara', an_identity())}/identity"
+    sqlite_world.get(path, "cara")
+    answer, asked = statements(sqlite_world.vault, lambda: sqlite_world.get(path, "cara"))
+    assert answer.status_code == 200
+    # An entry is six statements on SQLite, where it takes its place in the tree at once.
+    assert asked == 3 + 6
