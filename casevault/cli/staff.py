@@ -12,7 +12,7 @@ from casevault.cli.output import ConfigOption, JsonOption, emit, say, table
 from casevault.cli.personal import LoginOption, PassphraseFdOption, Person, signed_in
 from casevault.clock import unix_seconds
 from casevault.domain import organisation
-from casevault.errors import NotFound
+from casevault.errors import Invalid, NotFound
 from casevault.services.departures import Departure
 from casevault.store.departing import Plan
 from casevault.store.transferring import Returned
@@ -178,6 +178,7 @@ def staff_named(person: Person, login: str) -> UUID:
 def leave(
     leaver: str = typer.Argument(..., help="Login of the colleague who leaves."),
     successor: str | None = typer.Option(None, "--to", help="Login of who takes the cases over."),
+    yes: bool = typer.Option(False, "--yes", help="Do not ask for the login once more."),
     config: Path | None = ConfigOption,
     login: str | None = LoginOption,
     passphrase_fd: int | None = PassphraseFdOption,
@@ -185,8 +186,10 @@ def leave(
     """Example: casevault staff leave colin --to cara
 
     Let a colleague leave: all sessions end at once, the cases pass to the successor (to nobody but
-    the supervisors without --to) and get new keys. Run it again if it was cut off. (personal)
+    the supervisors without --to) and get new keys. Run it again if it was cut off. For now only:
+    casevault staff suspend. (personal)
     """
+    _confirm_leaving(leaver, yes=yes)
     stderr = typer.get_text_stream("stderr")
     with (
         signed_in(config, login, passphrase_fd) as person,
@@ -207,6 +210,13 @@ def leave(
             )
             parts.append(part)
     _show_departure(parts)
+
+
+def _confirm_leaving(leaver: str, *, yes: bool) -> None:
+    """Ask for the login once more: nobody comes back from this."""
+    typed = leaver if yes else typer.prompt(f"For good. Type {leaver} once more", err=True)
+    if typed.strip().casefold() != leaver.strip().casefold():
+        raise Invalid("Not confirmed; nobody was shut out.", code="departure.unconfirmed")
 
 
 def _show_departure(parts: list[Departure]) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from casevault.cli.app import app
-from casevault.errors import Conflict, NotFound, Refused
+from casevault.errors import Conflict, Invalid, NotFound, Refused
 from tests.api.test_transfers import agreed
 from tests.api.world import SOUTH, an_identity, bearer
 
@@ -39,15 +39,28 @@ def test_leaving_passes_the_cases_on(world, config_of, runner):
     case = world.open(leaver, an_identity())
     task = {"content": {"type": "hearing", "due": "2026-12-01", "text": "Made up"}}
     made = world.post(f"/v1/cases/{case}/tasks", leaver, task)
-    result = run(world, config_of, runner, "leave", leaver, "--to", heir)
+    result = run(world, config_of, runner, "leave", leaver, "--to", heir, "--yes")
     assert result.exit_code == 0, result.output
     assert f"{case}\ttask {made.json()['id']} due 2026-12-01" in result.stdout
     assert "Cases with new keys: 1, of which handed over: 1." in result.stderr
     assert world.get("/v1/me", leaver).status_code == 401
     assert world.get(f"/v1/cases/{case}/identity", heir).status_code == 200
-    again = run(world, config_of, runner, "leave", leaver)
+    again = run(world, config_of, runner, "leave", leaver, "--yes")
     assert isinstance(again.exception, Conflict)
     assert again.exception.code == "departure.done"
+
+
+def test_nobody_leaves_by_a_slip_of_the_hand(sqlite_world, config_of, runner):
+    """The login is typed once more; another one shuts nobody out, before anybody signs in."""
+    world, leaver = sqlite_world, sqlite_world.person()
+    given = ["staff", "leave", leaver, "--config", str(config_of(world)), "--login", "sue"]
+    wrong = runner.invoke(app, given, input="cara\n" + world.typed("sue"))
+    assert isinstance(wrong.exception, Invalid)
+    assert wrong.exception.code == "departure.unconfirmed"
+    assert world.get("/v1/me", leaver).status_code == 200
+    right = runner.invoke(app, given, input=leaver.upper() + "\n" + world.typed("sue"))
+    assert right.exit_code == 0, right.output
+    assert world.get("/v1/me", leaver).status_code == 401
 
 
 def test_an_unknown_login_is_said(world, config_of, runner):

@@ -153,7 +153,7 @@ def others(column, rows):
         yield [flipped(value, 0) for value in values]
         yield [value[:-1] for value in values]
     if isinstance(column.type, Integer) and not isinstance(column.type, Boolean):
-        yield [(value or 1) - 1 for value in values]
+        yield [(value or 3) - 1 for value in values]
     if len({*values}) == len(values) > 1 and not column.primary_key and not column.unique:
         yield [*values[1:], values[0]]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from casevault.domain import access
 from casevault.errors import NotFound
 from casevault.store import cases
+from tests.api.world import unknown_id
 from tests.security import matrix
-from tests.security.interface import operations
+from tests.security.interface import Stage, operations, request_for, send
+from tests.security.matrix import compared
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +33,38 @@ def test_every_cell_is_the_reviewed_one(cast):
     found, differing = matrix.walk(cast, operations(cast.world.client))
     wrong = matrix.difference(found, matrix.reviewed()) + differing
     assert not wrong, "\n".join(wrong)
+
+
+def erased(world):
+    """Open a case of cara's, which sue assigned to colin, and erase it by two people's word."""
+    case = world.open("cara")
+    assert world.assign(case, "colin").status_code == 204
+    asked = world.post(f"/v1/cases/{case}/erasure", "sue", {"reason": "request"})
+    assert asked.status_code == 201, asked.text
+    path = f"/v1/approvals/{asked.json()['id']}/decision"
+    assert world.post(path, "dora", {"approve": True}).status_code == 200
+    return case
+
+
+def told(cast, case, role):
+    """Return where somebody is told an erased case from one that never was."""
+    world, login = cast.world, cast.people[role]
+    gone, never = (Stage(world, None, case=one, by=login) for one in (case, unknown_id()))
+    wrong, found = [], [one for one in operations(world.client) if one.of_case]
+    assert len(found) > 80
+    for operation in found:
+        ask = request_for(operation, never)
+        answers = [send(world, operation, at, ask, login) for at in (gone, never)]
+        if compared(answers[0]) != compared(answers[1]):
+            wrong.append(f"{operation.name} as {role}: {[a.status_code for a in answers]}")
+    return wrong
+
+
+def test_an_erased_case_is_answered_like_one_that_never_was(cast):
+    """To who opened it, who supervised it and who decided its end; by every operation."""
+    case = erased(cast.world)
+    found = [told(cast, case, role) for role in ("caseworker", "supervisor", "dpo")]
+    assert not any(found), "\n".join(itertools.chain(*found))
 
 
 def test_the_file_is_as_the_command_writes_it():
