@@ -156,10 +156,19 @@ class BodyGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a bad body with a problem document; replay a good one."""
-        if scope["type"] != "http" or self._read_by_route(scope["method"], scope["path"]):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # Of two lengths a proxy in front may believe the other one, and take for the body what
+            # is the next request here (RFC 9112, 6.3).
+            framing = problems.RouteError(code="body.framing")
+            await _refuse(framing, scope, receive, send, close=True)
+            return
+        if self._read_by_route(scope["method"], scope["path"]):
+            await self._app(scope, receive, send)
+            return
         try:
             async with asyncio.timeout(self._read_seconds):
                 body = await self._read(headers, receive)

@@ -60,6 +60,7 @@ _STATUS_OF_CODE = {
     "body.too-large": 413,
     "file.too-large": 413,
     "body.type": 415,
+    "body.framing": 400,
     "body.timeout": 408,
     "host.unknown": 400,
     "rate.limited": 429,

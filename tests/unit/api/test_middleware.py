@@ -446,3 +446,17 @@ def test_a_slow_or_large_body_costs_one_connection_for_a_moment(
         while piece := client.recv(65_536):
             answer += piece
     assert answer.startswith(b"HTTP/1.1 " + status)
+
+
+def test_a_request_with_two_lengths_hides_no_second_one(port: int):
+    """A proxy that believes the other length would take somebody's request for the body."""
+    first = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    second = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\n" + first + second)
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert b'"code":"body.framing"' in answer
