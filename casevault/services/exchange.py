@@ -166,7 +166,7 @@ class Exchange:
         answered, failed, news = 0, 0, 0
         for one in letters:
             try:
-                news += self._asked(one)
+                news += self._asked(one.id)
                 answered += 1
             except Tampered:
                 # Ours, not theirs: somebody changed a row.
@@ -176,10 +176,12 @@ class Exchange:
                 self._note(one, error.code)
         return Ran(answered, failed, news)
 
-    def _asked(self, one: Sent) -> bool:
+    def _asked(self, letter: UUID) -> bool:
         """Send what is to be sent about a letter, take the receipt in; say whether it says news."""
         stores = self._stores
         with stores.keyring.reading() as tx:
+            # As it is now: a round may take minutes, and what was called back in them stays here.
+            one = exchanges.sent(tx, letter)
             if one.message is not None and objecting.stops_leaving(tx, one.case):
                 raise Conflict("Nothing of this case leaves at present.", code="exchange.paused")
             partner, pinned = self._pinned(tx, one)

@@ -12,12 +12,15 @@ import pytest
 
 from casevault.crypto import cards as crypto_cards
 from casevault.domain.casefile import Compartment
+from casevault.domain.exchanging import Saying
 from casevault.domain.granting import PrincipalKind
 from casevault.domain.retention import Reason
+from casevault.errors import Busy
 from casevault.services.search_cards import SearchCards
 from casevault.services.team_referrals import TeamReferrals
 from casevault.services.vault_letters import VaultLetters
 from casevault.store import arrivals, cards, cases, erasures, exchanges, principals
+from casevault.store.courier import Courier
 from casevault.store.ledger import SERVICE
 from tests.api.world import NORTH, SOUTH, an_identity
 from tests.security.interface import Stage, _may_move, _referred, _send_referral_to_vault
@@ -177,3 +180,26 @@ def test_a_case_that_is_taken_before_its_erasure_leaves_no_card(world):
     assert keys_of_cards(world, stage.case, NORTH)
     erasures.finish(world.vault.stores, begin_erasure(world, planned))
     assert not keys_of_cards(world, stage.case, NORTH)
+
+
+def test_a_round_carries_nothing_that_was_called_back_meanwhile(sqlite_world, monkeypatch):
+    """A round waits half a minute for a vault that is away; it looks again before each letter."""
+    world, carried = sqlite_world, []
+    stage = Stage.opened(world)
+    row = _send_referral_to_vault(stage).ids["record_id"]
+    at = f"{stage.at}/referrals/{row}"
+    assert world.post(at + "/vault", "cara", None).status_code == 201
+    with world.vault.stores.keyring.reading() as tx:
+        before = exchanges.of_cases(tx, [UUID(stage.case)], Saying.LETTER)
+    (letter,) = before.values()
+    assert letter.message is not None
+    assert world.post(at + "/recall", "cara", {"reason": "made up"}).status_code == 200
+
+    def carry(_self, _address, message):
+        carried.append(message)
+        raise Busy(code="exchange.unreachable")
+
+    monkeypatch.setattr(Courier, "carry", carry)
+    world.vault.exchange._one_round([letter])
+    assert len(carried) == 1
+    assert letter.message not in carried
