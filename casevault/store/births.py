@@ -70,14 +70,14 @@ def bear(
     }
     team = births[0].case.team
     with stores.keyring.reading() as tx:
-        groups = receivers(stores, tx, team)
+        trusted, groups = tx.trust_version(), receivers(stores, tx, team)
     # Signed, as documents are sealed, before the write lock is taken: the lock is everybody's.
     issued = [_issued(stores, caller, birth, groups) for birth in births]
     with stores.keyring.writing() as tx:
-        present = receivers(stores, tx, team)
-        if present != groups:
-            # A group got another pair meanwhile.
-            issued = [_issued(stores, caller, birth, present) for birth in births]
+        if tx.trust_version() != trusted:
+            # Somebody's keys or vouches changed meanwhile: perhaps one of these groups'.
+            groups = receivers(stores, tx, team)
+            issued = [_issued(stores, caller, birth, groups) for birth in births]
         # Looked up even if nobody is listed: whether a case has a card costs nothing that shows.
         directory = cards.directory_of(tx, stores.trust, caller, team)
         fresh = cards.renew(tx, directory, listed, stores.now())
