@@ -3,7 +3,7 @@
 A real server process logging at debug level, over loopback. Searched: all that the process wrote,
 every file of both stores with WAL (SQLite) or every table, every file of the databases, the
 write-ahead log and the server's own log (PostgreSQL), every refusal, the ledger's export and the
-auditor's view of it.
+auditor's view of it, what goes to backups and to the second medium.
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ from casevault.crypto.roots import PRINCIPALS
 from casevault.domain.access import Role
 from casevault.domain.casefile import DocumentKind
 from casevault.domain.granting import ObjectKind
+from casevault.services.backups import Backups, Source
 from casevault.services.casework import Casework
+from casevault.services.rolls import Rolls
 from casevault.store import cases, documents, exporting, tables
 from casevault.store.caller import Gate
 from casevault.store.grants import Object
+from casevault.store.media import Medium
 from tests.api.world import a_login
 from tests.builders import SUPERVISOR, a_vault
 from tests.conftest import libpq_url
@@ -378,6 +381,18 @@ def server_files(world, base):
     return found
 
 
+def copies(world, folder):
+    """Make a backup of the data and the copies of the second medium; return every file of them."""
+    stores, medium = world.vault.stores, folder / "medium"
+    rolls = Rolls(stores, Medium(medium, stores.roots.keyring_id), 1)
+    rolls.roll(new_medium=True)
+    if world.kind == "sqlite":
+        Backups(stores).make(Source(world.databases.data_url, None, None), folder, lambda *_: None)
+    found = {f"the copy {f.name}": f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+    assert len(found) >= (4 if world.kind == "sqlite" else 3)
+    return found
+
+
 @pytest.fixture(
     scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
 )
@@ -398,6 +413,7 @@ def run(request, worlds, tmp_path_factory):
         found.evidence |= ledger_views(world)
         stored = sqlite_files if world.kind == "sqlite" else postgresql_tables
         found.evidence |= stored(world)
+    found.evidence |= copies(worlds(request.param), tmp_path_factory.mktemp("copies"))
     found.evidence["the refusals"] = b"\n".join(found.refusals)
     found.evidence["the process's output"] = world.output.read_bytes()
     return found
