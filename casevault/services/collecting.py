@@ -17,14 +17,18 @@ from casevault.crypto.credentials import PassphraseKdf
 from casevault.domain import referral
 from casevault.domain.collecting import ANSWERS, CODE_DIGITS, TRIES, PageState, typed
 from casevault.domain.referral import ReferralState
-from casevault.errors import Conflict, NotFound, Refused, Unrecorded
+from casevault.errors import Busy, Conflict, NotFound, Refused, Unrecorded
 from casevault.store import arrivals, cases, collect_pages, objecting
 from casevault.store.collect_pages import CollectPage
 from casevault.store.failures import Failures
+from casevault.store.keyring import KeyringTransaction
 from casevault.store.ledger import FAILED, REFUSED, Act, Actor, Touched
 from casevault.store.stores import Stores
 
 _OPENS = (PageState.OPEN, PageState.SPENT)
+_ANSWER = arrivals.ArrivalKind.ANSWER
+# So many times somebody may write beside their answers to one referral; each is kept 30 days.
+MOST_ANSWERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class Collecting:
         """Take what a recipient says; return the language to thank in.
 
         :raises Refused: not from whoever opened the letter last. :raises Conflict: said before.
+        :raises Busy: they have written too much.
         """
         stores = self._stores
         page = self._known(page_id, request)
@@ -110,6 +115,7 @@ class Collecting:
                 referral.moved(present.stage(stores.now()), answer)
             collect_pages.change(tx, replace(present, answer=answer.value))
             if words.strip():
+                _require_few(tx, present)
                 about = (present.case, team, present.referral, present.sender)
                 arrivals.keep_words(stores, tx, *about, words)
         return page.language
@@ -210,6 +216,13 @@ class Collecting:
         touched = (Touched("case", page.case), Touched("referral", page.referral))
         actor = Actor(request=request)
         return Act(code, actor, rule=rule, purpose="treatment", touched=touched, fields=fields)
+
+
+def _require_few(tx: KeyringTransaction, page: CollectPage) -> None:
+    """Refuse more words than anybody needs: they would bury those of others."""
+    known = arrivals.about(tx, [page.case])
+    if sum((one.kind, one.referral) == (_ANSWER, page.referral) for one in known) >= MOST_ANSWERS:
+        raise Busy("Too much was sent today. Call the team instead.", code="intake.limited")
 
 
 def _opened(present: CollectPage, shows: bool, ticket: str, now: int) -> CollectPage:

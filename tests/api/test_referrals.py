@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from casevault.services import collecting
 from tests.api.test_alerts import ALERTS, watched
 from tests.api.test_consents import a_basis, a_consent, posted
 from tests.api.test_partners import added
@@ -379,6 +380,18 @@ def test_a_ticket_answers_only_its_letter(world):
     nowhere = f"/v1/collect/{unknown_id()}"
     assert world.client.get(nowhere, headers=PAGE).status_code == 404
     assert opened(world, nowhere, code).status_code == 404
+
+
+def test_a_recipient_writes_so_much_and_no_more(sqlite_world, monkeypatch):
+    """Whoever has a letter could bury the answers of all others; what was said stays."""
+    monkeypatch.setattr(collecting, "MOST_ANSWERS", 2)
+    world = sqlite_world
+    _, at, path, code = a_letter(world)
+    ticket = ticket_of(opened(world, path, code))
+    found = [answered(world, path, ticket, "accepted", f"Made up {n}") for n in range(3)]
+    assert [one.status_code for one in found] == [200, 200, 429]
+    assert world.get(at, "cara").json()["is_news"]
+    assert answered(world, path, ticket, "completed").status_code == 200
 
 
 @pytest.mark.parametrize("body", [b"code=1&code=2", b"code=%ff", b"\xff", b"a;b", b"code"])
