@@ -68,6 +68,7 @@ bench: venv ## compare with the plaintext twin; results go to stdout
 	PYTHONPATH=. $(BIN)/python benchmarks/ledger.py
 	PYTHONPATH=. $(BIN)/python benchmarks/backups.py 20000
 	PYTHONPATH=. $(BIN)/python benchmarks/retention.py 2000 100000
+	PYTHONPATH=. $(BIN)/python benchmarks/rolls.py 20000
 	PYTHONPATH=. $(BIN)/python benchmarks/releases.py
 
 faults: venv ## kill processes and cut connections at the worst moments; KILLS=n of the longest

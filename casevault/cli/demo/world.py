@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -49,8 +50,9 @@ class Answer:
 class World:
     """A vault that lives as long as the demo."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, settings: Sequence[str] = ()) -> None:
+        """`settings`: further lines of its configuration."""
+        self.folder, self._more = folder, settings
         self.passphrases = {login: self.new_passphrase() for login, *_ in FIRST}
         self.printed: dict[str, list[str]] = {}
         # What was shown to people once and must be in no file.
@@ -196,6 +198,7 @@ class World:
             'country = "ZZ"',
             f"port = {_free_port()}",
             f'second_medium = "{self.folder / "medium"}"',
+            *self._more,
         ]
         self._write(lines)
         organisation = uuid4()
