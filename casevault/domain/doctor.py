@@ -161,20 +161,31 @@ def exit_code(findings: Sequence[Finding]) -> int:
     return 3 if findings else 0
 
 
+# Which setting says where a folder is.
+_SET_BY = {
+    "data": "data_url",
+    "keyring": "keyring_url",
+    "keys": "keys_dir",
+    "medium": "second_medium",
+    "backups": "backup_dir",
+}
+
+
 def _places(found: Machine) -> Iterator[Finding]:
     for place in found.places:
         if not place.exists:
             yield Finding(
                 "folder.missing",
                 Level.WARNING if place.name in ("medium", "backups") else Level.RED,
-                f"The folder of {place.name} is not there.",
+                f"The folder of {place.name} ({_SET_BY[place.name]}) is not there.",
                 "Mount the medium, or correct the configuration file.",
             )
         elif place.is_open:
             yield Finding(
                 "folder.open",
                 Level.RED,
-                f"Other accounts reach into the folder of {place.name}, or own it.",
+                f"Other accounts reach into the folder of {place.name} ({_SET_BY[place.name]}),"
+                " or own it.",
                 "Run chmod 700 on the folder, 600 on its files; chown to the service's account.",
             )
     if not found.medium_set:
