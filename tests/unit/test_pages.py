@@ -1,4 +1,4 @@
-"""The pages: whatever they point at is there."""
+"""Whatever the pages point at is there; the lock files name no place to get things from."""
 
 from __future__ import annotations
 
@@ -41,3 +41,14 @@ def test_a_lost_page_is_found():
     assert len(PAGES) > 30
     text = "See [this](gone.md), [that](README.md) and `store/gone.py` beside `store/cases.py`."
     assert lost(ROOT / "README.md", text) == ["gone.md", "store/gone.py"]
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-oracle.lock"])
+def test_a_lock_file_names_no_place(name: str):
+    """No index, no folder of some machine: what is taken is known by its digest, wherever it is."""
+    lines = (ROOT / name).read_text().splitlines()
+    said = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    assert [line for line in said if line.startswith("-") or "://" in line] == []
+    packages = [line for line in said if not line.startswith(" ")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._\[\]-]+==[^ ]+( ; [^\\]+)? \\", one) for one in packages)
+    assert sum("--hash=sha256:" in line for line in said) >= len(packages) > 0
