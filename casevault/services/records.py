@@ -188,11 +188,8 @@ class Records:
         """Return a page of the records of these kinds: newest date first, 25 at a time."""
         purpose = f"records/{caller.staff.hex}/{case_id.hex}/{'+'.join(kinds)}"
         after = None if cursor is None else stamps.open_cursor(self._stores.roots, purpose, cursor)
-        with self._stores.data.reading() as connection:
-            held = self._desk.hold(caller, connection, case_id, Permission.CASE_READ, NARRATIVE)
-            with self._desk.recording_failure(caller, case_id):
-                manifest = held.manifest(connection, NARRATIVE)
-                found = held.documents(connection, manifest, [kind.value for kind in kinds])
+        names = [kind.value for kind in kinds]
+        _, _, found = self._desk.read(caller, case_id, Permission.CASE_READ, NARRATIVE, names)
         listed = sorted((kept(document) for document in found), key=_position, reverse=True)
         if after is not None:
             listed = [one for one in listed if list(_position(one)) < after]
