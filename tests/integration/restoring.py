@@ -79,14 +79,7 @@ class Copies:
         vault.stores = replace(old, roots=roots, trust=trust, **parts)
 
     def _clear(self) -> None:
-        if dumps.form_of(self.url) is dumps.Form.SQLITE:
-            file = Path(self.url.removeprefix("sqlite:///"))
-            for found in file.parent.glob(file.name + "*"):
-                found.unlink()
-            return
-        with psycopg.connect(libpq_url(self.url), autocommit=True) as connection:
-            connection.execute("DROP SCHEMA public CASCADE")
-            connection.execute("CREATE SCHEMA public")
+        clear(self.url)
 
     # --- settling --------------------------------------------------------------------------------
 
@@ -155,6 +148,18 @@ class Copies:
         """Give a transaction on the keyring."""
         with self.vault.stores.keyring.writing() as tx:
             yield tx
+
+
+def clear(url: str) -> None:
+    """Leave nothing of a store."""
+    if dumps.form_of(url) is dumps.Form.SQLITE:
+        file = Path(url.removeprefix("sqlite:///"))
+        for found in file.parent.glob(file.name + "*"):
+            found.unlink()
+        return
+    with psycopg.connect(libpq_url(url), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
 
 
 def drop_keys(tx, case) -> None:

@@ -1,4 +1,4 @@
-"""A vault through bad days, in any order that hypothesis thinks of. Real files of SQLite.
+"""A vault through bad days, in any order that hypothesis thinks of. Real files, or PostgreSQL.
 
 Write, erase, revoke, roll, backup, crash, restore, and the loss of the whole machine, against a
 model of what people must be able to read. It says three things at every step: no acknowledged case
@@ -37,7 +37,7 @@ from casevault.store.media import Medium
 from casevault.store.rebuilding import Copies as Files
 from tests.builders import SUPERVISOR, a_vault
 from tests.conftest import Databases
-from tests.integration.restoring import Copies
+from tests.integration.restoring import Copies, clear
 
 STAFF = ("amal", "boris")
 ALL = frozenset(compartment.value for compartment in Compartment)
@@ -65,17 +65,24 @@ class BadDays(RuleBasedStateMachine):
         self.folder = Path(self._folder.name)
         for name in ("var", "keyring", "copies", "backups", "medium"):
             (self.folder / name).mkdir(mode=0o700)
-        urls = (f"sqlite:///{self.folder / name / 'store.db'}" for name in ("var", "keyring"))
-        self.vault = a_vault(Databases("sqlite", *urls), self.folder)
+        self.vault = a_vault(self.databases(), self.folder)
         for login in STAFF:
             self.vault.enrolled(login, {"caseworker"}, self.vault.team)
             self.vault.admit(login)
-        self.copies = Copies(self.vault, self.folder / "copies", None)
+        self.copies = Copies(self.vault, self.folder / "copies", self.programs)
         self.keys, self.data = Keys(), {}
         # Every case that was ever acknowledged, and the backups with what they hold.
         self.acknowledged: dict = {}
         self.backups: list = []
         self.medium = None
+
+    # Where PostgreSQL's own programs are.
+    programs: Path | None = None
+
+    def databases(self):
+        """Give two empty databases."""
+        urls = (f"sqlite:///{self.folder / name / 'store.db'}" for name in ("var", "keyring"))
+        return Databases("sqlite", *urls)
 
     # --- what people do --------------------------------------------------------------------------
 
@@ -160,7 +167,8 @@ class BadDays(RuleBasedStateMachine):
     @rule()
     def backup(self):
         """A backup of the data store, with a trial restore."""
-        made = Backups(self.vault.stores).make(Source(self.copies.url), self.folder / "backups")
+        source = Source(self.copies.url, self.programs)
+        made = Backups(self.vault.stores).make(source, self.folder / "backups")
         self.backups.append((made.path, dict(self.data)))
 
     @rule(start=st.booleans())
@@ -186,7 +194,9 @@ class BadDays(RuleBasedStateMachine):
         with path.open("rb") as file:
             manifest = restoring.open_backup(file, secret, stores.roots, plain)
         restoring.require_own(manifest, stores.keyring)
-        restoring.place(stores.keyring, plain, manifest, self.copies.url, None, stores.now())
+        restoring.place(
+            stores.keyring, plain, manifest, self.copies.url, self.programs, stores.now()
+        )
         plain.unlink()
         stores.keyring.database.close()
         self.copies.reopen()
@@ -199,7 +209,7 @@ class BadDays(RuleBasedStateMachine):
         vault, stores = self.vault, self.vault.stores
         stores.close()
         self.copies._clear()
-        shutil.rmtree(self.folder / "keyring")
+        clear(vault.databases.keyring_url)
         shutil.rmtree(vault.keys_dir)
         medium = self.folder / "medium"
         files = Files(medium / media.CAPSULE, medium / media.KEYRING, path)
@@ -215,7 +225,7 @@ class BadDays(RuleBasedStateMachine):
         plain = self.folder / "plain"
         with path.open("rb") as file:
             manifest = restoring.open_backup(file, found.backup, roots, plain)
-        restoring.place(keyring, plain, manifest, self.copies.url, None, stores.now())
+        restoring.place(keyring, plain, manifest, self.copies.url, self.programs, stores.now())
         plain.unlink()
         database.close()
         self.copies.rebuilt(roots)

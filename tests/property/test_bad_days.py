@@ -5,11 +5,18 @@ The gate runs one short story; `make test-all` runs more, with FUZZ=1 many long 
 
 from __future__ import annotations
 
+import atexit
+import functools
+import secrets
+from contextlib import ExitStack
+
 import pytest
 from hypothesis import HealthCheck, settings
 
 from casevault.errors import Tampered
 from casevault.store import case_keys, orphans, rekeying, tombstones
+from tests import postgres
+from tests.conftest import Databases, programs_of
 from tests.property.bad_days import BadDays
 
 QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -28,6 +35,45 @@ class TestLong(BadDays.TestCase):
     settings = settings(
         max_examples=max(6, settings().max_examples // 100),
         stateful_step_count=25,
+        suppress_health_check=QUIET,
+    )
+
+
+@functools.cache
+def server() -> str:
+    """Give a PostgreSQL for all stories of this process."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(postgres.server())
+
+
+class OnAServer(BadDays):
+    """The same vault on PostgreSQL."""
+
+    def databases(self):
+        """Give two empty databases."""
+        self.programs = programs_of()
+        made = [f"bad_days_{name}_{secrets.token_hex(6)}" for name in ("data", "keyring")]
+        for name in made:
+            postgres.create(postgres.administrator(server()), name)
+        self.made = made
+        data, keyring = (postgres.for_database(server(), name) for name in made)
+        return Databases("postgresql", data, keyring)
+
+    def teardown(self):
+        """As ever; and nothing is left on the server."""
+        super().teardown()
+        for name in self.made:
+            postgres.drop(postgres.administrator(server()), name)
+
+
+@pytest.mark.slow
+class TestOnAServer(OnAServer.TestCase):
+    """Stories on PostgreSQL, whose backups its own programs make."""
+
+    settings = settings(
+        max_examples=max(2, settings().max_examples // 250),
+        stateful_step_count=20,
         suppress_health_check=QUIET,
     )
 
