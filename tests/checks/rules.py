@@ -383,12 +383,22 @@ def _parse(source: str) -> ast.Module:
 
 
 def _walk(tree: ast.AST, kind: type[Node]) -> Iterator[Node]:
-    return (node for node in ast.walk(tree) if isinstance(node, kind))
+    return (node for node in _nodes(tree) if isinstance(node, kind))
+
+
+def _nodes(tree: ast.AST) -> Iterable[ast.AST]:
+    """Yield every node of a tree; the rules walk a whole module a dozen times."""
+    return _of_module(tree) if isinstance(tree, ast.Module) else ast.walk(tree)
+
+
+@lru_cache(maxsize=8)
+def _of_module(tree: ast.Module) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree))
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield line and absolute name of every import, also of one made by a call."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -402,7 +412,7 @@ def _imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def _names_of_text(tree: ast.AST) -> tuple[set[str], set[str]]:
     """Return what sqlalchemy's text() and what modules of sqlalchemy are called here."""
     functions, libraries = set(), set()
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.ImportFrom) and _is_sqlalchemy(node.module or ""):
             for alias in node.names:
                 bound = functions if alias.name == "text" else libraries
@@ -475,7 +485,7 @@ def _opens_something(body: list[ast.stmt]) -> bool:
 def _inside_loops(tree: ast.AST) -> Iterator[ast.Try | ast.With | ast.AsyncWith]:
     """Yield, once each, what can swallow an error and stands in the body of a loop."""
     seen: set[ast.AST] = set()
-    for loop in ast.walk(tree):
+    for loop in _nodes(tree):
         if isinstance(loop, ast.For | ast.AsyncFor | ast.While):
             for node in ast.walk(loop):
                 if isinstance(node, ast.Try | ast.With | ast.AsyncWith) and node not in seen:
@@ -485,7 +495,7 @@ def _inside_loops(tree: ast.AST) -> Iterator[ast.Try | ast.With | ast.AsyncWith]
 
 def _columns(tree: ast.AST) -> Iterator[tuple[int, str]]:
     """Yield line and name of every column, in SQLAlchemy's Core or declarative form."""
-    for node in ast.walk(tree):
+    for node in _nodes(tree):
         if isinstance(node, ast.Call) and _called(node) in COLUMN_CALLS:
             first = node.args[0] if node.args else None
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
