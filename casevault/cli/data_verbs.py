@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from casevault.cli.operating import At, Result, Verb
 from casevault.domain.doctor import Standing
 from casevault.errors import Invalid
 from casevault.services.backups import Backups, Source
-from casevault.store import data_backups
+from casevault.store import checkpoints, data_backups
 from casevault.store.data_backups import Manifest
 from casevault.store.standing import standing
 
@@ -65,7 +65,12 @@ def _backup(at: At, wish: BackupWish) -> Result:
 
 
 def _standing(at: At, _wish: Nothing) -> Result:
-    return asdict(standing(at.stores, at.settings.epochs_kept))
+    settings, stores = at.settings, at.stores
+    with stores.data.reading() as connection:
+        cut = checkpoints.is_cut(
+            connection, settings.keys_dir, settings.ledger_origin, stores.roots
+        )
+    return asdict(replace(standing(stores, settings.epochs_kept), log_cut=cut))
 
 
 BACKUP = Verb("db.backup", BackupWish, _backup)

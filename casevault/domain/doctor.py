@@ -94,6 +94,8 @@ class Standing:
     one_cluster: bool = False
     # Seconds since the oldest entry that is not in the tree yet was written.
     pending: int = 0
+    # It lacks entries that were signed: no checkpoint can follow.
+    log_cut: bool = False
     # The clock is weeks from the day that the service noted last.
     clock_doubted: bool = False
     shut: bool = False
@@ -233,6 +235,14 @@ def _state(found: Standing) -> Iterator[Finding]:
             Level.RED,
             "The data store came from a backup and is not settled.",
             "Run casevault db settle.",
+        )
+    if found.log_cut:
+        yield Finding(
+            "ledger.cut",
+            Level.RED,
+            "The access log lacks entries that were signed, so nothing signs it any more.",
+            "After a restore: 'The log lost entries' in docs/runbook.md. Otherwise keep everything"
+            " as it is, and call for help.",
         )
     if found.pending > PENDING_SECONDS:
         yield Finding(

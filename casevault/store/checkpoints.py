@@ -17,6 +17,7 @@ from casevault.crypto.roots import RootProvider
 from casevault.errors import Conflict, Misconfigured, Tampered
 from casevault.ledger.asking import Ask
 from casevault.ledger.note import Checkpoint, VerifierKey
+from casevault.ledger.tree import root_at
 from casevault.store import incidents, tables, tile_rows, tree
 from casevault.store.database import Database
 from casevault.store.signing import STATE_FILE as STATE_FILE
@@ -141,6 +142,21 @@ def remembered(folder: Path, origin: str, roots: RootProvider) -> Checkpoint | N
     local = LocalSigner(origin, partial(root_signers, roots), folder)
     note = local.last()
     return None if note is None else local.opened(note)
+
+
+def is_cut(connection: Connection, folder: Path, origin: str, roots: RootProvider) -> bool:
+    """Say whether the log lacks entries that this host signed last, as after a restore."""
+    try:
+        last = remembered(folder, origin, roots)
+    except Tampered:
+        # A note that does not open says nothing; whoever signs next raises the alarm.
+        return False
+    if last is None:
+        return False
+    at = tree.current(connection)
+    if at.frontier.size < last.size:
+        return True
+    return root_at(last.size, tile_rows.reader(connection, at.log, last.size)) != last.root
 
 
 def signed_size(folder: Path, origin: str, roots: RootProvider) -> int | None:

@@ -13,7 +13,7 @@ from casevault.ledger.note import open_note, sign_note
 from casevault.ledger.tree import Frontier
 from casevault.ledger.verify import verify_export
 from casevault.store import exporting, tables
-from casevault.store.checkpoints import STATE_FILE
+from casevault.store.checkpoints import STATE_FILE, is_cut
 from tests.builders import ORIGIN, an_act
 from tests.unit.ledger.reference import some_hashes
 
@@ -112,6 +112,26 @@ def test_a_longer_fork_is_refused(vault):
     grow(vault, 8)
     assert head(vault)["size"] == 13
     refused(vault)
+
+
+def test_a_cut_log_is_seen_without_signing(vault):
+    """Shorter than it was signed, and grown again over what is lost; not one that only grew."""
+
+    def cut():
+        with vault.stores.data.reading() as connection:
+            return is_cut(connection, vault.keys_dir, ORIGIN, vault.stores.roots)
+
+    grow(vault)
+    assert not cut()
+    vault.checkpoints().sign()
+    row = head(vault)
+    grow(vault)
+    assert not cut()
+    vault.checkpoints().sign()
+    put_back(vault, row)
+    assert cut()
+    grow(vault, 8)
+    assert cut()
 
 
 def test_an_edited_leaf_hash_is_refused(vault):

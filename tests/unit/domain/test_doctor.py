@@ -62,6 +62,7 @@ def test_a_sound_vault_gives_no_finding():
         ({"quarantined": 2}, "data.quarantine", Level.RED),
         ({"one_cluster": True}, "postgres.one-cluster", Level.RED),
         ({"clock_doubted": True}, "clock.doubted", Level.RED),
+        ({"log_cut": True}, "ledger.cut", Level.RED),
         ({"pending": 61}, "ledger.pending", Level.RED),
         ({"shut": True}, "lockdown.shut", Level.WARNING),
         ({"unsigned_lockdowns": 1}, "lockdown.unsigned", Level.RED),
