@@ -22,7 +22,16 @@ from casevault.domain.casefile import CaseMetadata, Compartment
 from casevault.domain.retention import Reason
 from casevault.errors import Tampered
 from casevault.ids import EntryId, new_id
-from casevault.store import cards, cases, erasing, intents, matters, proofs, tombstones
+from casevault.store import (
+    cards,
+    cases,
+    erasing,
+    erasing_keys,
+    intents,
+    matters,
+    proofs,
+    tombstones,
+)
 from casevault.store import keyring_tables as tables
 from casevault.store.keyring import KeyringTransaction, Row
 from casevault.store.ledger import Act, Actor, Touched
@@ -95,7 +104,7 @@ def begin(
     free = [one for one in free if one.compartments]
     if not free:
         return None
-    tombstones.erase(tx, [_erasure(one) for one in free], now)
+    erasing_keys.erase(tx, [_erasure(one) for one in free], now)
     stones = tombstones.find(tx, [one.case for one in free])
     items = tuple(replace(one, whole=stones[one.case].is_whole) for one in free)
     batch = Batch(new_id(), now, tx.identity().epoch, rule, actor, links, items)

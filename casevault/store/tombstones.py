@@ -1,14 +1,12 @@
-"""The keyring half of an erasure: the tombstone goes in and every key out, in one transaction.
+"""Tombstones: rows of the keyring that say what of a case must never come back.
 
 From then on no backup of the data store opens what was erased, however old; final it is when every
-epoch under which the keys lay is destroyed, with the provider and in the capsule. Whether something
-may be erased (holds, two people, the schedule) is decided by who calls. Must never remove a key
-without a tombstone, and never needs a key itself.
+epoch under which the keys lay is destroyed, with the provider and in the capsule. Must never forget
+what was said first of something that is gone.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -16,32 +14,12 @@ from uuid import UUID
 from casevault.crypto import canonical
 from casevault.crypto.canonical import Part, Reader
 from casevault.domain.casefile import Compartment
-from casevault.domain.granting import ObjectKind
 from casevault.errors import Tampered
-from casevault.store import (
-    access_requests,
-    arrivals,
-    cards,
-    collect_pages,
-    counting_keys,
-    dossiers,
-    exchanges,
-    grants,
-    matters,
-    milestones,
-    rekeying,
-    released_looks,
-    transferring,
-)
 from casevault.store import keyring_tables as tables
+from casevault.store import milestones
 from casevault.store.keyring import KeyringTransaction, Row
 
 ALL = frozenset(compartment.value for compartment in Compartment)
-# What lies in the keyring for a whole case and goes with its last compartment: table, and the
-# column with the case. A table of keys that belong to a case is added here.
-_OF_CASE = ((tables.case_key, "case_id"), (tables.deadline, "object_id"))
-# How many cases one call takes: a statement names each of them.
-MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,32 +66,6 @@ class Tombstone:
         return canonical.encode("case", parts)
 
 
-def erase(tx: KeyringTransaction, erasures: Sequence[Erasure], now: int) -> None:
-    """Erase these cases, or some of their compartments; what is gone already stays as it was said.
-
-    Bring at most `MOST`, each case once. The caller deletes the data next, then records.
-    """
-    wanted = {erasure.case: erasure for erasure in erasures}
-    if len(wanted) != len(erasures) or len(erasures) > MOST:
-        raise ValueError("each case once, and not too many at a time")
-    ids = sorted(wanted)
-    lock(tx, ids)
-    _bury(tx, wanted, now)
-    for compartments, some in _by_compartments(erasures).items():
-        if compartments < ALL:
-            _take_compartments(tx, some, compartments)
-    for team, named in _without_identity(erasures).items():
-        cards.forget(tx, team, named)
-    without_facts = [e.case for e in erasures if Compartment.FACTS.value in e.compartments]
-    counting_keys.forget(tx, without_facts)
-    # A letter holds what was taken from any of them, and its answers too; those last, because
-    # whoever takes one in at this moment holds its letter.
-    collect_pages.forget(tx, ids)
-    exchanges.forget(tx, ids)
-    arrivals.forget(tx, ids)
-    _take_whole(tx, [case for case, stone in find(tx, ids).items() if stone.is_whole])
-
-
 def lock(tx: KeyringTransaction, ids: Sequence[UUID]) -> None:
     """Keep others from giving these cases keys, or setting a hold, until this transaction ends.
 
@@ -152,7 +104,8 @@ def is_past(tx: KeyringTransaction, epoch: int) -> bool:
     return floor is not None and min(floor, *tx.roots.epochs()) > epoch
 
 
-def _bury(tx: KeyringTransaction, wanted: Mapping[UUID, Erasure], now: int) -> None:
+def bury(tx: KeyringTransaction, wanted: Mapping[UUID, Erasure], now: int) -> None:
+    """Say of these cases what is gone from now on; the keys go in the same transaction."""
     present, epoch = find(tx, sorted(wanted)), tx.identity().epoch
     rows = []
     for case, erasure in wanted.items():
@@ -162,47 +115,6 @@ def _bury(tx: KeyringTransaction, wanted: Mapping[UUID, Erasure], now: int) -> N
         rows.append(({"object_id": case}, stone.encode()))
     tx.remove(tables.tombstone, object_id=sorted(wanted))
     tx.add_many(tables.tombstone, rows)
-
-
-def _by_compartments(erasures: Sequence[Erasure]) -> dict[frozenset[str], list[UUID]]:
-    found: dict[frozenset[str], list[UUID]] = defaultdict(list)
-    for erasure in erasures:
-        found[erasure.compartments].append(erasure.case)
-    return found
-
-
-def _without_identity(erasures: Sequence[Erasure]) -> dict[UUID, list[UUID]]:
-    found: dict[UUID, list[UUID]] = defaultdict(list)
-    for erasure in erasures:
-        # A search card holds what the identity holds, so it goes with it.
-        if Compartment.IDENTITY.value in erasure.compartments:
-            found[erasure.team].append(erasure.case)
-    return found
-
-
-def _take_compartments(
-    tx: KeyringTransaction, of: list[UUID], compartments: frozenset[str]
-) -> None:
-    names = sorted(compartments)
-    held = tx.lookups(tables.grant, object_id=of, object_kind=ObjectKind.CASE.value)
-    ids = [row["id"] for row in held]
-    for at in range(0, len(ids), MOST):
-        tx.remove(tables.grant_key, grant_id=ids[at : at + MOST], compartment=names)
-    tx.remove(tables.case_key, case_id=of, compartment=names)
-
-
-def _take_whole(tx: KeyringTransaction, ids: list[UUID]) -> None:
-    if not ids:
-        return
-    grants.take_object(tx, ObjectKind.CASE, ids)
-    released_looks.forget(tx, ids)
-    access_requests.forget(tx, ids)
-    dossiers.forget(tx, ids)
-    matters.forget(tx, ids)
-    for table, column in _OF_CASE:
-        tx.remove(table, **{column: ids})
-    kinds = [rekeying.INTENT, transferring.INTENT]
-    tx.remove(tables.intent, kind=kinds, object_id=ids)
 
 
 def _tombstone(row: Row) -> Tombstone:

@@ -11,10 +11,10 @@ from casevault.errors import NotFound
 from casevault.store import (
     audit_records,
     erasing,
+    erasing_keys,
     keyring_tables,
     released_looks,
     tables,
-    tombstones,
 )
 from casevault.store.audit_records import LOOKS
 from casevault.store.tombstones import Erasure
@@ -122,7 +122,7 @@ def test_a_released_list_is_erased_with_its_case(world):
     assert left(stores, lists[gone]) == left(stores, lists[other]) == (True, True)
     erasure = Erasure(UUID(gone), UUID(world.team()), "schedule")
     with stores.keyring.writing() as tx:
-        tombstones.erase(tx, [erasure], stores.now())
+        erasing_keys.erase(tx, [erasure], stores.now())
     assert left(stores, lists[gone]) == (False, True)
     with stores.data.writing() as connection:
         erasing.remove_cases(connection, stores.roots, [UUID(gone)])

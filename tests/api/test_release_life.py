@@ -24,10 +24,10 @@ from casevault.services.importing import Fate, Source
 from casevault.store import (
     counted_imports,
     counting_keys,
+    erasing_keys,
     identity,
     keyring_tables,
     principals,
-    tombstones,
 )
 from casevault.store.facts_reading import FactsReader
 from casevault.store.tombstones import Erasure
@@ -188,7 +188,7 @@ def test_facts_of_a_vault_are_counted_by_the_rules(office):
     stores = office.vault.stores
     with stores.keyring.writing() as tx:
         erasure = Erasure(UUID(first), UUID(office.team()), "request")
-        tombstones.erase(tx, [erasure], stores.now())
+        erasing_keys.erase(tx, [erasure], stores.now())
     with stores.keyring.reading() as tx:
         assert UUID(first) not in counting_keys.cases(tx)
     found, unread = counted(office)

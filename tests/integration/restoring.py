@@ -15,7 +15,7 @@ from casevault.domain.settling import Findings
 from casevault.errors import KeyUnavailable, NotFound
 from casevault.services.casework import Casework
 from casevault.services.settling import Settling
-from casevault.store import dumps, milestones, tombstones
+from casevault.store import dumps, erasing_keys, milestones, tombstones
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Caller, Gate
 from casevault.store.checkpoints import remembered
@@ -141,7 +141,7 @@ class Copies:
         """Do the keyring half of an erasure: tombstone in, keys and grants out."""
         with self.vault.stores.keyring.writing() as tx:
             erasure = tombstones.Erasure(case, self.vault.team, "schedule", compartments)
-            tombstones.erase(tx, [erasure], self.vault.now)
+            erasing_keys.erase(tx, [erasure], self.vault.now)
 
     @contextmanager
     def keyring(self):

@@ -13,7 +13,16 @@ from casevault.ids import new_id
 from casevault.services import rolls
 from casevault.services.casework import Casework
 from casevault.services.rolls import Rolls
-from casevault.store import births, cards, case_keys, grants, milestones, orphans, tombstones
+from casevault.store import (
+    births,
+    cards,
+    case_keys,
+    erasing_keys,
+    grants,
+    milestones,
+    orphans,
+    tombstones,
+)
 from casevault.store import keyring_tables as tables
 from casevault.store.caller import Gate
 from casevault.store.grants import Object
@@ -38,7 +47,7 @@ def a_case(vault, name="Testperson"):
 def erased(vault, *erasures):
     """Erase in the keyring."""
     with vault.stores.keyring.writing() as tx:
-        tombstones.erase(tx, erasures, vault.now)
+        erasing_keys.erase(tx, erasures, vault.now)
 
 
 def left(vault, case):
@@ -61,7 +70,7 @@ def test_an_erased_case_leaves_a_tombstone_and_no_key(vault):
     assert keys == rows == opened == tombstones.ALL
     assert count >= 3
     with vault.stores.keyring.writing() as tx:
-        tombstones.erase(tx, [Erasure(gone, vault.team, "request")], vault.now + 5)
+        erasing_keys.erase(tx, [Erasure(gone, vault.team, "request")], vault.now + 5)
     with vault.stores.keyring.reading() as tx:
         (stone,) = tombstones.find(tx, [gone, other]).values()
         assert {one.reason for one in stone.erased.values()} == {"schedule"}
@@ -99,7 +108,7 @@ def test_an_erasure_is_all_or_nothing(vault):
     case = a_case(vault)
     before = left(vault, case)
     with pytest.raises(CaseVaultError), vault.stores.keyring.writing() as tx:
-        tombstones.erase(tx, [Erasure(case, vault.team, "schedule")], vault.now)
+        erasing_keys.erase(tx, [Erasure(case, vault.team, "schedule")], vault.now)
         raise CaseVaultError
     assert left(vault, case) == before
     for wrong in (
@@ -107,7 +116,7 @@ def test_an_erasure_is_all_or_nothing(vault):
         [Erasure(new_id(), vault.team, "a") for _ in range(501)],
     ):
         with pytest.raises(ValueError, match="each case once"), vault.stores.keyring.writing() as t:
-            tombstones.erase(t, wrong, vault.now)
+            erasing_keys.erase(t, wrong, vault.now)
 
 
 def test_an_erasure_is_final_when_no_epoch_before_it_is_left(vault, tmp_path):
