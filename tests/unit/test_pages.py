@@ -1,4 +1,4 @@
-"""Whatever the pages point at is there; the lock files name no place to get things from."""
+"""Files that pages name are there (links: tests/cli/test_documents.py); lock files name no place."""
 
 from __future__ import annotations
 
@@ -15,32 +15,27 @@ PAGES = sorted(
         part.startswith(".") or part == "node_modules" for part in page.parts[len(ROOT.parts) :]
     )
 )
-LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)\s#]+)")
 # A module or a test by its path, as tables and sentences name them; of other projects none.
 FILE = re.compile(r"`(?!zxcvbn/)((?:[a-z_]+/)+[a-z_]+\.(?:py|md|sh))`")
 
 
 def lost(page: Path, text: str) -> list[str]:
-    """Return what a page points at and is not there."""
-    links = [one for one in LINK.findall(text) if not (page.parent / one).exists()]
+    """Return the files that a page names and that are not there."""
     below = (ROOT, ROOT / "casevault", ROOT / "tests", ROOT / "docs", page.parent)
-    files = [
-        one for one in FILE.findall(text) if not any((place / one).exists() for place in below)
-    ]
-    return links + files
+    return [one for one in FILE.findall(text) if not any((at / one).exists() for at in below)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_what_a_page_points_at_is_there(page: Path):
-    """Links to other pages, and the files that it names."""
+def test_the_files_that_a_page_names_are_there(page: Path):
+    """Modules, tests and pages by their paths."""
     assert lost(page, page.read_text()) == []
 
 
 def test_a_lost_page_is_found():
     """The test above is about many pages, and can fail."""
     assert len(PAGES) > 30
-    text = "See [this](gone.md), [that](README.md) and `store/gone.py` beside `store/cases.py`."
-    assert lost(ROOT / "README.md", text) == ["gone.md", "store/gone.py"]
+    text = "See `store/gone.py` beside `store/cases.py`."
+    assert lost(ROOT / "README.md", text) == ["store/gone.py"]
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-oracle.lock"])
