@@ -110,6 +110,14 @@ class Reporting:
         if begun is not None:
             return _Job(caller, begun, self._charge(caller, begun.design), watch)
         _check_new(known, design)
+        with stores.data.reading() as connection:
+            if releases.are_forgotten(connection, {one.id for one in known}, design.period.year):
+                raise Refused(
+                    "There are files of a release of this year that the account does not know: what"
+                    " it paid is forgotten, so nothing can be promised any more.",
+                    code="release.account-older",
+                    hint="docs/runbook.md, 'The machine is gone', 7.",
+                )
         held = Held(
             wanted,
             design,

@@ -8,7 +8,7 @@ lies under a key of its own. Nobody sees one that is not published but those who
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from sqlalchemy import Connection, delete, insert, select
@@ -82,7 +82,17 @@ def put_files(
     text = json.dumps({name: content.decode() for name, content in sorted(files.items())})
     sealed = seal(Key(held.key), _place(organisation, held), text.encode())
     connection.execute(delete(_PAYLOAD).where(_PAYLOAD.c.id == held.id))
-    connection.execute(insert(_PAYLOAD).values(id=held.id, sealed=sealed))
+    year = held.design.period.year
+    connection.execute(insert(_PAYLOAD).values(id=held.id, sealed=sealed, cohort_year=year))
+
+
+def are_forgotten(connection: Connection, known: Collection[UUID], year: int) -> bool:
+    """Say whether there are files of a release of a year that the keyring does not know.
+
+    It was made from a copy of before, and so was the account in it.
+    """
+    query = select(_PAYLOAD.c.id).where(_PAYLOAD.c.cohort_year == year)
+    return not set(connection.execute(query).scalars()) <= set(known)
 
 
 def files(connection: Connection, organisation: UUID, held: Held) -> dict[str, bytes]:

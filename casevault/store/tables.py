@@ -277,12 +277,14 @@ register_entry = Table(
     Column("stamp", LargeBinary(36), nullable=False),
 )
 
-# The files of a release, under a key of its own. Public once it is published.
+# The files of a release, under a key of its own. Public once it is published. The year is that of
+# those who paid, for when the keyring has forgotten the release.
 release_payload = Table(
     "release_payload",
     data,
     Column("id", Uuid, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
+    Column("cohort_year", Integer, nullable=True),
     sqlite_with_rowid=False,
 )
 

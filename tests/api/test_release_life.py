@@ -268,8 +268,18 @@ def test_the_life_of_a_release(office, monkeypatch):
     codes = [e["code"] for e in office.entries() if e["code"].startswith("release.")]
     steps = ("reserve", "count", "seal", "review", "publish", "withdraw", "reserve_failed")
     assert {f"release.{step}" for step in steps} <= set(codes)
+    # A keyring that was rebuilt from before it meets files of which it knows nothing.
+    stores, release = office.vault.stores, UUID(done["id"])
+    with stores.keyring.writing() as tx:
+        row = tx.one(keyring_tables.release, id=release)
+        tx.remove(keyring_tables.release, id=release)
+        tx.remove(keyring_tables.privacy_charge, cohort_year=int(wish["period"]))
+    forgotten = office.post("/v1/releases", REPORTER, wish).json()
+    assert forgotten["code"] == "release.account-older"
+    with stores.keyring.writing() as tx:
+        tx.add(keyring_tables.release, row.content, id=release)
     # A copy of the keyring from before would have forgotten what was paid: it does not start.
-    stores, table = office.vault.stores, keyring_tables.keyring_identity
+    table = keyring_tables.keyring_identity
     with stores.keyring.database.writing() as connection:
         connection.execute(table.update().values(generation=before))
     with pytest.raises(Misconfigured) as older:

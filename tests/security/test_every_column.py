@@ -62,6 +62,7 @@ FREE = {
     "import_line.became": "the same: the line outlives its case, and says nothing",
     "idempotency.key": "an HMAC: changed, it is nobody's request, as if it had been deleted",
     "release_payload.id": "files that lack are drawn again from the keyring's numbers",
+    "release_payload.cohort_year": "who can write can delete the row; added, a release is refused",
     "quarantine.case_id": "opens nothing: a note that keys are missing, made anew every night",
     "quarantine.since": "a month in a report",
     "certificate.id": "in the signed text once more: `certificate verify`",
