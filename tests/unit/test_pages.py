@@ -1,4 +1,4 @@
-"""Files that pages name are there (links: tests/cli/test_documents.py); lock files name no place."""
+"""Files that pages name are there (links: tests/cli/test_documents.py); locks name no place."""
 
 from __future__ import annotations
 
