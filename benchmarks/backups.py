@@ -20,14 +20,15 @@ from pathlib import Path
 
 from casevault.crypto import recovery
 from casevault.crypto.sealing import Key
-from casevault.domain import casefile
-from casevault.domain.casefile import Compartment
+from casevault.domain.case import casefile
+from casevault.domain.case.casefile import Compartment
 from casevault.ids import CaseId, CaseReference, TeamId, new_id, new_reference
-from casevault.services.backups import Backups, Source
-from casevault.services.settling import Settling
-from casevault.store import capsules, case_keys, cases, documents, media, restoring
-from casevault.store.caller import Gate
-from casevault.store.ledger import SERVICE, Act, Touched
+from casevault.services.recovery.backups import Backups, Source
+from casevault.services.recovery.settling import Settling
+from casevault.store.case import case_keys, cases, documents
+from casevault.store.context.caller import Gate
+from casevault.store.log.ledger import SERVICE, Act, Touched
+from casevault.store.recovery import capsules, media, restoring
 from tests.builders import AVault, a_vault
 from tests.conftest import Databases
 

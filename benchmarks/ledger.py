@@ -32,15 +32,16 @@ import psycopg
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, insert, select
 
 from casevault.clock import FixedClock
-from casevault.domain.casefile import DocumentKind
-from casevault.services.caretaker import INTEGRATE_SECONDS
-from casevault.services.casework import Casework
-from casevault.store import tables, tree
-from casevault.store.caller import Gate
-from casevault.store.database import Database
-from casevault.store.ledger import Act, Ledger
-from casevault.store.migrate import upgrade
-from casevault.store.stores import Stores
+from casevault.domain.case.casefile import DocumentKind
+from casevault.services.casework.casework import Casework
+from casevault.services.recovery.caretaker import INTEGRATE_SECONDS
+from casevault.store.context.caller import Gate
+from casevault.store.context.stores import Stores
+from casevault.store.engine import tables
+from casevault.store.engine.database import Database
+from casevault.store.engine.migrate import upgrade
+from casevault.store.log import tree
+from casevault.store.log.ledger import Act, Ledger
 from tests.builders import SUPERVISOR, a_vault
 from tests.conftest import DRIVER, Databases, libpq_url
 from tests.faults.child import caller_of, stores_of

@@ -22,12 +22,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from casevault.disclosure.vault_facts import FactsIntake
-from casevault.domain.granting import PrincipalKind
+from casevault.domain.staff.granting import PrincipalKind
 from casevault.host import settle_memory
-from casevault.services.casework import Casework, NewCase
-from casevault.store import principals
-from casevault.store.caller import Gate
-from casevault.store.facts_reading import FactsReader
+from casevault.services.casework.casework import Casework, NewCase
+from casevault.store.context.caller import Gate
+from casevault.store.counting.facts_reading import FactsReader
+from casevault.store.keys import principals
 from tests.builders import AVault, a_vault
 from tests.conftest import Databases
 

@@ -21,17 +21,19 @@ from sqlalchemy import delete, insert
 
 from benchmarks.ledger import postgresql
 from casevault.crypto.sealing import Key
-from casevault.domain import casefile
-from casevault.domain.casefile import CaseMetadata, Compartment
-from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.domain.case import casefile
+from casevault.domain.case.casefile import CaseMetadata, Compartment
+from casevault.domain.staff.granting import ObjectKind, PrincipalKind
 from casevault.ids import CaseId, CaseReference, TeamId, new_id, new_reference
-from casevault.services import rolls
-from casevault.services.retention import Ran, Retention
-from casevault.services.rolls import Rolls
-from casevault.store import case_keys, cases, documents, grants, tables
-from casevault.store import keyring_tables as keys
-from casevault.store.grants import Object
-from casevault.store.media import Medium
+from casevault.services.recovery import rolls
+from casevault.services.recovery.rolls import Rolls
+from casevault.services.retention.retention import Ran, Retention
+from casevault.store.case import case_keys, cases, documents
+from casevault.store.engine import keyring_tables as keys
+from casevault.store.engine import tables
+from casevault.store.keys import grants
+from casevault.store.keys.grants import Object
+from casevault.store.recovery.media import Medium
 from tests.builders import ORIGIN, SUPERVISOR, AVault, a_clock, a_vault
 from tests.conftest import Databases
 

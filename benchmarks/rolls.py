@@ -29,10 +29,10 @@ from casevault.cli.demo.story import IDENTITY, Told, enrol_staff
 from casevault.cli.demo.world import World
 from casevault.crypto.sealing import Place, seal, unseal
 from casevault.ids import new_id
-from casevault.services import rolls
-from casevault.services.rolls import Rolls
-from casevault.store import capsules, media, rolling
-from casevault.store.media import Medium
+from casevault.services.recovery import rolls
+from casevault.services.recovery.rolls import Rolls
+from casevault.store.recovery import capsules, media, rolling
+from casevault.store.recovery.media import Medium
 from tests.builders import AVault, a_clock, a_vault
 from tests.conftest import Databases
 from tests.integration.test_rolls import filled

@@ -24,16 +24,17 @@ from sqlalchemy import insert
 
 from casevault.crypto import cards as crypto_cards
 from casevault.crypto.sealing import Key, seal
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.case.casefile import DocumentKind
 from casevault.ids import new_id
 from casevault.matching.names import parts
 from casevault.matching.people import encode, person, token
-from casevault.services.casework import Casework
-from casevault.services.search import Search, Terms
-from casevault.store import cards, keyring_tables, tables
-from casevault.store.caller import Gate
-from casevault.store.finding import Finder
-from casevault.store.helpers import Helpers
+from casevault.services.casework.casework import Casework
+from casevault.services.search.search import Search, Terms
+from casevault.store.context.caller import Gate
+from casevault.store.engine import keyring_tables, tables
+from casevault.store.search import cards
+from casevault.store.search.finding import Finder
+from casevault.store.search.helpers import Helpers
 from tests.builders import a_vault
 from tests.conftest import Databases
 from tests.pairs.generate import pairs

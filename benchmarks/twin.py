@@ -42,13 +42,13 @@ from casevault.api.schemas.cases import Case, CasePage, IdentityContent, NewCase
 from casevault.api.schemas.common import Shape
 from casevault.api.schemas.records import Made, NewRecord
 from casevault.cli.serve import listen, run
-from casevault.domain import casefile, dictionary, facts
-from casevault.domain.casefile import CaseMetadata, DocumentKind, Status
-from casevault.domain.dictionary import Dictionary, known_purposes
+from casevault.domain.case import casefile, dictionary, facts
+from casevault.domain.case.casefile import CaseMetadata, DocumentKind, Status
+from casevault.domain.case.dictionary import Dictionary, known_purposes
 from casevault.errors import NotFound, Stale, Unauthenticated
 from casevault.ids import CaseId, TeamId, new_reference
-from casevault.services.casework import CaseView
-from casevault.store.database import Database
+from casevault.services.casework.casework import CaseView
+from casevault.store.engine.database import Database
 
 PAGE, TOUCH, IDLE, ABSOLUTE = 25, 60, 15 * 60, 10 * 3600
 BODY_LIMIT = 1_048_576

@@ -15,97 +15,97 @@ from casevault.clock import Clock, SystemClock
 from casevault.config import Settings
 from casevault.crypto import principals as crypto_principals
 from casevault.crypto.credentials import PROFILES, PassphraseKdf
-from casevault.crypto.roots import (
-    NO_KEY,
-    RootsKey,
-    RootsPlace,
-    open_roots,
-)
-from casevault.domain.dictionary import Dictionary
+from casevault.crypto.roots import NO_KEY, RootsKey, RootsPlace, open_roots
+from casevault.domain.case.dictionary import Dictionary
 from casevault.host import drop_boot_secret, named, new_boot_secret
-from casevault.services.access_requests import AccessRequests
-from casevault.services.accounts import Accounts
-from casevault.services.approvals import Approvals
-from casevault.services.assignments import Assignments
-from casevault.services.caretaker import Caretaker
-from casevault.services.casework import Casework
-from casevault.services.collecting import Collecting
-from casevault.services.complaints import Complaints
-from casevault.services.consents import Consents
-from casevault.services.copying import Copying
-from casevault.services.counted_imports import CountedImports
-from casevault.services.covers import Covers
-from casevault.services.deadlines import Deadlines
-from casevault.services.departures import Departures
-from casevault.services.drafts import Drafts
-from casevault.services.duplicates import Duplicates
-from casevault.services.duty import Duty
-from casevault.services.emergencies import Emergencies
-from casevault.services.exchange import Exchange
-from casevault.services.exchange_door import ExchangeDoor
-from casevault.services.feeds import Feeds
-from casevault.services.field_use import FieldUse
-from casevault.services.files import Files
-from casevault.services.holds import Holds
-from casevault.services.importing import Importing
-from casevault.services.inbox import Inbox
-from casevault.services.intake_members import IntakeMembers
-from casevault.services.keeping import Keeping
-from casevault.services.ledger_exports import LedgerExports
-from casevault.services.links import Links
-from casevault.services.lockdowns import Lockdowns
-from casevault.services.looks import LooksAt
-from casevault.services.minimising import Minimising
-from casevault.services.notices import Notices
-from casevault.services.notifying import Notifier
-from casevault.services.oversight import Oversight
-from casevault.services.own_sessions import OwnSessions
-from casevault.services.partners import Partners
-from casevault.services.readiness import Readiness
-from casevault.services.records import Records
-from casevault.services.recovery import Recovery
-from casevault.services.referral_outcomes import ReferralOutcomes
-from casevault.services.referrals import Referrals
-from casevault.services.register import Register
-from casevault.services.reissues import Reissues
-from casevault.services.releases import Releases
-from casevault.services.reporting import Reporting
-from casevault.services.resets import Resets
-from casevault.services.restrictions import Restrictions
-from casevault.services.reviewing import Reviewing
-from casevault.services.rights import Rights
-from casevault.services.rolls import Rolls
-from casevault.services.rotations import Rotations
-from casevault.services.search import Search
-from casevault.services.search_cards import SearchCards
-from casevault.services.second_factor import SecondFactors
-from casevault.services.sessions import Sessions
-from casevault.services.sign_offs import SignOffs
-from casevault.services.suspensions import Suspensions
-from casevault.services.team_referrals import TeamReferrals
-from casevault.services.transfers import Transfers
-from casevault.services.transitions import Transitions
-from casevault.services.vault_letters import VaultLetters
-from casevault.services.watching import Watch, limits_of
-from casevault.services.worklist import Worklists
-from casevault.store import erasures, identity, intents, lockdowns, schema, spool, tree
-from casevault.store.caller import Gate
-from casevault.store.checkpoints import Checkpoints, signed_size
-from casevault.store.counting_options import CountingOptions
-from casevault.store.database import Database
-from casevault.store.finding import Finder
-from casevault.store.helpers import Helpers
-from casevault.store.keyring import Keyring
-from casevault.store.leaving import Sender
-from casevault.store.ledger import SERVICE, Act, Ledger
-from casevault.store.media import Medium
-from casevault.store.months import Months
-from casevault.store.open_sessions import Limits, OpenSessions
-from casevault.store.search_options import SearchOptions
-from casevault.store.space import Space
-from casevault.store.stores import Stores
-from casevault.store.trust import Trust
-from casevault.store.unit_of_work import unit_of_work
+from casevault.services.audit.ledger_exports import LedgerExports
+from casevault.services.audit.looks import LooksAt
+from casevault.services.audit.notifying import Notifier
+from casevault.services.audit.oversight import Oversight
+from casevault.services.audit.reviewing import Reviewing
+from casevault.services.audit.sign_offs import SignOffs
+from casevault.services.audit.watching import Watch, limits_of
+from casevault.services.casework.access_requests import AccessRequests
+from casevault.services.casework.assignments import Assignments
+from casevault.services.casework.casework import Casework
+from casevault.services.casework.drafts import Drafts
+from casevault.services.casework.emergencies import Emergencies
+from casevault.services.casework.feeds import Feeds
+from casevault.services.casework.files import Files
+from casevault.services.casework.importing import Importing
+from casevault.services.casework.links import Links
+from casevault.services.casework.records import Records
+from casevault.services.casework.transfers import Transfers
+from casevault.services.casework.transitions import Transitions
+from casevault.services.casework.worklist import Worklists
+from casevault.services.counting.counted_imports import CountedImports
+from casevault.services.counting.register import Register
+from casevault.services.counting.releases import Releases
+from casevault.services.counting.reporting import Reporting
+from casevault.services.recovery.caretaker import Caretaker
+from casevault.services.recovery.readiness import Readiness
+from casevault.services.recovery.recovery import Recovery
+from casevault.services.recovery.reissues import Reissues
+from casevault.services.recovery.rolls import Rolls
+from casevault.services.recovery.rotations import Rotations
+from casevault.services.retention.holds import Holds
+from casevault.services.retention.keeping import Keeping
+from casevault.services.rights.complaints import Complaints
+from casevault.services.rights.copying import Copying
+from casevault.services.rights.deadlines import Deadlines
+from casevault.services.rights.field_use import FieldUse
+from casevault.services.rights.minimising import Minimising
+from casevault.services.rights.restrictions import Restrictions
+from casevault.services.rights.rights import Rights
+from casevault.services.search.duplicates import Duplicates
+from casevault.services.search.search import Search
+from casevault.services.search.search_cards import SearchCards
+from casevault.services.sharing.collecting import Collecting
+from casevault.services.sharing.consents import Consents
+from casevault.services.sharing.exchange import Exchange
+from casevault.services.sharing.exchange_door import ExchangeDoor
+from casevault.services.sharing.inbox import Inbox
+from casevault.services.sharing.intake_members import IntakeMembers
+from casevault.services.sharing.notices import Notices
+from casevault.services.sharing.partners import Partners
+from casevault.services.sharing.referral_outcomes import ReferralOutcomes
+from casevault.services.sharing.referrals import Referrals
+from casevault.services.sharing.team_referrals import TeamReferrals
+from casevault.services.sharing.vault_letters import VaultLetters
+from casevault.services.staff.accounts import Accounts
+from casevault.services.staff.approvals import Approvals
+from casevault.services.staff.covers import Covers
+from casevault.services.staff.departures import Departures
+from casevault.services.staff.duty import Duty
+from casevault.services.staff.lockdowns import Lockdowns
+from casevault.services.staff.own_sessions import OwnSessions
+from casevault.services.staff.resets import Resets
+from casevault.services.staff.second_factor import SecondFactors
+from casevault.services.staff.sessions import Sessions
+from casevault.services.staff.suspensions import Suspensions
+from casevault.store.context import intents
+from casevault.store.context.caller import Gate
+from casevault.store.context.counting_options import CountingOptions
+from casevault.store.context.search_options import SearchOptions
+from casevault.store.context.stores import Stores
+from casevault.store.engine import schema
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring
+from casevault.store.engine.space import Space
+from casevault.store.keys.trust import Trust
+from casevault.store.log import spool, tree
+from casevault.store.log.checkpoints import Checkpoints, signed_size
+from casevault.store.log.ledger import SERVICE, Act, Ledger
+from casevault.store.log.months import Months
+from casevault.store.log.unit_of_work import unit_of_work
+from casevault.store.recovery import identity
+from casevault.store.recovery.media import Medium
+from casevault.store.retention import erasures
+from casevault.store.search.finding import Finder
+from casevault.store.search.helpers import Helpers
+from casevault.store.sharing.leaving import Sender
+from casevault.store.staff import lockdowns
+from casevault.store.staff.open_sessions import Limits, OpenSessions
 
 
 @dataclass(frozen=True, slots=True)

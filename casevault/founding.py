@@ -24,7 +24,7 @@ from casevault.crypto.roots import (
     plainly,
 )
 from casevault.errors import Misconfigured
-from casevault.services.ceremony import (
+from casevault.services.recovery.ceremony import (
     Ceremony,
     HandOut,
     Outcome,
@@ -32,12 +32,15 @@ from casevault.services.ceremony import (
     Progress,
     check_plan,
 )
-from casevault.store import identity, migrate, people, tree
-from casevault.store.database import Database
-from casevault.store.keyring import Keyring
-from casevault.store.ledger import SERVICE, Act, Ledger
-from casevault.store.months import Months
-from casevault.store.trust import Trust
+from casevault.store.engine import migrate
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring
+from casevault.store.keys import people
+from casevault.store.keys.trust import Trust
+from casevault.store.log import tree
+from casevault.store.log.ledger import SERVICE, Act, Ledger
+from casevault.store.log.months import Months
+from casevault.store.recovery import identity
 
 
 def hold_ceremony(

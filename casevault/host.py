@@ -21,7 +21,7 @@ from uuid import UUID
 from casevault.config import Settings
 from casevault.crypto.roots import write_private
 from casevault.errors import Misconfigured
-from casevault.store.hardening import harden_process as harden_process
+from casevault.store.engine.hardening import harden_process as harden_process
 
 BOOT_SECRET = "boot-secret"  # noqa: S105 - the name of a file
 _BOOT_BYTES = 32

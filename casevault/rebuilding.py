@@ -19,14 +19,16 @@ from casevault.crypto.recovery import Share
 from casevault.crypto.roots import RootProvider, adopt_roots, open_roots
 from casevault.errors import Misconfigured, Refused
 from casevault.restoring import Progress
-from casevault.store import dumps, identity, migrate, milestones, rebuilding, signing
-from casevault.store import restoring as placing
-from casevault.store.data_backups import Manifest
-from casevault.store.database import Database
-from casevault.store.keyring import Keyring
-from casevault.store.ledger import SERVICE, Act
-from casevault.store.rebuilding import Copies, Opened
-from casevault.store.stores import Stores
+from casevault.store.context.stores import Stores
+from casevault.store.engine import migrate, milestones
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring
+from casevault.store.log import signing
+from casevault.store.log.ledger import SERVICE, Act
+from casevault.store.recovery import dumps, identity, rebuilding
+from casevault.store.recovery import restoring as placing
+from casevault.store.recovery.data_backups import Manifest
+from casevault.store.recovery.rebuilding import Copies, Opened
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,17 @@ from casevault.clock import SystemClock, unix_seconds
 from casevault.config import Settings
 from casevault.crypto.recovery import Share
 from casevault.crypto.roots import NO_KEY, RootsKey, open_roots
-from casevault.services.settling import Settling
-from casevault.store import capsules, data_backups, dumps, migrate, recovering, restoring, schema
-from casevault.store.caller import Gate
-from casevault.store.checkpoints import signed_size
-from casevault.store.data_backups import Manifest
-from casevault.store.database import Database
-from casevault.store.keyring import Keyring
-from casevault.store.ledger import SERVICE, Act
-from casevault.store.stores import Stores
-from casevault.store.trust import Trust
+from casevault.services.recovery.settling import Settling
+from casevault.store.context.caller import Gate
+from casevault.store.context.stores import Stores
+from casevault.store.engine import migrate, schema
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring
+from casevault.store.keys.trust import Trust
+from casevault.store.log.checkpoints import signed_size
+from casevault.store.log.ledger import SERVICE, Act
+from casevault.store.recovery import capsules, data_backups, dumps, recovering, restoring
+from casevault.store.recovery.data_backups import Manifest
 
 Progress = Callable[[str], None]
 

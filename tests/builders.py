@@ -24,25 +24,27 @@ from casevault.crypto import recovery
 from casevault.crypto.credentials import SMALL, PassphraseKdf
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.roots import RootProvider, create_roots, open_roots
-from casevault.domain import access
-from casevault.domain.access import Role
-from casevault.domain.granting import PrincipalKind
+from casevault.domain.staff import access
+from casevault.domain.staff.access import Role
+from casevault.domain.staff.granting import PrincipalKind
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.services.ceremony import Ceremony, FirstPerson, Outcome, Plan
-from casevault.store import ledger_reading, migrate, people, principals, teams, tree
-from casevault.store.caller import Caller
-from casevault.store.checkpoints import Checkpoints
-from casevault.store.database import Database
-from casevault.store.grants import Grantee, Granter
-from casevault.store.keyholder import KeyHolder
-from casevault.store.keyring import Keyring, KeyringTransaction
-from casevault.store.ledger import Act, Actor, Ledger
-from casevault.store.ledger_reading import Entry
-from casevault.store.months import Months
-from casevault.store.people import StaffMember
-from casevault.store.principals import Principal
-from casevault.store.stores import Stores
-from casevault.store.trust import Trust
+from casevault.services.recovery.ceremony import Ceremony, FirstPerson, Outcome, Plan
+from casevault.store.context.caller import Caller
+from casevault.store.context.stores import Stores
+from casevault.store.engine import migrate
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring, KeyringTransaction
+from casevault.store.keys import people, principals, teams
+from casevault.store.keys.grants import Grantee, Granter
+from casevault.store.keys.keyholder import KeyHolder
+from casevault.store.keys.people import StaffMember
+from casevault.store.keys.principals import Principal
+from casevault.store.keys.trust import Trust
+from casevault.store.log import ledger_reading, tree
+from casevault.store.log.checkpoints import Checkpoints
+from casevault.store.log.ledger import Act, Actor, Ledger
+from casevault.store.log.ledger_reading import Entry
+from casevault.store.log.months import Months
 from tests.conftest import Databases
 from tests.snapshots import Snapshot, created, kept, put, taken
 

@@ -16,11 +16,11 @@ from casevault.crypto import packages
 from casevault.crypto.exchange_cards import Card
 from casevault.crypto.packages import Statement, seal_package
 from casevault.crypto.principals import PrincipalSecret
-from casevault.domain.exchanging import FILE, Message, Saying
-from casevault.domain.granting import PrincipalKind
-from casevault.domain.packing import PackageKind, PackedFile
-from casevault.domain.referral import FORMAT
-from casevault.store import principals
+from casevault.domain.sharing.exchanging import FILE, Message, Saying
+from casevault.domain.sharing.packing import PackageKind, PackedFile
+from casevault.domain.sharing.referral import FORMAT
+from casevault.domain.staff.granting import PrincipalKind
+from casevault.store.keys import principals
 
 NAME = "Made-Up National Society"
 HOUSE = {

@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import make_url
 
-from casevault.services.ceremony import Outcome
+from casevault.services.recovery.ceremony import Outcome
 from tests import postgres
 from tests.conftest import Databases
 

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from casevault.store.tables import data
+from casevault.store.engine.tables import data
 
 connection = context.config.attributes["connection"]
 context.configure(

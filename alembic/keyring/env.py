@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from casevault.store.keyring_tables import keyring
+from casevault.store.engine.keyring_tables import keyring
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -54,7 +54,7 @@ from casevault.bootstrap import (
 )
 from casevault.config import load_settings
 from casevault.crypto.roots import RootsKey
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 from casevault.host import harden_process, read_boot_secret, settle_memory
 
 DESCRIPTION = (

@@ -16,10 +16,10 @@ from fastapi.security import HTTPBearer
 from casevault.api.routing import blocking
 from casevault.bootstrap import Vault
 from casevault.crypto import macs
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 from casevault.errors import Invalid
-from casevault.store.caller import Caller
-from casevault.store.idempotency import Repeat
+from casevault.store.context.caller import Caller
+from casevault.store.engine.idempotency import Repeat
 
 _ETAG = re.compile(r'"v([0-9]{1,9})"')
 IDEMPOTENCY = r"^[A-Za-z0-9_-]{8,64}$"

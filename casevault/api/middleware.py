@@ -19,7 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from casevault.api import forms, problems
-from casevault.domain import strict_json
+from casevault.domain.texts import strict_json
 from casevault.errors import Busy, CaseVaultError, Invalid
 from casevault.logs import get_logger
 

@@ -32,25 +32,30 @@ no content) or personal (asks for your passphrase and opens what you can open).
 # The module of each noun, loaded when it is asked for: a service that starts need not load the
 # mathematics of releases, nor a verifier the database. `ledger` is several: the auditor's
 # commands stand beside the operator's.
-_COMMANDS = ("init", "serve", "doctor", "lockdown")
+_COMMANDS = {
+    "init": "ceremony.init",
+    "serve": "serve",
+    "doctor": "recovery.doctor",
+    "lockdown": "staff.lockdown",
+}
 _NOUNS = {
     "demo": ("demo",),
     "config": ("config",),
-    "db": ("db",),
-    "import": ("imports",),
-    "keys": ("keys",),
-    "dictionary": ("dictionary",),
-    "ledger": ("ledger", "auditing", "reviews", "looking"),
-    "release": ("release",),
-    "package": ("package",),
-    "exchange": ("exchange",),
-    "report": ("report",),
-    "retention": ("retention", "holds"),
-    "certificate": ("certificate",),
-    "partners": ("partners",),
-    "register": ("register",),
-    "search": ("search",),
-    "staff": ("staff",),
+    "db": ("recovery.db",),
+    "import": ("casework.imports",),
+    "keys": ("keyring.keys",),
+    "dictionary": ("casework.dictionary",),
+    "ledger": ("log.ledger", "log.auditing", "log.reviews", "log.looking"),
+    "release": ("counting.release",),
+    "package": ("sharing.package",),
+    "exchange": ("sharing.exchange",),
+    "report": ("counting.report",),
+    "retention": ("retention.retention", "retention.holds"),
+    "certificate": ("retention.certificate",),
+    "partners": ("sharing.partners",),
+    "register": ("counting.register",),
+    "search": ("casework.search",),
+    "staff": ("staff.staff",),
 }
 # What the list of nouns says about each; verbs say their own first sentence.
 _ABOUT = {
@@ -86,9 +91,9 @@ def build(noun: str | None = None) -> typer.Typer:
     )
     made.callback()(_root)
     known = noun in _COMMANDS or noun in _NOUNS
-    for name in _COMMANDS:
+    for name, module in _COMMANDS.items():
         if not known or noun == name:
-            command = getattr(_module(name), name)
+            command = getattr(_module(module), name)
             made.command(name=name, short_help=_summary(command))(command)
     for name, modules in _NOUNS.items():
         if not known or noun == name:

@@ -8,8 +8,8 @@ import typer
 
 from casevault.cli.output import ConfigOption, JsonOption, emit, say, settings_from, table
 from casevault.config import describe, warnings
-from casevault.domain.dictionary import Dictionary
-from casevault.services.watching import limits_of
+from casevault.domain.case.dictionary import Dictionary
+from casevault.services.audit.watching import limits_of
 
 app = typer.Typer(help="Example: casevault config check", no_args_is_help=True)
 

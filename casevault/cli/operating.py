@@ -18,7 +18,7 @@ from casevault.cli.output import say
 from casevault.config import Settings
 from casevault.crypto.roots import RootsKey
 from casevault.errors import Invalid
-from casevault.store.stores import Stores
+from casevault.store.context.stores import Stores
 
 W = TypeVar("W")
 Result = dict[str, Any]

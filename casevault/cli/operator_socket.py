@@ -25,7 +25,7 @@ from typing import Any
 
 from casevault import errors
 from casevault.config import Settings
-from casevault.domain import strict_json
+from casevault.domain.texts import strict_json
 from casevault.errors import Busy, CaseVaultError, Invalid, Misconfigured, Refused
 from casevault.host import open_runtime_folder, runtime_folder
 from casevault.logs import get_logger

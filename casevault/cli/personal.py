@@ -23,7 +23,7 @@ from casevault.bootstrap import Vault
 from casevault.cli import unlocking
 from casevault.cli.output import say, settings_from
 from casevault.errors import Invalid, Unauthenticated
-from casevault.store.caller import Caller
+from casevault.store.context.caller import Caller
 
 _BOOT_BYTES = 32
 _MOST_BYTES = 4096

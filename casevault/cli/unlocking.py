@@ -19,7 +19,7 @@ from casevault.bootstrap import Vault
 from casevault.config import Settings
 from casevault.crypto.roots import NO_KEY, RootsKey, asked_by, roots_key
 from casevault.errors import Invalid, Locked, Misconfigured
-from casevault.store.stores import Stores
+from casevault.store.context.stores import Stores
 
 # The name that `LoadCredential=` gives it; systemd names the folder in the environment.
 CREDENTIAL = "casevault-unlock"

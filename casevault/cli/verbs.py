@@ -5,8 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from casevault.cli import data_verbs, exchange_verbs, key_verbs, package_verbs, retention_verbs
+from casevault.cli.keyring import key_verbs
 from casevault.cli.operating import Verb
+from casevault.cli.recovery import data_verbs
+from casevault.cli.retention import retention_verbs
+from casevault.cli.sharing import exchange_verbs, package_verbs
 
 _ALL: tuple[Verb[Any], ...] = (
     key_verbs.STATUS,

@@ -49,7 +49,7 @@ _PATH_FIELDS = (
 _LISTS = frozenset({"trusted_hosts", "purposes"})
 _SQLITE = "sqlite:///"
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
-# Exactly what it means is `domain.exchanging`'s; without TLS this machine only.
+# Exactly what it means is `domain.sharing.exchanging`'s; without TLS this machine only.
 _ADDRESS = r"^(https://[a-z0-9.:\[\]-]+|http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?)$"
 _ORIGIN = re.compile(r"[a-z0-9.-]+(/[A-Za-z0-9._-]+)+")
 # Up to the last @, since people forget to escape the one in their password.

@@ -17,8 +17,8 @@ from casevault.crypto import packages
 from casevault.crypto.packages import Package, Statement
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.streams import bucketed
-from casevault.domain import packing
-from casevault.domain.packing import PackedFile
+from casevault.domain.sharing import packing
+from casevault.domain.sharing.packing import PackedFile
 from casevault.errors import Refused, Tampered
 
 STATEMENT, PADDING = "casevault.statement", "casevault.padding"

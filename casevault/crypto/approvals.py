@@ -1,8 +1,8 @@
 """Signed statements about an act: who asked for it, who approved or declined it.
 
 Every statement signs the whole act, so that none can be shown for another one, another time or
-another organisation. Whose statements count is decided in `domain.approvals` and checked in
-`store.approvals`. The format is written down in docs/formats/approval.md.
+another organisation. Whose statements count is decided in `domain.staff.approvals` and checked in
+`store.context.approvals`. The format is written down in docs/formats/approval.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from uuid import UUID
 from casevault.crypto import canonical
 from casevault.crypto.canonical import Part, Reader
 from casevault.crypto.principals import PrincipalSecret, PublicKeys, verify
-from casevault.domain.approvals import ApprovedAct, Decision, Wish
+from casevault.domain.staff.approvals import ApprovedAct, Decision, Wish
 from casevault.errors import Tampered
 
 CONTEXT = "casevault/1/approval"

@@ -23,7 +23,7 @@ from casevault.crypto import canonical
 from casevault.crypto.canonical import Reader
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealing import Key, Place, seal, unseal
-from casevault.domain.passphrases import is_common
+from casevault.domain.staff.passphrases import is_common
 from casevault.errors import Busy, FieldError, Invalid, Tampered
 
 MIN_CHARACTERS = 15

@@ -3,7 +3,7 @@
 A grant is one HPKE-wrapped *link key*; each key it carries is sealed under the link key in a row
 of its own, so that one row can be deleted alone. `info` names everything: what, by whom, to whom,
 until when. The signature covers info, ciphertext and the digest of every row. Whether the granter
-*may* grant is decided by `store.trust` from vouches; this module only proves who said what.
+*may* grant is decided by `store.keys.trust` from vouches; this module only proves who said what.
 The format is written down in docs/formats/grant.md.
 """
 

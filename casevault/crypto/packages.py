@@ -21,8 +21,8 @@ from casevault.crypto.canonical import Reader
 from casevault.crypto.principals import PrincipalSecret, PublicKeys, verify
 from casevault.crypto.sealing import Place
 from casevault.crypto.streams import Source
-from casevault.domain import packing
-from casevault.domain.packing import Listed, PackageKind, PackedFile
+from casevault.domain.sharing import packing
+from casevault.domain.sharing.packing import Listed, PackageKind, PackedFile
 from casevault.errors import Invalid, Refused, Tampered
 
 MAGIC = b"CV\x04\x01"

@@ -1,8 +1,8 @@
 """Vouches: signed statements that these public keys belong to this person, in this role and team.
 
 Roles and teams that matter for keys are read from here, never from a staff row. Who may vouch for
-whom is decided in `domain.vouching`; chains are followed in `store.trust`. The format is written
-down in docs/formats/vouch.md.
+whom is decided in `domain.staff.vouching`; chains are followed in `store.keys.trust`. The format is
+written down in docs/formats/vouch.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uuid import UUID
 from casevault.crypto import canonical
 from casevault.crypto.canonical import Reader
 from casevault.crypto.principals import PrincipalSecret, PublicKeys, verify
-from casevault.domain.vouching import VouchStatement
+from casevault.domain.staff.vouching import VouchStatement
 from casevault.errors import Tampered
 from casevault.ids import PrincipalId, TeamId
 

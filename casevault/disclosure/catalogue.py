@@ -16,8 +16,8 @@ from typing import Any
 
 from casevault.disclosure.classifications import UNKNOWN, Dimension, Tier, build, check_nested
 from casevault.domain import vocabulary
-from casevault.domain.indicators import COURSES
-from casevault.domain.programme import Kind
+from casevault.domain.counting.indicators import COURSES
+from casevault.domain.counting.programme import Kind
 from casevault.errors import Invalid, Misconfigured
 
 PEOPLE = "people"

@@ -17,8 +17,8 @@ from casevault.disclosure.classifications import Tier
 from casevault.disclosure.parameters import PLANS, Plan, class_of
 from casevault.disclosure.releasing import Design
 from casevault.disclosure.tabulating import Period
-from casevault.domain import indicators
-from casevault.domain.facts import DELAY_DAYS
+from casevault.domain.case.facts import DELAY_DAYS
+from casevault.domain.counting import indicators
 from casevault.errors import Conflict, Invalid, Refused
 
 TOTAL = "people-total"

@@ -16,8 +16,8 @@ from importlib import resources
 from typing import Any
 
 from casevault.domain import vocabulary
-from casevault.domain.dictionary import fields_of
-from casevault.domain.fields import Field, Type
+from casevault.domain.case.dictionary import fields_of
+from casevault.domain.case.fields import Field, Type
 from casevault.errors import Misconfigured
 
 SEVERAL, UNKNOWN, TOTAL = "several", "unknown", "_T"

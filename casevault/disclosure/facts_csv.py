@@ -18,7 +18,7 @@ from casevault.disclosure.catalogue import counted_fields
 from casevault.disclosure.classifications import TOTAL, UNKNOWN, coded_fields, codes_of, fact
 from casevault.disclosure.records import Intake, Records, day_number
 from casevault.domain import vocabulary
-from casevault.domain.fields import Field
+from casevault.domain.case.fields import Field
 from casevault.errors import FieldError, Invalid
 
 REQUIRED = ("case_row", "pid", "accepted", "region", "branch", "statistics_consent")

@@ -23,7 +23,7 @@ from casevault.errors import Conflict, Tampered
 
 
 class Stage(StrEnum):
-    """Where a release stands. Reviews are signed statements beside it: `domain.approvals`."""
+    """Where a release stands. Reviews are signed statements beside it: `domain.staff.approvals`."""
 
     DRAFT = "draft"
     SEALED = "sealed"

@@ -49,7 +49,7 @@ from casevault.disclosure.releasing import Design, Release
 from casevault.disclosure.rendering import csv_bytes, rows
 from casevault.disclosure.report.published import read_all
 from casevault.disclosure.tabulating import Period
-from casevault.domain import indicators
+from casevault.domain.counting import indicators
 from casevault.errors import Invalid, Refused
 
 DEFAULT_SIZE = 1_000

@@ -14,7 +14,8 @@ from typing import Any
 from casevault.disclosure.catalogue import counted_fields
 from casevault.disclosure.classifications import fact
 from casevault.disclosure.records import EventColumns, Intake, Records, day_number
-from casevault.domain import consent, vocabulary
+from casevault.domain import vocabulary
+from casevault.domain.sharing import consent
 
 
 class FactsIntake:

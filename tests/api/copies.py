@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from casevault import bootstrap
-from casevault.services.ceremony import Outcome
+from casevault.services.recovery.ceremony import Outcome
 from tests.api.world import ShiftedClock, World, build, started
 from tests.conftest import Databases
 from tests.snapshots import Snapshot, taken

@@ -8,7 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from casevault.store import access_requests, keyring_tables, search_counts
+from casevault.store.casework import access_requests
+from casevault.store.engine import keyring_tables
+from casevault.store.search import search_counts
 from tests.api.world import SOUTH, an_identity
 
 REASON = "Obviously made-up: she stands at our desk"

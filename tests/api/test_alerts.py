@@ -19,10 +19,12 @@ from casevault.ledger import sample
 from casevault.ledger.entry import parse_leaf
 from casevault.ledger.note import VerifierKey, unverified_checkpoint, verify_note
 from casevault.ledger.sample import Week
-from casevault.services.notifying import Notifier
-from casevault.services.watching import limits_of
-from casevault.store import audit_records, exporting, tables, tree
-from casevault.store.audit_records import ALERT
+from casevault.services.audit.notifying import Notifier
+from casevault.services.audit.watching import limits_of
+from casevault.store.audit import audit_records
+from casevault.store.audit.audit_records import ALERT
+from casevault.store.engine import tables
+from casevault.store.log import exporting, tree
 from tests.api.copies import a_world
 from tests.api.shared import made_when_asked_for
 from tests.api.world import unknown_id

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from casevault.domain.access import RULES, Permission
+from casevault.domain.staff.access import RULES, Permission
 from tests.api.world import World, a_passphrase, unknown_id
 
 

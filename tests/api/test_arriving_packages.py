@@ -6,8 +6,8 @@ import base64
 import json
 
 from casevault.crypto.principals import PrincipalSecret
-from casevault.domain.packing import PackageKind, PackedFile
-from casevault.domain.referral import FORMAT
+from casevault.domain.sharing.packing import PackageKind, PackedFile
+from casevault.domain.sharing.referral import FORMAT
 from tests.api.test_packed_referrals import keep_key
 from tests.api.test_referrals import a_shelter
 from tests.api.world import SOUTH

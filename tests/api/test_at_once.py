@@ -14,9 +14,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from casevault.domain.granting import PrincipalKind
-from casevault.store import departing, people, principals, tables
-from casevault.store.departing import Plan
+from casevault.domain.staff.granting import PrincipalKind
+from casevault.store.engine import tables
+from casevault.store.keys import people, principals
+from casevault.store.staff import departing
+from casevault.store.staff.departing import Plan
 from tests.api.copies import a_world
 from tests.api.test_inbox import a_referrer, submitted
 from tests.api.world import NORTH

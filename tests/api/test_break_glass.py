@@ -11,13 +11,16 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from casevault.domain.granting import PrincipalKind
-from casevault.services.approvals import Approvals
-from casevault.services.emergencies import Emergencies
-from casevault.services.notifying import Notifier
-from casevault.store import dossiers, keyring_tables, principals, sweeping
-from casevault.store.caller import Gate
-from casevault.store.dossiers import Notice
+from casevault.domain.staff.granting import PrincipalKind
+from casevault.services.audit.notifying import Notifier
+from casevault.services.casework.emergencies import Emergencies
+from casevault.services.staff.approvals import Approvals
+from casevault.store.casework import dossiers
+from casevault.store.casework.dossiers import Notice
+from casevault.store.context.caller import Gate
+from casevault.store.engine import keyring_tables
+from casevault.store.keys import principals
+from casevault.store.recovery import sweeping
 from tests.api.world import NORTH, SOUTH, bearer, unknown_id
 
 REASON = "Obviously made-up ambulance at two in the morning"

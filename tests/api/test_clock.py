@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from casevault.errors import Busy
-from casevault.store import clock_guard, grants
+from casevault.store.engine import clock_guard
+from casevault.store.keys import grants
 from tests.api.world import World, bearer, build
 
 REASON = "Obviously made-up ambulance at two in the morning"

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from casevault.domain.access import Permission
-from casevault.domain.consent import CONFIRM_SECONDS
-from casevault.store.caller import Gate
-from casevault.store.held import Desk
+from casevault.domain.sharing.consent import CONFIRM_SECONDS
+from casevault.domain.staff.access import Permission
+from casevault.store.casework.held import Desk
+from casevault.store.context.caller import Gate
 from tests.api.world import an_identity, bearer, unknown_id
 
 POINTS = ("interview", "purpose", "use", "research", "access", "storage", "withdrawal")

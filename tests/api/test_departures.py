@@ -8,19 +8,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
-from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.services import departures
-from casevault.store import (
-    departing,
-    grants,
-    keyring_tables,
-    principals,
-    rekeying,
-    rotating,
-    teams,
-)
-from casevault.store import tables as data_tables
-from casevault.store.grants import Grantee
+from casevault.domain.staff.granting import ObjectKind, PrincipalKind
+from casevault.services.staff import departures
+from casevault.store.casework import rekeying
+from casevault.store.engine import keyring_tables
+from casevault.store.engine import tables as data_tables
+from casevault.store.keys import grants, principals, teams
+from casevault.store.keys.grants import Grantee
+from casevault.store.staff import departing, rotating
 from tests.api.copies import a_world
 from tests.api.test_inbox import a_referrer, submitted
 from tests.api.world import NORTH, SOUTH, a_login, an_identity

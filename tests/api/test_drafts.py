@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import update
 
-from casevault.store import tables
+from casevault.store.engine import tables
 
 HALF = {"form": "note", "content": {"text": "Made-up half sente", "date": "yesterd"}}
 INTAKE = {"form": "intake", "content": {"identity": {"name_to_use": "Ond"}, "profile": {}}}

@@ -23,7 +23,7 @@ import pytest
 import uvicorn
 
 from casevault.crypto.exchange_cards import Card
-from casevault.store import envelopes
+from casevault.store.sharing import envelopes
 from tests.api.test_referrals import PROFILE, a_case, agree, agreed_to, written
 from tests.api.test_rights import freeze, lift
 from tests.api.world import NORTH

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 from casevault.crypto.exchange_cards import Card
 from casevault.crypto.principals import PrincipalSecret
-from casevault.domain import exchanging
-from casevault.domain.exchanging import Message, Saying, Standing
-from casevault.domain.packing import PackageKind
+from casevault.domain.sharing import exchanging
+from casevault.domain.sharing.exchanging import Message, Saying, Standing
+from casevault.domain.sharing.packing import PackageKind
 from tests.api.test_packed_referrals import keep_key
 from tests.api.world import NORTH
 from tests.peer import HOUSE, Peer, id_of, intake, organisation

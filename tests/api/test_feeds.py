@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import insert, select, update
 
 from casevault import logs
-from casevault.store import keyring_tables, tables
+from casevault.store.engine import keyring_tables, tables
 
 TASK = {"type": "hearing", "text": "Obviously made-up hearing in Blue Street"}
 ROW = tables.private_object

@@ -12,7 +12,9 @@ from PIL import Image
 from sqlalchemy import func, select, update
 
 from casevault.errors import Tampered
-from casevault.store import erasing, files, tables
+from casevault.store.case import files
+from casevault.store.engine import tables
+from casevault.store.retention import erasing
 from tests.api.world import bearer, unknown_id
 
 PIECE = tables.file_piece

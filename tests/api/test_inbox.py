@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from casevault.domain.access import Decision
-from casevault.domain.arriving import A_DAY
-from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.services import inbox
-from casevault.store import arrivals, caller, grants, principals
+from casevault.domain.sharing.arriving import A_DAY
+from casevault.domain.staff.access import Decision
+from casevault.domain.staff.granting import ObjectKind, PrincipalKind
+from casevault.services.sharing import inbox
+from casevault.store.context import caller
+from casevault.store.keys import grants, principals
+from casevault.store.sharing import arrivals
 from tests.api.world import NORTH, SOUTH, an_identity, bearer, unknown_id
 
 IDENTITY = an_identity("Ondine Inbound-Madeup", age=30)

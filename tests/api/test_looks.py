@@ -8,16 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from casevault.errors import NotFound
-from casevault.store import (
-    audit_records,
-    erasing,
-    erasing_keys,
-    keyring_tables,
-    released_looks,
-    tables,
-)
-from casevault.store.audit_records import LOOKS
-from casevault.store.tombstones import Erasure
+from casevault.store.audit import audit_records, released_looks
+from casevault.store.audit.audit_records import LOOKS
+from casevault.store.case.tombstones import Erasure
+from casevault.store.engine import keyring_tables, tables
+from casevault.store.retention import erasing, erasing_keys
 from tests.api.world import bearer, unknown_id
 
 WHO = "/v1/ledger/looks"

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from casevault.domain.room import Room
-from casevault.store import space as space_module
-from casevault.store import tables
-from casevault.store.ledger import Ledger
+from casevault.domain.recovery.room import Room
+from casevault.store.engine import space as space_module
+from casevault.store.engine import tables
+from casevault.store.log.ledger import Ledger
 from tests.api.world import World, an_identity, build
 from tests.conftest import Databases
 
@@ -122,7 +122,7 @@ def test_a_disk_that_is_really_full(small_disk: Path, tmp_path: Path) -> None:
 
 def missing(world: World) -> tuple[Any, ...]:
     """Return gaps of counters that nobody explains."""
-    from casevault.store.inspection import Inspection
+    from casevault.store.audit.inspection import Inspection
 
     vault = world.vault
     with vault.stores.data.reading() as connection:

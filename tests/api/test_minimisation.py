@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from casevault.domain import minimising
+from casevault.domain.retention import minimising
 from tests.api.world import an_identity
 
 NAME = "Zaziwe Testperson"

@@ -19,10 +19,10 @@ from casevault.ledger import evidence
 from casevault.ledger.entry import parse_leaf
 from casevault.ledger.proof import parse_proof, verify_proof
 from casevault.ledger.tree import leaf_hash
-from casevault.services.ledger_exports import Format
-from casevault.store import ledger_search
-from casevault.store.ledger import Act, Actor
-from casevault.store.ledger_query import Query
+from casevault.services.audit.ledger_exports import Format
+from casevault.store.audit import ledger_search
+from casevault.store.audit.ledger_query import Query
+from casevault.store.log.ledger import Act, Actor
 from tests.api.world import an_identity, unknown_id
 
 ENTRIES, EXPORTS = "/v1/ledger/entries", "/v1/ledger/exports"

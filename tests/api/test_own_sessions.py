@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from casevault.crypto.credentials import KdfProfile
-from casevault.store import people
+from casevault.store.keys import people
 from tests.api.world import a_passphrase, an_identity, bearer, unknown_id
 from tests.integration.store.test_caseload import statements
 

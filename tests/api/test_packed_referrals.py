@@ -9,7 +9,7 @@ import pytest
 
 from casevault.crypto import age_packages, packages
 from casevault.crypto.principals import PrincipalSecret
-from casevault.domain.packing import PackageKind
+from casevault.domain.sharing.packing import PackageKind
 from casevault.errors import Refused
 from tests.api.test_files import a_picture, added
 from tests.api.test_referrals import (

@@ -10,7 +10,7 @@ import pytest
 
 from casevault.crypto.principals import PrincipalSecret
 from casevault.disclosure.catalogue import NEEDS
-from casevault.store import published_needs
+from casevault.store.counting import published_needs
 from tests.api.world import unknown_id
 from tests.unit.disclosure.test_report import released
 

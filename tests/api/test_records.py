@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from casevault.matching import noticing
-from casevault.store import advising
+from casevault.store.casework import advising
 from tests.api.world import an_identity, unknown_id
 
 NOTE = {"type": "visit", "date": "2026-11-20", "text": "Obviously made-up talk about Blue Street."}

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from casevault.crypto import packages
-from casevault.domain import dictionary, vocabulary
-from casevault.domain.referral import NEEDS, SOURCES
+from casevault.domain import vocabulary
+from casevault.domain.case import dictionary
+from casevault.domain.sharing.referral import NEEDS, SOURCES
 from tests.api.test_files import added
 from tests.api.test_inbox import waiting
 from tests.api.test_packed_referrals import SHELTER, keep_key

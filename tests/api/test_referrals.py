@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from casevault.services import collecting
+from casevault.services.sharing import collecting
 from tests.api.test_alerts import ALERTS, watched
 from tests.api.test_consents import a_basis, a_consent, posted
 from tests.api.test_partners import added

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import update
 
 from casevault.errors import Tampered
-from casevault.store import register, tables
+from casevault.store.counting import register
+from casevault.store.engine import tables
 from tests.api.world import REPORTER, unknown_id
 
 TRAINING = {

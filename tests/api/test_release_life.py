@@ -16,21 +16,18 @@ from casevault.disclosure.classifications import Tier
 from casevault.disclosure.counting import snapshot
 from casevault.disclosure.tabulating import tabulate, whole_year
 from casevault.disclosure.vault_facts import FactsIntake
-from casevault.domain.granting import PrincipalKind
 from casevault.domain.importing.mapping import Candidate
+from casevault.domain.staff.granting import PrincipalKind
 from casevault.errors import Misconfigured
-from casevault.services import reporting
-from casevault.services.importing import Fate, Source
-from casevault.store import (
-    counted_imports,
-    counting_keys,
-    erasing_keys,
-    identity,
-    keyring_tables,
-    principals,
-)
-from casevault.store.facts_reading import FactsReader
-from casevault.store.tombstones import Erasure
+from casevault.services.casework.importing import Fate, Source
+from casevault.services.counting import reporting
+from casevault.store.case.tombstones import Erasure
+from casevault.store.counting import counted_imports
+from casevault.store.counting.facts_reading import FactsReader
+from casevault.store.engine import keyring_tables
+from casevault.store.keys import counting_keys, principals
+from casevault.store.recovery import identity
+from casevault.store.retention import erasing_keys
 from tests.api import test_rights as rights
 from tests.api.shared import KINDS
 from tests.api.test_consents import a_consent, posted
@@ -64,7 +61,7 @@ def a_case(world, *, agrees=True, **identity):
 
 
 def counted(world, **place):
-    """Return exact counts as `services.reporting` has them for a moment: table → array."""
+    """Return exact counts as `services.counting.reporting` has them for a moment: table → array."""
     stores, key = world.vault.stores, bytes(32)
     with stores.keyring.reading() as tx:
         imports = {d.counted.taken_on: d.counted.accepted_on for d in counted_imports.all_(tx)}

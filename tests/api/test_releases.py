@@ -10,8 +10,8 @@ import pytest
 from casevault.disclosure.budget import Charge, LineState
 from casevault.errors import Busy
 from casevault.ids import new_id
-from casevault.services.reporting import Reporting
-from casevault.store import privacy_account
+from casevault.services.counting.reporting import Reporting
+from casevault.store.keys import privacy_account
 from tests.api.world import REPORTER
 
 

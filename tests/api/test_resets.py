@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from casevault.store import keyring_tables as tables
+from casevault.store.engine import keyring_tables as tables
 from tests.api.world import SOUTH, World, a_login, a_passphrase, unknown_id
 
 

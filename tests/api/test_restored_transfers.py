@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import delete, insert, select
 
-from casevault.services.settling import Settling
-from casevault.store import tables
-from casevault.store.caller import Gate
-from casevault.store.erasing import tables_of_cases
+from casevault.services.recovery.settling import Settling
+from casevault.store.context.caller import Gate
+from casevault.store.engine import tables
+from casevault.store.retention.erasing import tables_of_cases
 from tests.api.copies import a_world
 from tests.api.world import NORTH
 from tests.security.interface import Stage, _may_move

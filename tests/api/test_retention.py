@@ -12,13 +12,13 @@ from uuid import UUID
 
 import pytest
 
-from casevault.domain import casefile
-from casevault.domain.retention import SHIPPED
-from casevault.services import rolls
-from casevault.services.retention import Retention
-from casevault.services.rolls import Rolls
-from casevault.store import cases
-from casevault.store.media import Medium
+from casevault.domain.case import casefile
+from casevault.domain.case.retention import SHIPPED
+from casevault.services.recovery import rolls
+from casevault.services.recovery.rolls import Rolls
+from casevault.services.retention.retention import Retention
+from casevault.store.case import cases
+from casevault.store.recovery.media import Medium
 from tests.api.copies import a_world
 from tests.api.test_consents import a_consent
 from tests.api.test_files import added

@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from casevault.domain import copy_archive
 from casevault.domain.importing.htcds import default_mapping
-from casevault.store import files, matters, objecting
-from casevault.store import keyring_tables as tables
-from casevault.store.matter_kinds import Kind
+from casevault.domain.rights import copy_archive
+from casevault.store.case import files
+from casevault.store.casework import matters, objecting
+from casevault.store.casework.matter_kinds import Kind
+from casevault.store.engine import keyring_tables as tables
 from tests.api import test_referrals as referrals
 from tests.api.test_consents import a_consent
 from tests.api.test_files import a_picture, added

@@ -16,7 +16,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 
 from casevault.api import docs_page, examples
-from casevault.domain.access import RULES, Permission, Role
+from casevault.domain.staff.access import RULES, Permission, Role
 from tests import openapi_snapshot
 from tests.api.copies import a_world
 from tests.api.world import World, bearer

@@ -10,11 +10,12 @@ import anyio
 import pytest
 
 from casevault.errors import Busy
-from casevault.services.search import Search, Terms
-from casevault.store import card_reading, cards, finding, keyring_tables, search_counts
-from casevault.store.caller import Gate
-from casevault.store.finding import Finder
-from casevault.store.helpers import Helpers
+from casevault.services.search.search import Search, Terms
+from casevault.store.context.caller import Gate
+from casevault.store.engine import keyring_tables
+from casevault.store.search import card_reading, cards, finding, search_counts
+from casevault.store.search.finding import Finder
+from casevault.store.search.helpers import Helpers
 from tests.api.world import NORTH, SOUTH, an_identity
 
 NAME = "Zulaykha Obviousnamov"

@@ -11,8 +11,8 @@ import pytest
 from casevault import bootstrap
 from casevault.clock import unix_seconds
 from casevault.crypto import totp
-from casevault.domain import access
-from casevault.store import keyring_tables as tables
+from casevault.domain.staff import access
+from casevault.store.engine import keyring_tables as tables
 from tests.api.world import Phone, World, a_login, an_identity, bearer, started
 
 AT = "/v1/me/second-factor"

@@ -14,10 +14,10 @@ import pytest
 from fastapi import APIRouter
 from sqlalchemy import func, select
 
-from casevault.domain import dictionary
-from casevault.domain.access import Permission
-from casevault.domain.casefile import DocumentKind
-from casevault.store import tables
+from casevault.domain.case import dictionary
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff.access import Permission
+from casevault.store.engine import tables
 from tests import openapi_snapshot
 from tests.api.world import World, an_identity, unknown_id
 from tests.unit.api.bad_json import BAD, MARKER

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.store import intents, rekeying
+from casevault.store.casework import rekeying
+from casevault.store.context import intents
 from tests.api.world import bearer, unknown_id
 
 

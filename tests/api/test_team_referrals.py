@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from uuid import UUID
 
-from casevault.domain.access import Decision
-from casevault.store import arrivals, caller
+from casevault.domain.staff.access import Decision
+from casevault.store.context import caller
+from casevault.store.sharing import arrivals
 from tests.api.test_inbox import waiting
 from tests.api.test_referrals import PROFILE, a_case, agree, agreed_to, on_worklist
 from tests.api.world import SOUTH, bearer, unknown_id

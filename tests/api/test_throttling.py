@@ -17,8 +17,8 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from casevault.store import failures, guesses
-from casevault.store import keyring_tables as tables
+from casevault.store.engine import keyring_tables as tables
+from casevault.store.staff import failures, guesses
 from tests.api.world import World, a_login, a_passphrase, bearer, unknown_id
 from tests.security.server import running
 

@@ -10,16 +10,12 @@ from uuid import UUID
 import pytest
 
 from casevault.domain import vocabulary
-from casevault.store import (
-    cards,
-    case_keys,
-    caseload,
-    grants,
-    intents,
-    keyring_tables,
-    rekeying,
-    transferring,
-)
+from casevault.store.case import case_keys
+from casevault.store.casework import caseload, rekeying, transferring
+from casevault.store.context import intents
+from casevault.store.engine import keyring_tables
+from casevault.store.keys import grants
+from casevault.store.search import cards
 from tests.api.test_consents import a_basis, a_consent
 from tests.api.world import NORTH, SOUTH, an_identity, unknown_id
 

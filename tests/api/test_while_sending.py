@@ -11,17 +11,21 @@ from uuid import UUID
 import pytest
 
 from casevault.crypto import cards as crypto_cards
-from casevault.domain.casefile import Compartment
-from casevault.domain.exchanging import Saying
-from casevault.domain.granting import PrincipalKind
-from casevault.domain.retention import Reason
+from casevault.domain.case.casefile import Compartment
+from casevault.domain.case.retention import Reason
+from casevault.domain.sharing.exchanging import Saying
+from casevault.domain.staff.granting import PrincipalKind
 from casevault.errors import Busy
-from casevault.services.search_cards import SearchCards
-from casevault.services.team_referrals import TeamReferrals
-from casevault.services.vault_letters import VaultLetters
-from casevault.store import arrivals, cards, cases, erasures, exchanges, principals
-from casevault.store.courier import Courier
-from casevault.store.ledger import SERVICE
+from casevault.services.search.search_cards import SearchCards
+from casevault.services.sharing.team_referrals import TeamReferrals
+from casevault.services.sharing.vault_letters import VaultLetters
+from casevault.store.case import cases
+from casevault.store.keys import principals
+from casevault.store.log.ledger import SERVICE
+from casevault.store.retention import erasures
+from casevault.store.search import cards
+from casevault.store.sharing import arrivals, exchanges
+from casevault.store.sharing.courier import Courier
 from tests.api.world import NORTH, SOUTH, an_identity
 from tests.security.interface import Stage, _may_move, _referred, _send_referral_to_vault
 

@@ -10,10 +10,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import delete, insert, select, update
 
-from casevault.domain import casefile
-from casevault.domain.granting import PrincipalKind
-from casevault.services import worklist
-from casevault.store import cases, keyring_tables, principals, tables
+from casevault.domain.case import casefile
+from casevault.domain.staff.granting import PrincipalKind
+from casevault.services.casework import worklist
+from casevault.store.case import cases
+from casevault.store.engine import keyring_tables, tables
+from casevault.store.keys import principals
 from tests.api.world import SOUTH, an_identity
 
 TEXT = "Obviously made-up hearing in Blue Street"

@@ -28,10 +28,10 @@ from casevault.bootstrap import Vault
 from casevault.clock import unix_seconds
 from casevault.config import Settings
 from casevault.crypto import totp
-from casevault.domain.access import Role
+from casevault.domain.staff.access import Role
 from casevault.errors import Unauthenticated
-from casevault.services.ceremony import FirstPerson, Outcome, Plan
-from casevault.store.open_sessions import Limits, OpenSessions
+from casevault.services.recovery.ceremony import FirstPerson, Outcome, Plan
+from casevault.store.staff.open_sessions import Limits, OpenSessions
 from tests.asgi import Client
 from tests.conftest import Databases
 

@@ -24,7 +24,7 @@ from casevault.disclosure.measuring import exact_vectors
 from casevault.disclosure.records import Intake, Records, day_number
 from casevault.disclosure.releasing import Design, Release
 from casevault.disclosure.tabulating import Period, tabulate
-from casevault.domain import indicators
+from casevault.domain.counting import indicators
 
 KEY = bytes(32)
 TABLE = "people-exploitation-age-gender"

@@ -51,7 +51,7 @@ OUTWARD = frozenset(
     }
 )  # fmt: skip
 CONNECTING = (
-    "casevault/store/courier.py",
+    "casevault/store/sharing/courier.py",
     # The operators' socket of this machine, and listening.
     "casevault/cli/operator_socket.py",
     "casevault/cli/serve.py",
@@ -364,7 +364,7 @@ def check(path: str, source: str) -> list[Finding]:
 @lru_cache(maxsize=1)
 def sealed_fields() -> frozenset[str]:
     """Return the names that the data dictionary seals; empty while there is no dictionary."""
-    name = "casevault.domain.dictionary"
+    name = "casevault.domain.case.dictionary"
     try:
         dictionary = importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -11,7 +11,7 @@ import typer
 from casevault.cli.app import app
 from casevault.disclosure import catalogue
 from casevault.domain import vocabulary
-from casevault.domain.programme import Kind
+from casevault.domain.counting.programme import Kind
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "pledge.md").read_text("utf-8")

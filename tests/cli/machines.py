@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 from casevault import bootstrap
 from casevault.cli.app import app
-from casevault.store import capsules, migrate
-from casevault.store.database import Database
-from casevault.store.media import Medium
+from casevault.store.engine import migrate
+from casevault.store.engine.database import Database
+from casevault.store.recovery import capsules
+from casevault.store.recovery.media import Medium
 from tests.api.copies import a_world
 from tests.api.world import World, started
 from tests.conftest import libpq_url

@@ -80,7 +80,7 @@ def test_other_forms_are_written_whole_or_not_at_all(
     def fails(*_):
         raise CaseVaultError(code="planted")
 
-    monkeypatch.setattr("casevault.services.ledger_exports.encode_proof", fails)
+    monkeypatch.setattr("casevault.services.audit.ledger_exports.encode_proof", fails)
     other = tmp_path / "other"
     done = run(world, config_of, runner, "entries", other, "--format", form)
     assert isinstance(done.exception, CaseVaultError)

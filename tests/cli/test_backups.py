@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 from casevault.cli.app import app
 from casevault.crypto.recovery import new_seed, split
 from casevault.errors import Misconfigured, Tampered
-from casevault.store import dumps, identity, keyring_tables, media, restoring, signing, tables
+from casevault.store.engine import keyring_tables, tables
+from casevault.store.log import signing
+from casevault.store.recovery import dumps, identity, media, restoring
 from tests.api.copies import a_world
 from tests.api.world import an_identity, build, unknown_id
 from tests.cli.machines import a_machine

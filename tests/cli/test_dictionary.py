@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from casevault.cli.app import app
-from casevault.domain import dictionary, dictionary_page, dpia, paper, vocabulary
-from casevault.domain.dictionary import Dictionary
+from casevault.domain import vocabulary
+from casevault.domain.case import dictionary
+from casevault.domain.case.dictionary import Dictionary
+from casevault.domain.pages import dictionary_page, paper
+from casevault.domain.retention import dpia
 from casevault.errors import Invalid, Misconfigured
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from casevault.cli import machine as looking
-from casevault.store import milestones
+from casevault.cli.recovery import machine as looking
+from casevault.store.engine import milestones
 from tests.cli.machines import a_machine
 
 SWAPS = "Filename Type Size Used Priority\n"
@@ -93,8 +93,8 @@ def test_vouches_that_end(machine):
     assert "vouch.ending" not in found
     with world.later(days=310):
         stores = world.vault.stores
-        from casevault.domain import doctor
-        from casevault.store.standing import standing
+        from casevault.domain.recovery import doctor
+        from casevault.store.recovery.standing import standing
 
         told = standing(stores, 1)
         says = [one.says for one in doctor.examine_standing(told) if one.code == "vouch.ending"]

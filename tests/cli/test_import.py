@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from casevault.cli import import_run, imports
 from casevault.cli.app import app
+from casevault.cli.casework import import_run, imports
 from casevault.cli.demo.people import as_csv, as_json_lines, people
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.case.casefile import DocumentKind
 from casevault.errors import Busy, Invalid, Refused
-from casevault.services.importing import BATCH
-from casevault.store import tables
+from casevault.services.casework.importing import BATCH
+from casevault.store.engine import tables
 from tests.cli.processes import heeds_interrupts
 from tests.security.stored import rows as rows_stored
 
@@ -320,7 +320,7 @@ def test_a_failure_in_the_middle_says_how_to_go_on(run_sqlite, tmp_path, monkeyp
         return take(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("casevault.services.importing.Importing.take", fails_the_second_time)
+        patch.setattr("casevault.services.casework.importing.Importing.take", fails_the_second_time)
         result = run(*htcds(file))
     assert isinstance(result.exception, Busy)
     assert ["taken", str(BATCH)] in rows(result)

@@ -14,8 +14,8 @@ import pytest
 
 from casevault.cli.app import app
 from casevault.cli.demo.people import as_csv, people
-from casevault.domain import facts
-from casevault.domain.casefile import Compartment, DocumentKind
+from casevault.domain.case import facts
+from casevault.domain.case.casefile import Compartment, DocumentKind
 
 TODAY = datetime.now(UTC).date()
 SOURCE = "Register of made-up people"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from casevault.cli import init as init_command
+from casevault.cli.ceremony import init as init_command
 from casevault.config import load_settings
 from casevault.crypto import recovery
 from tests.cli.processes import PASSPHRASES, PEOPLE, Done, answers, here, init, init_here

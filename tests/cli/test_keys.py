@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.cli import sheets
+from casevault.cli.ceremony import sheets
 from tests.cli.processes import here
 
 
@@ -17,23 +17,23 @@ def vault(vault_with_config):
 @pytest.fixture
 def run(vault, tmp_path, capsys, monkeypatch):
     """Run a command of this vault."""
-    monkeypatch.setattr("casevault.cli.keys.harden_process", lambda: None)
-    monkeypatch.setattr("casevault.cli.rotating.harden_process", lambda: None)
-    monkeypatch.setattr("casevault.services.rolls.READERS_SECONDS", 0)
+    monkeypatch.setattr("casevault.cli.keyring.keys.harden_process", lambda: None)
+    monkeypatch.setattr("casevault.cli.keyring.rotating.harden_process", lambda: None)
+    monkeypatch.setattr("casevault.services.recovery.rolls.READERS_SECONDS", 0)
     return lambda *args: here(capsys, *args, "-c", tmp_path / "casevault.toml")
 
 
 @pytest.fixture
 def typed(run, tmp_path, monkeypatch):
     """Run a command whose secrets are typed; the sheets are looked at and deleted."""
-    monkeypatch.setattr("casevault.cli.reissuing.harden_process", lambda: None)
+    monkeypatch.setattr("casevault.cli.keyring.reissuing.harden_process", lambda: None)
     seen = []
 
     def confirm(page):
         seen.append(sheets.shares_on(page.read_text()))
         page.unlink()
 
-    monkeypatch.setattr("casevault.cli.reissuing.confirm_on_paper", confirm)
+    monkeypatch.setattr("casevault.cli.keyring.reissuing.confirm_on_paper", confirm)
 
     def command(*args, shares=()):
         lines = iter(shares)

@@ -14,8 +14,8 @@ from casevault.api import middleware
 from casevault.cli.app import app
 from casevault.errors import Conflict, Invalid, Misconfigured, Refused
 from casevault.ids import new_id
-from casevault.store import keyring_tables as tables
-from casevault.store import lockdowns
+from casevault.store.engine import keyring_tables as tables
+from casevault.store.staff import lockdowns
 from tests.api.copies import a_world
 from tests.api.world import bearer
 

@@ -6,11 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from casevault.cli import explaining
-from casevault.cli import plan as plans
-from casevault.domain.access import Role, check_roles
-from casevault.domain.approvals import ApprovedAct
-from casevault.domain.organisation import OUTLINES, Profile, Seat, held_alone, role_page, undoable
+from casevault.cli.ceremony import explaining
+from casevault.cli.ceremony import plan as plans
+from casevault.domain.staff.access import Role, check_roles
+from casevault.domain.staff.approvals import ApprovedAct
+from casevault.domain.staff.organisation import (
+    OUTLINES,
+    Profile,
+    Seat,
+    held_alone,
+    role_page,
+    undoable,
+)
 from casevault.errors import Invalid
 from tests.cli.processes import here
 

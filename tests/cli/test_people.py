@@ -12,8 +12,8 @@ import pytest
 
 from casevault.cli.app import app
 from casevault.cli.demo.people import SCRIPTS, UNTIL, as_csv, as_json_lines, people
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.dictionary import Dictionary
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.case.dictionary import Dictionary
 from casevault.domain.importing.htcds import default_mapping
 from casevault.domain.importing.records import CsvRecords, JsonRecords
 

@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from casevault.cli import personal
 from casevault.cli.personal import LoginOption, PassphraseFdOption
 from casevault.errors import Conflict, Invalid, Unauthenticated
-from casevault.store import keyring_tables as tables
-from casevault.store.caller import Caller
+from casevault.store.context.caller import Caller
+from casevault.store.engine import keyring_tables as tables
 
 COMMAND = typer.Typer()
 

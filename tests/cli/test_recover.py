@@ -11,8 +11,9 @@ import pytest
 from casevault.cli.app import app
 from casevault.crypto import recovery
 from casevault.crypto.recovery import combine, new_seed, split
-from casevault.domain.granting import ObjectKind
-from casevault.store import grants, milestones
+from casevault.domain.staff.granting import ObjectKind
+from casevault.store.engine import milestones
+from casevault.store.keys import grants
 from tests.api.world import NORTH, unknown_id
 
 

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from casevault.cli.app import app
-from casevault.cli.ledger import verifier_key
+from casevault.cli.log.ledger import verifier_key
 from casevault.crypto.principals import is_raw_signature
 from casevault.disclosure.checking import misfits
 from casevault.errors import Tampered
-from casevault.store import release_files
+from casevault.store.counting import release_files
 from tests.api.world import REPORTER
 
 # Every byte was tried once; the gate tries one of so many.

@@ -13,11 +13,11 @@ import pytest
 import typer
 
 from casevault import bootstrap, founding
-from casevault.cli import resuming, sheets
+from casevault.cli.ceremony import resuming, sheets
 from casevault.config import load_settings
 from casevault.errors import Misconfigured
-from casevault.services import ceremony
-from casevault.store import tree
+from casevault.services.recovery import ceremony
+from casevault.store.log import tree
 from tests.cli.processes import PASSPHRASES, Done, here, init_here
 from tests.cli.test_init import SHARE, init_command_app, runtime
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from sqlalchemy import update
 
-from casevault.store import tables
+from casevault.store.engine import tables
 from tests.cli.processes import here
 from tests.integration.erasing_world import Office
 
@@ -23,7 +23,7 @@ def run(office, tmp_path, capsys, monkeypatch):
     """Run a command; those that need a vault get the configuration."""
     for name in ("retention", "keys"):
         monkeypatch.setattr(f"casevault.cli.{name}.harden_process", lambda: None)
-    monkeypatch.setattr("casevault.services.rolls.READERS_SECONDS", 0)
+    monkeypatch.setattr("casevault.services.recovery.rolls.READERS_SECONDS", 0)
 
     def command(*args, vault=True):
         return here(capsys, *args, *(("-c", tmp_path / "casevault.toml") if vault else ()))

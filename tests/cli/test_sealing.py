@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from casevault.cli import sealing, unlocking
+from casevault.cli import unlocking
+from casevault.cli.ceremony import sealing
 from casevault.config import load_settings
 from casevault.crypto.roots import NO_KEY
 from casevault.errors import CaseVaultError, Invalid

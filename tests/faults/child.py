@@ -24,36 +24,37 @@ from casevault.crypto.credentials import SMALL, PassphraseKdf
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.recovery import read_share
 from casevault.crypto.roots import PEPPER, SERVICE_KEY, open_roots
-from casevault.domain.access import Actor, Role
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.granting import PrincipalKind
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff.access import Actor, Role
+from casevault.domain.staff.granting import PrincipalKind
 from casevault.errors import Busy, Conflict, Invalid, Unrecorded
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.services import rolls
-from casevault.services.assignments import Assignments
-from casevault.services.casework import Casework
-from casevault.services.departures import Departures
-from casevault.services.reissues import Reissues
-from casevault.services.retention import Retention
-from casevault.services.rolls import Rolls
-from casevault.services.rotations import Rotations
-from casevault.services.sessions import Sessions
-from casevault.services.team_referrals import TeamReferrals
-from casevault.services.transfers import Transfers
-from casevault.store import pairs, signing, sweeping, tree
-from casevault.store.caller import Caller, Gate
-from casevault.store.checkpoints import Checkpoints
-from casevault.store.database import Database
-from casevault.store.keyholder import KeyHolder
-from casevault.store.keyring import Keyring
-from casevault.store.leaving import Sender
-from casevault.store.ledger import SERVICE, Act, Ledger
-from casevault.store.media import Medium
-from casevault.store.months import Months
-from casevault.store.open_sessions import Limits, OpenSessions
-from casevault.store.stores import Stores
-from casevault.store.transferring import Returned
-from casevault.store.trust import Trust
+from casevault.services.casework.assignments import Assignments
+from casevault.services.casework.casework import Casework
+from casevault.services.casework.transfers import Transfers
+from casevault.services.recovery import rolls
+from casevault.services.recovery.reissues import Reissues
+from casevault.services.recovery.rolls import Rolls
+from casevault.services.recovery.rotations import Rotations
+from casevault.services.retention.retention import Retention
+from casevault.services.sharing.team_referrals import TeamReferrals
+from casevault.services.staff.departures import Departures
+from casevault.services.staff.sessions import Sessions
+from casevault.store.casework.transferring import Returned
+from casevault.store.context.caller import Caller, Gate
+from casevault.store.context.stores import Stores
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring
+from casevault.store.keys.keyholder import KeyHolder
+from casevault.store.keys.trust import Trust
+from casevault.store.log import signing, tree
+from casevault.store.log.checkpoints import Checkpoints
+from casevault.store.log.ledger import SERVICE, Act, Ledger
+from casevault.store.log.months import Months
+from casevault.store.recovery import pairs, sweeping
+from casevault.store.recovery.media import Medium
+from casevault.store.sharing.leaving import Sender
+from casevault.store.staff.open_sessions import Limits, OpenSessions
 
 ORIGIN = "example.org/casevault/faults"
 # Which pair the root vouches for anew, by act.

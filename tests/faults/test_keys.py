@@ -13,19 +13,20 @@ import pytest
 
 from casevault.crypto import recovery
 from casevault.crypto.roots import PEPPER, SERVICE_KEY, adopt_roots
-from casevault.domain.access import Role
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.services.casework import Casework
-from casevault.services.reissues import Reissues
-from casevault.services.rotations import Rotations
-from casevault.store import capsules, grants, keyring_backup, media, principals
-from casevault.store.caller import Gate
-from casevault.store.checkpoints import Checkpoints
-from casevault.store.database import Database
-from casevault.store.keyring import Keyring, sealed_tables
-from casevault.store.media import Medium
-from casevault.store.migrate import upgrade
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff.access import Role
+from casevault.domain.staff.granting import ObjectKind, PrincipalKind
+from casevault.services.casework.casework import Casework
+from casevault.services.recovery.reissues import Reissues
+from casevault.services.recovery.rotations import Rotations
+from casevault.store.context.caller import Gate
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring, sealed_tables
+from casevault.store.engine.migrate import upgrade
+from casevault.store.keys import grants, principals
+from casevault.store.log.checkpoints import Checkpoints
+from casevault.store.recovery import capsules, keyring_backup, media
+from casevault.store.recovery.media import Medium
 from tests.builders import PASSPHRASE, PLAN, SUPERVISOR, a_vault
 from tests.faults.child import KEY_ACTS, ORIGIN, PAIRS, caller_of, shares_of, stores_of
 from tests.faults.nursery import run

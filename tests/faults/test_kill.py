@@ -15,29 +15,23 @@ from sqlalchemy import select
 from casevault.clock import SystemClock
 from casevault.crypto import cards as crypto_cards
 from casevault.crypto.principals import is_raw_signature
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.granting import TEAM_GROUPS, ObjectKind
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff.granting import TEAM_GROUPS, ObjectKind
 from casevault.ledger.verify import verify_export
 from casevault.matching.people import decode
-from casevault.services.assignments import Assignments
-from casevault.services.casework import Casework
-from casevault.store import (
-    cards,
-    departing,
-    exporting,
-    grants,
-    intents,
-    keyring_tables,
-    ledger_reading,
-    principals,
-    tables,
-    teams,
-)
-from casevault.store.caller import Gate
-from casevault.store.checkpoints import Checkpoints
-from casevault.store.grants import Grantee
-from casevault.store.ledger import pseudonym
-from casevault.store.tree import integrate_all
+from casevault.services.casework.assignments import Assignments
+from casevault.services.casework.casework import Casework
+from casevault.store.context import intents
+from casevault.store.context.caller import Gate
+from casevault.store.engine import keyring_tables, tables
+from casevault.store.keys import grants, principals, teams
+from casevault.store.keys.grants import Grantee
+from casevault.store.log import exporting, ledger_reading
+from casevault.store.log.checkpoints import Checkpoints
+from casevault.store.log.ledger import pseudonym
+from casevault.store.log.tree import integrate_all
+from casevault.store.search import cards
+from casevault.store.staff import departing
 from tests.builders import SUPERVISOR, a_vault
 from tests.faults.child import caller_of, stores_of
 from tests.faults.nursery import run

@@ -11,10 +11,11 @@ import time
 import pytest
 from sqlalchemy import select
 
-from casevault.store import tables, tree
-from casevault.store.inspection import Inspection
-from casevault.store.ledger import SERVICE, Act
-from casevault.store.unit_of_work import unit_of_work
+from casevault.store.audit.inspection import Inspection
+from casevault.store.engine import tables
+from casevault.store.log import tree
+from casevault.store.log.ledger import SERVICE, Act
+from casevault.store.log.unit_of_work import unit_of_work
 from tests.builders import a_vault, an_act
 
 THREADS = 3

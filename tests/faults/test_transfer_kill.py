@@ -16,22 +16,25 @@ import pytest
 from casevault.clock import SystemClock
 from casevault.crypto.credentials import PROFILES, PassphraseKdf
 from casevault.domain import vocabulary
-from casevault.domain.access import Role
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.referral import ReferralState, stage_of
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.sharing.referral import ReferralState, stage_of
+from casevault.domain.staff.access import Role
 from casevault.errors import NotFound
-from casevault.services.casework import Casework
-from casevault.services.ceremony import FirstPerson
-from casevault.services.consents import Consents
-from casevault.services.records import Records
-from casevault.services.referrals import Referrals
-from casevault.services.transfers import Transfers
-from casevault.store import arrivals, intents, ledger_reading, transferring
-from casevault.store.caller import Gate
-from casevault.store.leaving import TEAM as TEAM_MARK
-from casevault.store.leaving import Recipient, Sender
-from casevault.store.ledger import pseudonym
-from casevault.store.tree import integrate_all
+from casevault.services.casework.casework import Casework
+from casevault.services.casework.records import Records
+from casevault.services.casework.transfers import Transfers
+from casevault.services.recovery.ceremony import FirstPerson
+from casevault.services.sharing.consents import Consents
+from casevault.services.sharing.referrals import Referrals
+from casevault.store.casework import transferring
+from casevault.store.context import intents
+from casevault.store.context.caller import Gate
+from casevault.store.log import ledger_reading
+from casevault.store.log.ledger import pseudonym
+from casevault.store.log.tree import integrate_all
+from casevault.store.sharing import arrivals
+from casevault.store.sharing.leaving import TEAM as TEAM_MARK
+from casevault.store.sharing.leaving import Recipient, Sender
 from tests.builders import FIRST_PEOPLE, PASSPHRASE, PLAN, SUPERVISOR, TEAM, a_vault
 from tests.faults.child import caller_of, stores_of
 from tests.faults.nursery import run

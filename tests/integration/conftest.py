@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from casevault.store.database import Database
+from casevault.store.engine.database import Database
 from tests.builders import AVault, a_vault, migrated
 from tests.conftest import Databases
 

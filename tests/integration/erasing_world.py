@@ -7,18 +7,20 @@ from datetime import date, timedelta
 
 from sqlalchemy import select
 
-from casevault.domain import casefile, keeping, retention
-from casevault.domain.access import Role
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.case import casefile, keeping, retention
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff.access import Role
 from casevault.errors import KeyUnavailable, NotFound
-from casevault.services.casework import Casework
-from casevault.services.retention import Retention
-from casevault.services.rolls import Rolls
-from casevault.services.transitions import Transitions
-from casevault.store import cases, erasing, tables
-from casevault.store import keyring_tables as keys
-from casevault.store.caller import Gate
-from casevault.store.media import Medium
+from casevault.services.casework.casework import Casework
+from casevault.services.casework.transitions import Transitions
+from casevault.services.recovery.rolls import Rolls
+from casevault.services.retention.retention import Retention
+from casevault.store.case import cases
+from casevault.store.context.caller import Gate
+from casevault.store.engine import keyring_tables as keys
+from casevault.store.engine import tables
+from casevault.store.recovery.media import Medium
+from casevault.store.retention import erasing
 from tests.builders import ORIGIN, SUPERVISOR, AVault
 
 

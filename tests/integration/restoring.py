@@ -9,21 +9,24 @@ from pathlib import Path
 import psycopg
 
 from casevault.crypto.roots import RootProvider
-from casevault.domain.access import Role
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.settling import Findings
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.recovery.settling import Findings
+from casevault.domain.staff.access import Role
 from casevault.errors import KeyUnavailable, NotFound
-from casevault.services.casework import Casework
-from casevault.services.settling import Settling
-from casevault.store import dumps, erasing_keys, milestones, tombstones
-from casevault.store import keyring_tables as tables
-from casevault.store.caller import Caller, Gate
-from casevault.store.checkpoints import remembered
-from casevault.store.database import Database
-from casevault.store.keyring import Keyring
-from casevault.store.ledger import Ledger
-from casevault.store.months import Months
-from casevault.store.trust import Trust
+from casevault.services.casework.casework import Casework
+from casevault.services.recovery.settling import Settling
+from casevault.store.case import tombstones
+from casevault.store.context.caller import Caller, Gate
+from casevault.store.engine import keyring_tables as tables
+from casevault.store.engine import milestones
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring
+from casevault.store.keys.trust import Trust
+from casevault.store.log.checkpoints import remembered
+from casevault.store.log.ledger import Ledger
+from casevault.store.log.months import Months
+from casevault.store.recovery import dumps
+from casevault.store.retention import erasing_keys
 from tests.builders import DPO, ORIGIN, SUPERVISOR, AVault
 from tests.conftest import libpq_url
 

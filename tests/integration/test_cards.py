@@ -9,14 +9,16 @@ from sqlalchemy import select
 
 from casevault.crypto import cards as crypto_cards
 from casevault.crypto.sealing import Key, seal, unseal
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.case.casefile import DocumentKind
 from casevault.errors import Tampered
 from casevault.ids import new_id
 from casevault.matching.people import decode
-from casevault.services.casework import Casework, NewCase
-from casevault.services.search_cards import SearchCards
-from casevault.store import cards, rotating, tables
-from casevault.store.caller import Gate
+from casevault.services.casework.casework import Casework, NewCase
+from casevault.services.search.search_cards import SearchCards
+from casevault.store.context.caller import Gate
+from casevault.store.engine import tables
+from casevault.store.search import cards
+from casevault.store.staff import rotating
 from tests.builders import a_vault
 
 AMINA = {"name_to_use": "Amina Example", "birth_year": 1994, "phones": ["+447700900123"]}

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from casevault.domain.room import WARN_BYTES
-from casevault.services.caretaker import Caretaker
-from casevault.store.ledger import SERVICE
-from casevault.store.space import Space
-from casevault.store.unit_of_work import unit_of_work
+from casevault.domain.recovery.room import WARN_BYTES
+from casevault.services.recovery.caretaker import Caretaker
+from casevault.store.engine.space import Space
+from casevault.store.log.ledger import SERVICE
+from casevault.store.log.unit_of_work import unit_of_work
 from tests.builders import an_act
 
 

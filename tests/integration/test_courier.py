@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from casevault.domain.exchanging import Address
+from casevault.domain.sharing.exchanging import Address
 from casevault.errors import Busy, Refused
-from casevault.store.courier import Courier
+from casevault.store.sharing.courier import Courier
 
 
 def a_certificate(folder):

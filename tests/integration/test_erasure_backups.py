@@ -13,19 +13,22 @@ import pytest
 from sqlalchemy import func, select
 
 from casevault.crypto import recovery
-from casevault.domain.access import Role
-from casevault.domain.casefile import Compartment
-from casevault.domain.retention import Reason
+from casevault.domain.case.casefile import Compartment
+from casevault.domain.case.retention import Reason
+from casevault.domain.staff.access import Role
 from casevault.errors import KeyUnavailable
-from casevault.services import rolls
-from casevault.services.assignments import Assignments
-from casevault.services.rolls import Rolls
-from casevault.store import capsules, cases, erasures, tables
-from casevault.store import keyring_tables as keys
-from casevault.store.caller import Gate
-from casevault.store.dumps import Form, form_of
-from casevault.store.ledger import SERVICE
-from casevault.store.media import CAPSULE, Medium
+from casevault.services.casework.assignments import Assignments
+from casevault.services.recovery import rolls
+from casevault.services.recovery.rolls import Rolls
+from casevault.store.case import cases
+from casevault.store.context.caller import Gate
+from casevault.store.engine import keyring_tables as keys
+from casevault.store.engine import tables
+from casevault.store.log.ledger import SERVICE
+from casevault.store.recovery import capsules
+from casevault.store.recovery.dumps import Form, form_of
+from casevault.store.recovery.media import CAPSULE, Medium
+from casevault.store.retention import erasures
 from tests.builders import SUPERVISOR, a_vault
 from tests.conftest import libpq_url
 from tests.integration.restoring import Copies

@@ -7,15 +7,17 @@ from itertools import product
 
 import pytest
 
-from casevault.domain.casefile import Compartment, DocumentKind
-from casevault.domain.retention import Reason
+from casevault.domain.case.casefile import Compartment, DocumentKind
+from casevault.domain.case.retention import Reason
 from casevault.errors import Busy, KeyUnavailable, NotFound, Unrecorded
-from casevault.services import rolls
-from casevault.services.casework import Casework
-from casevault.services.records import Records
-from casevault.store import erasures, manifests, reach
-from casevault.store.keyholder import KeyHolder
-from casevault.store.ledger import REFUSED, SERVICE
+from casevault.services.casework.casework import Casework
+from casevault.services.casework.records import Records
+from casevault.services.recovery import rolls
+from casevault.store.case import manifests
+from casevault.store.casework import reach
+from casevault.store.keys.keyholder import KeyHolder
+from casevault.store.log.ledger import REFUSED, SERVICE
+from casevault.store.retention import erasures
 from tests.builders import a_vault
 from tests.integration.erasing_world import Office
 from tests.integration.restoring import Copies

@@ -19,10 +19,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from casevault.domain.access import Role
-from casevault.services import rolls
-from casevault.services.rolls import Rolls
-from casevault.store import milestones
+from casevault.domain.staff.access import Role
+from casevault.services.recovery import rolls
+from casevault.services.recovery.rolls import Rolls
+from casevault.store.engine import milestones
 from tests.builders import SUPERVISOR, a_vault
 from tests.conftest import DRIVER, libpq_url
 from tests.integration.restoring import Copies

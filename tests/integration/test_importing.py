@@ -11,16 +11,18 @@ import pytest
 from sqlalchemy import func, select
 
 from casevault.crypto.sealing import Key
-from casevault.domain.access import Actor, Permission, Role
-from casevault.domain.casefile import DocumentKind, Status
+from casevault.domain.case.casefile import DocumentKind, Status
 from casevault.domain.importing.mapping import Candidate
+from casevault.domain.staff.access import Actor, Permission, Role
 from casevault.errors import Conflict, Invalid, NotFound, Refused
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.services.casework import Casework
-from casevault.services.importing import BATCH, Fate, Importing, Reject, Source
-from casevault.store import import_lines, private, tables
-from casevault.store.caller import Caller, Gate
-from casevault.store.import_lines import Line
+from casevault.services.casework.casework import Casework
+from casevault.services.casework.importing import BATCH, Fate, Importing, Reject, Source
+from casevault.store.case import import_lines
+from casevault.store.case.import_lines import Line
+from casevault.store.casework import private
+from casevault.store.context.caller import Caller, Gate
+from casevault.store.engine import tables
 from tests.builders import SUPERVISOR
 
 SOURCE = Source("Old register")

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from casevault.errors import Busy, Unrecorded
-from casevault.store import intents, keyring_tables
-from casevault.store.ledger import Act, Actor, Touched
+from casevault.store.context import intents
+from casevault.store.engine import keyring_tables
+from casevault.store.log.ledger import Act, Actor, Touched
 from tests.builders import SUPERVISOR
 
 

@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 
 from casevault.crypto.principals import is_raw_signature
-from casevault.domain.access import Role
+from casevault.domain.staff.access import Role
 from casevault.ledger import evidence
 from casevault.ledger.evidence import LOG_SPAN
-from casevault.services.ledger_exports import Format, LedgerExports
-from casevault.services.oversight import Oversight
-from casevault.store import incidents, tree
-from casevault.store.caller import Gate
-from casevault.store.checkpoints import Checkpoints
-from casevault.store.ledger_query import Query
+from casevault.services.audit.ledger_exports import Format, LedgerExports
+from casevault.services.audit.oversight import Oversight
+from casevault.store.audit.ledger_query import Query
+from casevault.store.context.caller import Gate
+from casevault.store.log import incidents, tree
+from casevault.store.log.checkpoints import Checkpoints
 from tests.builders import AUDITOR, ORIGIN, a_vault, an_act
 
 NEXT = "example.org/casevault/next"

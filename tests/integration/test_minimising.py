@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import insert, update
 
-from casevault.domain import casefile
-from casevault.domain.access import Role
-from casevault.domain.casefile import DocumentKind, Status
+from casevault.domain.case import casefile
+from casevault.domain.case.casefile import DocumentKind, Status
+from casevault.domain.staff.access import Role
 from casevault.ids import new_id
-from casevault.services.casework import Casework
-from casevault.services.minimising import Minimising
-from casevault.store import cases, tables
+from casevault.services.casework.casework import Casework
+from casevault.services.rights.minimising import Minimising
+from casevault.store.case import cases
+from casevault.store.engine import tables
 from tests.builders import DPO, SUPERVISOR, a_vault
 from tests.integration.erasing_world import Office
 

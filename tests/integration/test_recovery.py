@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from casevault.crypto import recovery
-from casevault.domain.access import Actor, Role
-from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.domain.staff.access import Actor, Role
+from casevault.domain.staff.granting import ObjectKind, PrincipalKind
 from casevault.errors import Invalid, Refused
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.services.casework import Casework
-from casevault.store import documents, manifests
-from casevault.store.caller import Caller, Gate
-from casevault.store.grants import Object
-from casevault.store.keyholder import KeyHolder
+from casevault.services.casework.casework import Casework
+from casevault.store.case import documents, manifests
+from casevault.store.context.caller import Caller, Gate
+from casevault.store.keys.grants import Object
+from casevault.store.keys.keyholder import KeyHolder
 from tests.builders import SUPERVISOR
 
 NAME = "Recovered Testperson"

@@ -9,18 +9,19 @@ import pytest
 
 from casevault.crypto import recovery
 from casevault.crypto.recovery import read_share
-from casevault.domain.casefile import Compartment
-from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.domain.case.casefile import Compartment
+from casevault.domain.staff.granting import ObjectKind, PrincipalKind
 from casevault.errors import Conflict, Invalid, Misconfigured, Refused, Tampered
-from casevault.services import rolls
-from casevault.services.reissues import Reissues
-from casevault.services.rolls import Rolls
-from casevault.store import capsules, grants, media, pairs, people, principals, recovering
-from casevault.store.grants import Object
-from casevault.store.keyholder import KeyHolder
-from casevault.store.media import Medium
-from casevault.store.recovering import recovered
-from casevault.store.trust import Trust
+from casevault.services.recovery import rolls
+from casevault.services.recovery.reissues import Reissues
+from casevault.services.recovery.rolls import Rolls
+from casevault.store.keys import grants, people, principals
+from casevault.store.keys.grants import Object
+from casevault.store.keys.keyholder import KeyHolder
+from casevault.store.keys.trust import Trust
+from casevault.store.recovery import capsules, media, pairs, recovering
+from casevault.store.recovery.media import Medium
+from casevault.store.recovery.recovering import recovered
 from tests.builders import AUDITOR, DPO, SUPERVISOR
 from tests.integration.test_rotations import a_case, name_of, shares_of
 

@@ -11,28 +11,23 @@ import pytest
 from sqlalchemy import select, update
 
 from casevault.crypto.sealing import header
-from casevault.domain.access import Actor, Role
-from casevault.domain.casefile import Compartment, DocumentKind
-from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.domain.case.casefile import Compartment, DocumentKind
+from casevault.domain.staff.access import Actor, Role
+from casevault.domain.staff.granting import ObjectKind, PrincipalKind
 from casevault.errors import Conflict, NotFound, Tampered
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.services.assignments import Assignments
-from casevault.services.casework import Casework
-from casevault.services.records import Records
-from casevault.store import (
-    case_keys,
-    cases,
-    grants,
-    keyring_tables,
-    principals,
-    rekeying,
-    sweeping,
-    tables,
-)
-from casevault.store.caller import Caller, Gate
-from casevault.store.grants import Object
-from casevault.store.keyholder import KeyHolder
-from casevault.store.stores import Stores
+from casevault.services.casework.assignments import Assignments
+from casevault.services.casework.casework import Casework
+from casevault.services.casework.records import Records
+from casevault.store.case import case_keys, cases
+from casevault.store.casework import rekeying
+from casevault.store.context.caller import Caller, Gate
+from casevault.store.context.stores import Stores
+from casevault.store.engine import keyring_tables, tables
+from casevault.store.keys import grants, principals
+from casevault.store.keys.grants import Object
+from casevault.store.keys.keyholder import KeyHolder
+from casevault.store.recovery import sweeping
 from tests.builders import DAY, SUPERVISOR, AVault
 
 ALL = frozenset(c.value for c in Compartment)

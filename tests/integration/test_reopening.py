@@ -8,15 +8,17 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from casevault.crypto.principals import is_raw_signature
-from casevault.domain.access import Role
+from casevault.domain.staff.access import Role
 from casevault.errors import CaseVaultError, Misconfigured, NotFound, Refused, Tampered
 from casevault.ledger.note import Checkpoint, unverified_checkpoint
 from casevault.ledger.proof import verify_proof
 from casevault.ledger.tree import leaf_hash
 from casevault.ledger.verify import verify_export
-from casevault.store import exporting, milestones, proofs, reopening, tables, tree
-from casevault.store.inspection import Inspection
-from casevault.store.tile_rows import start_of
+from casevault.store.audit import reopening
+from casevault.store.audit.inspection import Inspection
+from casevault.store.engine import milestones, tables
+from casevault.store.log import exporting, proofs, tree
+from casevault.store.log.tile_rows import start_of
 from tests.builders import DPO, ORIGIN, SUPERVISOR, an_act
 from tests.integration.restoring import Copies
 

@@ -9,16 +9,18 @@ import pytest
 from sqlalchemy import update
 
 from casevault.crypto.principals import is_raw_signature
-from casevault.domain.retention import ERASED
+from casevault.domain.case.retention import ERASED
 from casevault.errors import CaseVaultError, Invalid, Misconfigured, Tampered
 from casevault.ids import new_id
 from casevault.ledger import certificate
 from casevault.ledger.note import VerifierKey
-from casevault.services import rolls
-from casevault.services.retention import Retention
-from casevault.store import certifying, erasures, matters, tables
-from casevault.store.matter_kinds import Kind
-from casevault.store.matters import Matter
+from casevault.services.recovery import rolls
+from casevault.services.retention.retention import Retention
+from casevault.store.casework import matters
+from casevault.store.casework.matter_kinds import Kind
+from casevault.store.casework.matters import Matter
+from casevault.store.engine import tables
+from casevault.store.retention import certifying, erasures
 from tests.builders import ORIGIN, a_vault
 from tests.integration.erasing_world import Office
 

@@ -16,24 +16,17 @@ from casevault.crypto.roots import RootsPlace, adopt_roots, move_roots, under_to
 from casevault.crypto.sealing import Place, seal, unseal
 from casevault.errors import Busy, Conflict, KeyUnavailable, MediumFault, Tampered
 from casevault.ids import new_id
-from casevault.services import rolls
-from casevault.services.rolls import Rolls
-from casevault.store import (
-    capsules,
-    identity,
-    keyring_backup,
-    media,
-    milestones,
-    people,
-    quick,
-    rolling,
-)
-from casevault.store import keyring_tables as tables
-from casevault.store.database import Database
-from casevault.store.keyring import Keyring, sealed_tables
-from casevault.store.media import Medium
-from casevault.store.migrate import upgrade
-from casevault.store.moving import Mover
+from casevault.services.recovery import rolls
+from casevault.services.recovery.rolls import Rolls
+from casevault.store.engine import keyring_tables as tables
+from casevault.store.engine import milestones, quick
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring, sealed_tables
+from casevault.store.engine.migrate import upgrade
+from casevault.store.keys import people
+from casevault.store.recovery import capsules, identity, keyring_backup, media, rolling
+from casevault.store.recovery.media import Medium
+from casevault.store.recovery.moving import Mover
 from tests.builders import a_vault, an_act
 from tests.tokens import PIN, a_token
 
@@ -220,7 +213,7 @@ def test_a_spoilt_row_is_an_alarm_and_keeps_its_epoch(one, tmp_path):
 
 def test_one_roll_at_a_time(vault, tmp_path, monkeypatch):
     """A second one is told so; writers are not."""
-    monkeypatch.setattr("casevault.store.database._WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("casevault.store.engine.database._WAIT_SECONDS", 0.1)
     other, keyring = vault.another_process(), vault.stores.keyring
     with rolling.alone(keyring):
         with pytest.raises(Busy), rolling.alone(other.keyring):

@@ -11,35 +11,29 @@ from casevault.crypto import recovery
 from casevault.crypto.recovery import read_share
 from casevault.crypto.roots import PEPPER, SERVICE_KEY
 from casevault.crypto.sealing import Key
-from casevault.domain.access import Role
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.granting import ObjectKind, PrincipalKind
-from casevault.domain.programme import Entry, Kind
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.counting.programme import Entry, Kind
+from casevault.domain.staff.access import Role
+from casevault.domain.staff.granting import ObjectKind, PrincipalKind
 from casevault.errors import Busy, Conflict, Invalid, KeyUnavailable, Refused
 from casevault.ids import new_id
-from casevault.services import rolls
-from casevault.services.casework import Casework
-from casevault.services.rolls import Rolls
-from casevault.services.rotations import Rotations
-from casevault.services.sessions import Sessions
-from casevault.store import (
-    grants,
-    idempotency,
-    import_lines,
-    ledger_reading,
-    pairs,
-    people,
-    principals,
-    recovering,
-    register,
-    versions,
-)
-from casevault.store.caller import Gate
-from casevault.store.idempotency import Repeat
-from casevault.store.import_lines import Line
-from casevault.store.media import Medium
-from casevault.store.open_sessions import Limits, OpenSessions
-from casevault.store.people import StaffMember
+from casevault.services.casework.casework import Casework
+from casevault.services.recovery import rolls
+from casevault.services.recovery.rolls import Rolls
+from casevault.services.recovery.rotations import Rotations
+from casevault.services.staff.sessions import Sessions
+from casevault.store.case import import_lines
+from casevault.store.case.import_lines import Line
+from casevault.store.context.caller import Gate
+from casevault.store.counting import register
+from casevault.store.engine import idempotency
+from casevault.store.engine.idempotency import Repeat
+from casevault.store.keys import grants, people, principals
+from casevault.store.keys.people import StaffMember
+from casevault.store.log import ledger_reading
+from casevault.store.recovery import pairs, recovering, versions
+from casevault.store.recovery.media import Medium
+from casevault.store.staff.open_sessions import Limits, OpenSessions
 from tests.builders import PASSPHRASE, SUPERVISOR
 
 PROMISED = 30

@@ -22,11 +22,13 @@ from casevault.crypto.roots import provider as provider_module
 from casevault.crypto.roots import token as token_module
 from casevault.errors import Busy, KeyUnavailable, Unrecorded
 from casevault.ledger import certificate
-from casevault.services import rolls
-from casevault.services.readiness import Readiness
-from casevault.services.rolls import Rolls
-from casevault.store import capsules, certifying, media, people
-from casevault.store.media import Medium
+from casevault.services.recovery import rolls
+from casevault.services.recovery.readiness import Readiness
+from casevault.services.recovery.rolls import Rolls
+from casevault.store.keys import people
+from casevault.store.recovery import capsules, media
+from casevault.store.recovery.media import Medium
+from casevault.store.retention import certifying
 from tests.builders import ORIGIN, a_vault, an_act
 from tests.integration.erasing_world import Office
 from tests.tokens import PIN, a_token

@@ -8,16 +8,19 @@ import pytest
 from sqlalchemy import func, select, update
 
 from casevault.crypto.sealing import Key, Place, seal
-from casevault.domain.access import Role
-from casevault.domain.drafts import DraftForm
-from casevault.domain.settling import Fault
+from casevault.domain.pages.drafts import DraftForm
+from casevault.domain.recovery.settling import Fault
+from casevault.domain.staff.access import Role
 from casevault.errors import Misconfigured, NotFound, Refused, Tampered
-from casevault.services.assignments import Assignments
-from casevault.services.drafts import Drafts
-from casevault.store import anchoring, cards, dumps, erasing, milestones, quarantine, tables
-from casevault.store.caller import Gate
-from casevault.store.database import Database
-from casevault.store.inspection import Inspection
+from casevault.services.casework.assignments import Assignments
+from casevault.services.casework.drafts import Drafts
+from casevault.store.audit.inspection import Inspection
+from casevault.store.context.caller import Gate
+from casevault.store.engine import milestones, tables
+from casevault.store.engine.database import Database
+from casevault.store.recovery import anchoring, dumps, quarantine
+from casevault.store.retention import erasing
+from casevault.store.search import cards
 from tests.builders import ADMINISTRATOR, AUDITOR, DPO, SUPERVISOR, a_vault
 from tests.integration.restoring import Copies, drop_keys
 
@@ -174,7 +177,7 @@ def test_nothing_is_removed_because_a_key_is_missing(copies):
 
 
 def key_tables():
-    from casevault.store import keyring_tables
+    from casevault.store.engine import keyring_tables
 
     return [keyring_tables.grant_key, keyring_tables.grant, keyring_tables.case_key]
 

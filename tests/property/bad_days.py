@@ -22,19 +22,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from casevault.crypto import recovery
 from casevault.crypto.recovery import read_share
 from casevault.crypto.roots import adopt_roots
-from casevault.domain.access import Role
-from casevault.domain.casefile import Compartment
+from casevault.domain.case.casefile import Compartment
+from casevault.domain.staff.access import Role
 from casevault.errors import NotFound
-from casevault.services.assignments import Assignments
-from casevault.services.backups import Backups, Source
-from casevault.services.rolls import Rolls
-from casevault.store import capsules, erasing, identity, media, migrate, rebuilding, restoring
-from casevault.store import tombstones as stones
-from casevault.store.caller import Gate
-from casevault.store.database import Database
-from casevault.store.keyring import Keyring
-from casevault.store.media import Medium
-from casevault.store.rebuilding import Copies as Files
+from casevault.services.casework.assignments import Assignments
+from casevault.services.recovery.backups import Backups, Source
+from casevault.services.recovery.rolls import Rolls
+from casevault.store.case import tombstones as stones
+from casevault.store.context.caller import Gate
+from casevault.store.engine import migrate
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring
+from casevault.store.recovery import capsules, identity, media, rebuilding, restoring
+from casevault.store.recovery.media import Medium
+from casevault.store.recovery.rebuilding import Copies as Files
+from casevault.store.retention import erasing
 from tests.builders import SUPERVISOR, a_vault
 from tests.conftest import Databases
 from tests.integration.restoring import Copies, clear

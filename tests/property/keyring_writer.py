@@ -17,9 +17,9 @@ from pathlib import Path
 from uuid import UUID
 
 from casevault.crypto.roots import open_roots
-from casevault.store import keyring_tables as tables
-from casevault.store.database import Database
-from casevault.store.keyring import Keyring
+from casevault.store.engine import keyring_tables as tables
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring
 
 
 def act(keyring: Keyring, chance: random.Random, mine: dict[str, str]) -> tuple[str, str, str]:

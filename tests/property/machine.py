@@ -17,17 +17,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from sqlalchemy import func, select
 
 from casevault.crypto.principals import is_raw_signature
-from casevault.domain.access import Role
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff.access import Role
 from casevault.errors import Conflict, Invalid, KeyUnavailable, NotFound, Refused, Stale
 from casevault.ledger.verify import verify_export
-from casevault.services.assignments import Assignments
-from casevault.services.casework import Casework
-from casevault.services.links import Links
-from casevault.services.records import Records
-from casevault.services.transitions import Transitions
-from casevault.store import exporting, tables
-from casevault.store.caller import Gate
+from casevault.services.casework.assignments import Assignments
+from casevault.services.casework.casework import Casework
+from casevault.services.casework.links import Links
+from casevault.services.casework.records import Records
+from casevault.services.casework.transitions import Transitions
+from casevault.store.context.caller import Gate
+from casevault.store.engine import tables
+from casevault.store.log import exporting
 from tests.builders import ORIGIN, AVault, a_vault
 from tests.conftest import Databases
 from tests.property.model import (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from casevault.domain.records import REDACTED
+from casevault.domain.case.records import REDACTED
 
 IDENTITY, NARRATIVE, FACTS = ALL = ("identity", "narrative", "facts")
 SUPERVISOR, ADMINISTRATOR = "salma", "adam"

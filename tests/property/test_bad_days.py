@@ -14,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from casevault.errors import Tampered
-from casevault.store import case_keys, orphans, rekeying, tombstones
+from casevault.store.case import case_keys, tombstones
+from casevault.store.casework import rekeying
+from casevault.store.recovery import orphans
 from tests import postgres
 from tests.conftest import Databases, programs_of
 from tests.property.bad_days import BadDays

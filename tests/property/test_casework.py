@@ -10,11 +10,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import settings
 
-from casevault.domain.records import Record, Redaction
-from casevault.services import links
-from casevault.store import documents, handing, rekeying
-from casevault.store.keyholder import KeyHolder
-from casevault.store.ledger import Ledger
+from casevault.domain.case.records import Record, Redaction
+from casevault.services.casework import links
+from casevault.store.case import documents
+from casevault.store.casework import handing, rekeying
+from casevault.store.keys.keyholder import KeyHolder
+from casevault.store.log.ledger import Ledger
 from tests.property.machine import Casefiles
 from tests.property.model import ALL, SUPERVISOR
 

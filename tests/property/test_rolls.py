@@ -13,9 +13,9 @@ import pytest
 
 from casevault.clock import SystemClock
 from casevault.ids import new_id
-from casevault.services.rolls import Rolls
-from casevault.store import keyring_tables as tables
-from casevault.store.media import Medium
+from casevault.services.recovery.rolls import Rolls
+from casevault.store.engine import keyring_tables as tables
+from casevault.store.recovery.media import Medium
 from tests.builders import a_vault
 
 ROOT = Path(__file__).parents[2]

@@ -18,9 +18,10 @@ from urllib.parse import quote
 
 import numpy as np
 
-from casevault.domain import dictionary, vocabulary
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.fields import Field, Type
+from casevault.domain import vocabulary
+from casevault.domain.case import dictionary
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.case.fields import Field, Type
 
 _ALPHABETS = {
     "latin": "bcdfghjklmnpqrstvwxz",

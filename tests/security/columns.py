@@ -9,8 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-from casevault.store.keyring_tables import keyring
-from casevault.store.tables import data
+from casevault.store.engine.keyring_tables import keyring
+from casevault.store.engine.tables import data
 
 FILE = Path(__file__).parent / "columns.json"
 # A piece is a part of a sealed stream.

@@ -21,10 +21,10 @@ from casevault.clock import unix_seconds
 from casevault.crypto.packages import Statement, seal_package
 from casevault.crypto.principals import PrincipalSecret
 from casevault.domain import vocabulary
-from casevault.domain.access import RULES, Permission, Role
-from casevault.domain.granting import PrincipalKind
-from casevault.domain.packing import PackageKind, PackedFile
-from casevault.store import principals
+from casevault.domain.sharing.packing import PackageKind, PackedFile
+from casevault.domain.staff.access import RULES, Permission, Role
+from casevault.domain.staff.granting import PrincipalKind
+from casevault.store.keys import principals
 from tests.api.world import (
     NORTH,
     REFERRER,

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Table, select, text
 
-from casevault.store import keyring_tables, tables
+from casevault.store.engine import keyring_tables, tables
 
 # These grow when something is refused, as they should. `session` and `device` are compared by their
 # keys only: their content holds when the person was last seen, and how often somebody guessed.

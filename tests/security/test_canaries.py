@@ -25,16 +25,18 @@ from sqlalchemy import select, update
 
 from casevault.clock import SystemClock
 from casevault.crypto.roots import PRINCIPALS
-from casevault.domain.access import Role
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.granting import ObjectKind
-from casevault.services.backups import Backups, Source
-from casevault.services.casework import Casework
-from casevault.services.rolls import Rolls
-from casevault.store import cases, documents, exporting, tables
-from casevault.store.caller import Gate
-from casevault.store.grants import Object
-from casevault.store.media import Medium
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff.access import Role
+from casevault.domain.staff.granting import ObjectKind
+from casevault.services.casework.casework import Casework
+from casevault.services.recovery.backups import Backups, Source
+from casevault.services.recovery.rolls import Rolls
+from casevault.store.case import cases, documents
+from casevault.store.context.caller import Gate
+from casevault.store.engine import tables
+from casevault.store.keys.grants import Object
+from casevault.store.log import exporting
+from casevault.store.recovery.media import Medium
 from tests.api.world import a_login
 from tests.builders import SUPERVISOR, a_vault
 from tests.conftest import libpq_url

@@ -15,10 +15,10 @@ import pytest
 from sqlalchemy import LargeBinary
 
 from casevault.crypto import sealing
-from casevault.domain.access import Role
-from casevault.services.casework import Casework
-from casevault.store import idempotency
-from casevault.store.caller import Gate
+from casevault.domain.staff.access import Role
+from casevault.services.casework.casework import Casework
+from casevault.store.context.caller import Gate
+from casevault.store.engine import idempotency
 from tests.builders import SUPERVISOR, a_vault
 from tests.security.interface import Stage, operations, request_for, send
 from tests.security.stored import rows

@@ -18,8 +18,10 @@ from sqlalchemy import Boolean, Integer, LargeBinary, Uuid, select, update
 
 from casevault import bootstrap
 from casevault.errors import CaseVaultError, Conflict
-from casevault.store import identity, keyring_tables, retention_marks, stamps, tables
-from casevault.store.inspection import Inspection
+from casevault.store.audit.inspection import Inspection
+from casevault.store.engine import keyring_tables, stamps, tables
+from casevault.store.log import retention_marks
+from casevault.store.recovery import identity
 from tests.api.world import an_identity
 from tests.builders import an_act
 from tests.security.interface import Ask, Stage, operations, request_for, send

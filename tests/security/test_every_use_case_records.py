@@ -14,9 +14,11 @@ import pytest
 from fastapi import Depends, FastAPI
 from sqlalchemy import func, select
 
-from casevault.domain.access import RULES
-from casevault.store import intents, ledger_reading, tables
-from casevault.store.ledger import Act, Actor, Ledger
+from casevault.domain.staff.access import RULES
+from casevault.store.context import intents
+from casevault.store.engine import tables
+from casevault.store.log import ledger_reading
+from casevault.store.log.ledger import Act, Actor, Ledger
 from tests.api.world import ORIGIN, a_passphrase, unknown_id
 from tests.asgi import Client
 from tests.peer import Peer

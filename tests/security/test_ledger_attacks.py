@@ -20,9 +20,10 @@ from casevault.ledger.export import export_files
 from casevault.ledger.note import Checkpoint, sign_note
 from casevault.ledger.tree import Frontier, leaf_hash
 from casevault.ledger.verify import verify_export
-from casevault.store import exporting, tables, tree
-from casevault.store.inspection import Inspection
-from casevault.store.ledger import Touched
+from casevault.store.audit.inspection import Inspection
+from casevault.store.engine import tables
+from casevault.store.log import exporting, tree
+from casevault.store.log.ledger import Touched
 from tests.builders import ORIGIN, a_vault, an_act
 
 ENTRY, LEAF, BODY = tables.ledger_entry, tables.ledger_leaf, tables.ledger_body

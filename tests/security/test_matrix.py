@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from casevault.domain import access
+from casevault.domain.staff import access
 from casevault.errors import NotFound
-from casevault.store import cases
+from casevault.store.case import cases
 from tests.api.world import unknown_id
 from tests.security import matrix
 from tests.security.interface import Stage, operations, request_for, send

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from casevault.domain.access import RULES, Permission
+from casevault.domain.staff.access import RULES, Permission
 from tests import openapi_snapshot
 
 METHODS_THAT_WRITE = {"post", "put", "patch", "delete"}

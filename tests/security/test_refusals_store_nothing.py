@@ -13,9 +13,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
-from casevault.domain.access import RULES, Role
-from casevault.store import keyring_tables
-from casevault.store.caller import Gate
+from casevault.domain.staff.access import RULES, Role
+from casevault.store.context.caller import Gate
+from casevault.store.engine import keyring_tables
 from tests.api.world import REFERRER, a_login, a_passphrase, an_identity, unknown_id
 from tests.security.interface import (
     CASE,

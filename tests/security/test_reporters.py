@@ -6,8 +6,8 @@ import re
 import time
 from pathlib import Path
 
-from casevault.domain.access import RULES, Role
-from casevault.store import cases
+from casevault.domain.staff.access import RULES, Role
+from casevault.store.case import cases
 from tests.api.test_consents import a_consent, posted
 from tests.api.world import REPORTER
 from tests.security.interface import SERVICE, TRAINING, Stage, operations, request_for, send
@@ -142,9 +142,9 @@ def seeded(root=ROOT):
 def test_only_a_simulation_can_be_drawn_again():
     """A release of a vault draws from the operating system: there is no seed to keep or steal."""
     assert seeded() == {"disclosure/bits.py", "disclosure/simulating.py"}
-    text = _code(ROOT / "services/reporting.py")
+    text = _code(ROOT / "services/counting/reporting.py")
     assert text.count("SystemBits()") == 1
-    assert "Bits" not in _code(ROOT / "services/releases.py")
+    assert "Bits" not in _code(ROOT / "services/counting/releases.py")
 
 
 def stage_team(world):
@@ -167,7 +167,7 @@ def _code(path):
 
 def test_only_reporting_opens_the_counting_principal():
     """So who reads one file knows everything that happens to facts in bulk."""
-    assert users() == {"services/reporting.py"}
+    assert users() == {"services/counting/reporting.py"}
 
 
 def test_another_user_is_found(tmp_path):

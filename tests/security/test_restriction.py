@@ -1,7 +1,7 @@
 """While a case is frozen at the survivor's request, nothing that writes to it goes through.
 
 Generated from the OpenAPI document: a new operation on a case is refused, or is listed in
-`domain.restricting` with the reason why it is not.
+`domain.case.restricting` with the reason why it is not.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from uuid import UUID
 
 import pytest
 
-from casevault.domain import casefile
-from casevault.domain.access import RULES
-from casevault.domain.restricting import ALLOWED, EXCEPTIONS
-from casevault.store import cases, holding
+from casevault.domain.case import casefile
+from casevault.domain.case.restricting import ALLOWED, EXCEPTIONS
+from casevault.domain.staff.access import RULES
+from casevault.store.case import cases
+from casevault.store.casework import holding
 from tests.api.test_rights import freeze, lift
 from tests.security.interface import CASE, NOTE, Ask, Stage, operations, request_for, send
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.domain import access
+from casevault.domain.staff import access
 from tests.api.world import an_identity
 from tests.security import interface
 from tests.security.interface import Stage, operations, request_for, send

@@ -14,10 +14,11 @@ from sqlalchemy import select
 from casevault.crypto import sealing
 from casevault.ids import new_id
 from casevault.matching.people import encode, person
-from casevault.services.search import Search, Terms
-from casevault.store import cards, keyring_tables, tables
-from casevault.store.caller import Gate
-from casevault.store.finding import Finder
+from casevault.services.search.search import Search, Terms
+from casevault.store.context.caller import Gate
+from casevault.store.engine import keyring_tables, tables
+from casevault.store.search import cards
+from casevault.store.search.finding import Finder
 from tests.builders import a_vault
 from tests.security.stored import rows
 

@@ -11,20 +11,20 @@ _USE = re.compile(r"roots\.service\(|stamps\.stamp\(|map\(roots\.service")
 # File → what becomes of it when the service key gets a new version.
 ROTATED = {
     "api/deps.py": "the pseudonym of a line of the program's own log; nothing is kept",
-    "store/answers.py": "how often one question was asked on one day; counts begin again",
-    "store/audit_records.py": "a finding of the day of the rotation may be kept twice",
-    "store/cards.py": "counted; a card moves at its next change or when cards are rebuilt",
-    "store/cases.py": "counted and moved by `versions.move_service_key`",
-    "store/data_backups.py": "stamps of backups: the older key stays while they are promised",
-    "store/failures.py": "kept for two minutes; two entries instead of one at worst",
-    "store/guesses.py": "counts of one day begin again, in other slots",
-    "store/idempotency.py": "kept for a day, looked for under every version",
-    "store/import_lines.py": "its derived keys are kept (`versions.LASTING`)",
-    "store/ledger.py": "its derived key is kept (`versions.LASTING`)",
-    "store/people.py": "counted and moved by `versions.move_service_key`",
-    "store/register.py": "counted and moved by `versions.move_service_key`",
-    "store/retention_marks.py": "counted and moved by `versions.move_service_key`",
-    "store/versions.py": "counts and moves",
+    "store/search/answers.py": "how often one question was asked on one day; counts begin again",
+    "store/audit/audit_records.py": "a finding of the day of the rotation may be kept twice",
+    "store/search/cards.py": "counted; a card moves at its next change or when cards are rebuilt",
+    "store/case/cases.py": "counted and moved by `versions.move_service_key`",
+    "store/recovery/data_backups.py": "stamps of backups; older keys stay while they are promised",
+    "store/staff/failures.py": "kept for two minutes; two entries instead of one at worst",
+    "store/staff/guesses.py": "counts of one day begin again, in other slots",
+    "store/engine/idempotency.py": "kept for a day, looked for under every version",
+    "store/case/import_lines.py": "its derived keys are kept (`versions.LASTING`)",
+    "store/log/ledger.py": "its derived key is kept (`versions.LASTING`)",
+    "store/keys/people.py": "counted and moved by `versions.move_service_key`",
+    "store/counting/register.py": "counted and moved by `versions.move_service_key`",
+    "store/log/retention_marks.py": "counted and moved by `versions.move_service_key`",
+    "store/recovery/versions.py": "counts and moves",
 }
 
 
@@ -40,7 +40,7 @@ def users(root=ROOT):
 
 
 def test_every_user_of_the_service_key_says_how_it_is_rotated():
-    """Add a line above, and count or move it in `store.versions` if it is kept."""
+    """Add a line above, and count or move it in `store.recovery.versions` if it is kept."""
     assert users() == set(ROTATED)
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import LargeBinary, select, update
 
 from casevault.errors import Conflict
-from casevault.store import keyring_tables, tables
+from casevault.store.engine import keyring_tables, tables
 from tests.api.world import an_identity
 
 WORD = "Tabitha Tamperproof-Madeup"
@@ -245,7 +245,7 @@ def test_a_changed_log_entry_is_found_by_the_auditor(world, case, column):
     world.entries(case=case)
     entry, subject = tables.ledger_entry, tables.ledger_subject
     month = world.vault.stores.months.current()
-    from casevault.store.ledger import pseudonym
+    from casevault.store.log.ledger import pseudonym
 
     mark = pseudonym(month, "subject", UUID(case))
     where = entry.c.id.in_(select(subject.c.entry_id).where(subject.c.pseudonym == mark))

@@ -12,7 +12,7 @@ from uuid import uuid4
 from casevault import founding
 from casevault.cli.demo.world import FIRST
 from casevault.config import load_settings
-from casevault.services.ceremony import FirstPerson, Plan
+from casevault.services.recovery.ceremony import FirstPerson, Plan
 
 if __name__ == "__main__":
     organisation = uuid4()

@@ -7,7 +7,7 @@ import sys
 
 _ASK = """
 import ctypes, resource
-from casevault.store.hardening import harden_process
+from casevault.store.engine.hardening import harden_process
 before = ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
 harden_process()
 print(before, ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE))

@@ -34,7 +34,7 @@ def test_the_files_that_a_page_names_are_there(page: Path):
 def test_a_lost_page_is_found():
     """The test above is about many pages, and can fail."""
     assert len(PAGES) > 30
-    text = "See `store/gone.py` beside `store/cases.py`."
+    text = "See `store/gone.py` beside `store/case/cases.py`."
     assert lost(ROOT / "README.md", text) == ["store/gone.py"]
 
 

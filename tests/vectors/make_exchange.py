@@ -16,8 +16,8 @@ from uuid import UUID
 from casevault.crypto.exchange_cards import Card
 from casevault.crypto.packages import Statement, seal_package
 from casevault.crypto.principals import PrincipalSecret
-from casevault.domain.exchanging import FILE, Message, Saying, Standing
-from casevault.domain.packing import PackageKind, PackedFile
+from casevault.domain.sharing.exchanging import FILE, Message, Saying, Standing
+from casevault.domain.sharing.packing import PackageKind, PackedFile
 
 ASKING, ASKED, TEAM = (PrincipalSecret(bytes(range(at, at + 64))) for at in (0, 64, 128))
 MADE_AT, ENDS_AT = 1_790_000_000, 1_800_000_000

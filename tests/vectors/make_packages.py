@@ -16,7 +16,7 @@ from casevault.crypto import key_files
 from casevault.crypto.credentials import SMALL
 from casevault.crypto.packages import Statement, seal_package
 from casevault.crypto.principals import PrincipalSecret
-from casevault.domain.packing import PackageKind, PackedFile
+from casevault.domain.sharing.packing import PackageKind, PackedFile
 
 RECIPIENT = PrincipalSecret(bytes(range(64, 128)))
 SENDER = PrincipalSecret(bytes(range(128, 192)))

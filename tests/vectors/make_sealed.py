@@ -16,7 +16,7 @@ from casevault.crypto.grants import Carried, GrantTerms
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealing import Key, Place, seal
 from casevault.crypto.succession import succeed
-from casevault.domain.vouching import VouchStatement
+from casevault.domain.staff.vouching import VouchStatement
 from casevault.ids import PrincipalId
 
 ORGANISATION, CASE, ROW = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -14,7 +14,7 @@ from casevault.api.schemas.access_requests import (
     NewAccessRequest,
 )
 from casevault.clock import unix_seconds
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["search"])
 

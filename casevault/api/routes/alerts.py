@@ -20,8 +20,8 @@ from casevault.api.schemas.alerts import (
     SignOffList,
     StepTaken,
 )
-from casevault.domain.access import Permission
-from casevault.domain.reviewing import State
+from casevault.domain.audit.reviewing import State
+from casevault.domain.staff.access import Permission
 from casevault.ledger.sample import Week
 
 router = Router(prefix="/v1/ledger", tags=["ledger"])

@@ -12,7 +12,7 @@ from casevault.api.schemas.approvals import (
     ApprovalList,
     NewRecovery,
 )
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["approvals"])
 

@@ -23,7 +23,7 @@ from casevault.api.schemas.auth import (
 )
 from casevault.api.schemas.common import moment
 from casevault.api.schemas.staff import StaffMember
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["auth"])
 

@@ -15,7 +15,7 @@ from casevault.api.schemas.break_glass import (
     NewBreakGlass,
     NewDuty,
 )
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["break-glass"])
 

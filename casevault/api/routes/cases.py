@@ -39,11 +39,11 @@ from casevault.api.schemas.cases import (
 from casevault.api.schemas.search import Found
 from casevault.bootstrap import Vault
 from casevault.clock import unix_seconds
-from casevault.domain.access import Permission
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff.access import Permission
 from casevault.errors import CaseVaultError
-from casevault.services import casework
-from casevault.store.caller import Caller
+from casevault.services.casework import casework
+from casevault.store.context.caller import Caller
 
 router = Router(prefix="/v1/cases", tags=["cases"])
 

@@ -16,9 +16,9 @@ from casevault.api.deps import RequestId, VaultDep, needs
 from casevault.api.pages import STYLE, Language
 from casevault.api.routing import Router
 from casevault.api.schemas.referrals import CodeGiven, PartnerAnswer
-from casevault.domain import collect_page
-from casevault.domain.access import Permission
-from casevault.domain.referral import ReferralState
+from casevault.domain.sharing import collect_page
+from casevault.domain.sharing.referral import ReferralState
+from casevault.domain.staff.access import Permission
 from casevault.errors import CaseVaultError
 
 router = Router(prefix="/v1/collect", tags=["collect"], default_response_class=HTMLResponse)

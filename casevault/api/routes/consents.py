@@ -19,8 +19,8 @@ from casevault.api.schemas.consents import (
     Withdrawal,
 )
 from casevault.api.schemas.records import CaseRecord, CaseRecordPage, Decision, Made
-from casevault.domain.access import Permission
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["consents"])
 _READ, _AMEND = needs(Permission.CASE_READ), needs(Permission.CASE_AMEND)

@@ -18,7 +18,7 @@ from casevault.api.deps import (
 )
 from casevault.api.routing import Router
 from casevault.api.schemas.drafts import DraftList, DraftSaved, FullDraft, NewDraft
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1/drafts", tags=["drafts"])
 _READ, _WRITE = needs(Permission.DRAFT_READ), needs(Permission.DRAFT_WRITE)

@@ -18,8 +18,8 @@ from casevault.api.schemas.exchange import (
     VaultMessage,
     VaultReceipt,
 )
-from casevault.domain.access import Permission
-from casevault.domain.exchanging import Standing
+from casevault.domain.sharing.exchanging import Standing
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1/exchange", tags=["exchange"])
 

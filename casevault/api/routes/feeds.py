@@ -9,7 +9,7 @@ from fastapi import Response
 from casevault.api.deps import CallerDep, RequestId, VaultDep, needs
 from casevault.api.routing import Router
 from casevault.api.schemas.feeds import NewFeed
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1/feed", tags=["feed"])
 _CALENDAR = "text/calendar"

@@ -28,10 +28,10 @@ from casevault.api.routing import Router
 from casevault.api.schemas.files import FileCompartment, FileList, FileShown
 from casevault.api.schemas.records import Made
 from casevault.cleaning import TYPES
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 from casevault.errors import CaseVaultError, Tampered
 from casevault.logs import get_logger
-from casevault.services.files import Download, Upload
+from casevault.services.casework.files import Download, Upload
 
 router = Router(prefix="/v1/cases/{case_id}/files", tags=["files"])
 _READ, _AMEND = needs(Permission.CASE_READ), needs(Permission.CASE_AMEND)

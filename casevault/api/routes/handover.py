@@ -17,7 +17,7 @@ from casevault.api.schemas.handover import (
     TakenTransfer,
 )
 from casevault.clock import unix_seconds
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["staff"])
 

@@ -7,7 +7,7 @@ from fastapi import Response
 from casevault.api.deps import VaultDep, needs
 from casevault.api.routing import Router
 from casevault.api.schemas.common import Shape
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(tags=["health"])
 

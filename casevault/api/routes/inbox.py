@@ -26,13 +26,13 @@ from casevault.api.schemas.inbox import (
     Receipt,
     TakeOver,
 )
-from casevault.domain.access import Permission
-from casevault.domain.arriving import letter_of, words_of
-from casevault.domain.casefile import DocumentKind
-from casevault.services.inbox import Box
-from casevault.store.arrivals import ArrivalState
-from casevault.store.caller import Caller
-from casevault.store.idempotency import Repeat
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.sharing.arriving import letter_of, words_of
+from casevault.domain.staff.access import Permission
+from casevault.services.sharing.inbox import Box
+from casevault.store.context.caller import Caller
+from casevault.store.engine.idempotency import Repeat
+from casevault.store.sharing.arrivals import ArrivalState
 
 router = Router(prefix="/v1", tags=["inbox"])
 _LIST, _DECIDE = needs(Permission.INBOX_LIST), needs(Permission.INBOX_DECIDE)

@@ -18,9 +18,9 @@ from casevault.api.schemas.ledger import (
     LedgerNames,
     LedgerPage,
 )
-from casevault.domain.access import Permission
-from casevault.services.ledger_exports import MEDIA_TYPES
-from casevault.store import ledger_query
+from casevault.domain.staff.access import Permission
+from casevault.services.audit.ledger_exports import MEDIA_TYPES
+from casevault.store.audit import ledger_query
 
 router = Router(prefix="/v1/ledger", tags=["ledger"])
 _MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"

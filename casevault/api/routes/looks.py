@@ -11,8 +11,8 @@ from casevault.api.deps import CallerDep, OnceCaller, VaultDep, needs
 from casevault.api.pages import STYLE, Language
 from casevault.api.routing import Router
 from casevault.api.schemas.looks import LookList, NewLooks, SeenByLeaver, SeenCounts
-from casevault.domain import looks
-from casevault.domain.access import Permission
+from casevault.domain.audit import looks
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["looks"])
 

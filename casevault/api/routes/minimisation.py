@@ -8,7 +8,7 @@ from casevault.api.deps import CallerDep, VaultDep, needs
 from casevault.api.pages import Language
 from casevault.api.routing import Router
 from casevault.api.schemas.minimisation import Minimisation, WordsReport
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1/minimisation", tags=["retention"])
 

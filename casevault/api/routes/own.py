@@ -16,7 +16,7 @@ from casevault.api.schemas.own import (
 )
 from casevault.crypto.macs import words
 from casevault.domain import vocabulary
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 _WORDS = 6
 router = Router(prefix="/v1", tags=["auth"])

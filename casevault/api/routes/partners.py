@@ -22,9 +22,9 @@ from casevault.api.schemas.partners import (
     PartnerShown,
 )
 from casevault.api.schemas.records import Made
-from casevault.domain import leaflet
-from casevault.domain.access import Permission
-from casevault.domain.partners import Search
+from casevault.domain.sharing import leaflet
+from casevault.domain.sharing.partners import Search
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["partners"])
 _READ, _WRITE = needs(Permission.PARTNER_READ), needs(Permission.PARTNER_WRITE)

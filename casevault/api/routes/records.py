@@ -36,8 +36,8 @@ from casevault.api.schemas.records import (
     RefusalList,
     Transition,
 )
-from casevault.domain.access import Permission
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1/cases/{case_id}", tags=["records"])
 _READ, _AMEND = needs(Permission.CASE_READ), needs(Permission.CASE_AMEND)

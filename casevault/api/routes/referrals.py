@@ -39,12 +39,12 @@ from casevault.api.schemas.referrals import (
     Sending,
     SentReferral,
 )
-from casevault.domain.access import Permission
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.collecting import Offer
-from casevault.domain.packing import PackageOffer
-from casevault.domain.referral import ReferralState
-from casevault.domain.referral_page import referral_html
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.sharing.collecting import Offer
+from casevault.domain.sharing.packing import PackageOffer
+from casevault.domain.sharing.referral import ReferralState
+from casevault.domain.sharing.referral_page import referral_html
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1/cases/{case_id}/referrals", tags=["referrals"])
 _READ, _REFER = needs(Permission.CASE_READ), needs(Permission.CASE_REFER)

@@ -31,9 +31,9 @@ from casevault.disclosure.report.assembling import assembled
 from casevault.disclosure.report.page import html
 from casevault.disclosure.report.table import csv_text
 from casevault.disclosure.report.words import Words
-from casevault.domain.access import Permission
-from casevault.domain.indicators import Period
-from casevault.domain.programme import Kind
+from casevault.domain.counting.indicators import Period
+from casevault.domain.counting.programme import Kind
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["register"])
 _READ, _WRITE = needs(Permission.REGISTER_READ), needs(Permission.REGISTER_WRITE)

@@ -24,7 +24,7 @@ from casevault.api.schemas.releases import (
     ReleaseShown,
     ReleaseWithdrawal,
 )
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1/releases", tags=["releases"])
 

@@ -23,7 +23,7 @@ from casevault.api.schemas.retention import (
     Schedules,
     ScheduleVersion,
 )
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["retention"])
 

@@ -34,10 +34,10 @@ from casevault.api.schemas.rights import (
     RightState,
     RightStates,
 )
-from casevault.domain import copies, copy_archive, copy_page, portability, rights_page
-from casevault.domain.access import Permission
+from casevault.domain.rights import copies, copy_archive, copy_page, portability, rights_page
+from casevault.domain.staff.access import Permission
 from casevault.errors import Tampered
-from casevault.services.copying import WITH_FILES, Given
+from casevault.services.rights.copying import WITH_FILES, Given
 
 router = Router(prefix="/v1", tags=["rights"])
 _TYPES = {

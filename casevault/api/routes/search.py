@@ -10,8 +10,8 @@ from fastapi import Request
 from casevault.api.deps import CallerDep, VaultDep, needs
 from casevault.api.routing import Router
 from casevault.api.schemas.search import Found, NewSearch, Shared
-from casevault.domain.access import Permission
-from casevault.store.helpers import Gone
+from casevault.domain.staff.access import Permission
+from casevault.store.search.helpers import Gone
 
 router = Router(prefix="/v1", tags=["search"])
 

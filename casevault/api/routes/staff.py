@@ -19,7 +19,7 @@ from casevault.api.schemas.staff import (
     Team,
     TeamList,
 )
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["staff"])
 

@@ -14,8 +14,8 @@ from casevault.api.deps import VaultDep, needs
 from casevault.api.pages import STYLE, Language, page, spoken
 from casevault.api.routing import Router
 from casevault.api.schemas.common import Shape
-from casevault.domain import forms, paper
-from casevault.domain.access import Permission
+from casevault.domain.pages import forms, paper
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["vocabulary"])
 

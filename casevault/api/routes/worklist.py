@@ -5,7 +5,7 @@ from __future__ import annotations
 from casevault.api.deps import CallerDep, Cursor, VaultDep, needs
 from casevault.api.routing import Router
 from casevault.api.schemas.worklist import TeamWorkload, Worklist, Workload
-from casevault.domain.access import Permission
+from casevault.domain.staff.access import Permission
 
 router = Router(prefix="/v1", tags=["worklist"])
 

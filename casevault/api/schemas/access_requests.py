@@ -9,9 +9,9 @@ from uuid import UUID
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, Words, moment
-from casevault.domain.casefile import Compartment
-from casevault.services.access_requests import Listed
-from casevault.store.access_requests import AccessRequest, RequestState
+from casevault.domain.case.casefile import Compartment
+from casevault.services.casework.access_requests import Listed
+from casevault.store.casework.access_requests import AccessRequest, RequestState
 
 
 class NewAccessRequest(Shape):

@@ -9,10 +9,10 @@ from uuid import UUID
 from pydantic import Field
 
 from casevault.api.schemas.common import Shape, Words
-from casevault.domain.approvals import Wish
-from casevault.domain.reviewing import State
-from casevault.services.sign_offs import SignOff
-from casevault.store import alerts
+from casevault.domain.audit.reviewing import State
+from casevault.domain.staff.approvals import Wish
+from casevault.services.audit.sign_offs import SignOff
+from casevault.store.audit import alerts
 
 
 class ReviewStep(Shape):

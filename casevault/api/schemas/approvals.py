@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from casevault.api.schemas.common import Shape
-from casevault.domain.approvals import RecoveryScope, Wish
+from casevault.domain.staff.approvals import RecoveryScope, Wish
 
 
 class Approval(Shape):

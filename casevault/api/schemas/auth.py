@@ -10,7 +10,7 @@ from pydantic import Field
 
 from casevault.api import qr
 from casevault.api.schemas.common import Shape, Words
-from casevault.services.second_factor import Proposal
+from casevault.services.staff.second_factor import Proposal
 
 OptionalCode = Annotated[str | None, Field(max_length=40, examples=["123456"])]
 

@@ -9,11 +9,11 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, Words, moment
-from casevault.domain.casefile import Compartment
-from casevault.domain.oversight import Finding
-from casevault.services.duty import OnDuty
-from casevault.services.emergencies import Emergency
-from casevault.store.dossiers import Dossier
+from casevault.domain.audit.oversight import Finding
+from casevault.domain.case.casefile import Compartment
+from casevault.services.casework.emergencies import Emergency
+from casevault.services.staff.duty import OnDuty
+from casevault.store.casework.dossiers import Dossier
 
 _SOMEBODY = "00000000-0000-4000-8000-000000000001"
 

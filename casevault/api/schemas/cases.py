@@ -10,10 +10,10 @@ from pydantic import Field, WithJsonSchema
 
 from casevault.api.schemas.common import Shape, moment
 from casevault.api.schemas.search import Found
-from casevault.domain import dictionary
-from casevault.domain.casefile import Compartment, DocumentKind
-from casevault.services.assignments import Explained, Holder
-from casevault.services.casework import CaseView
+from casevault.domain.case import dictionary
+from casevault.domain.case.casefile import Compartment, DocumentKind
+from casevault.services.casework.assignments import Explained, Holder
+from casevault.services.casework.casework import CaseView
 
 IdentityContent = Annotated[
     dict[str, Any], WithJsonSchema(dictionary.json_schema(DocumentKind.IDENTITY))

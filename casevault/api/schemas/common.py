@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
 
-from casevault.domain import dictionary
+from casevault.domain.case import dictionary
 
 
 class Shape(BaseModel):

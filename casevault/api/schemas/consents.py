@@ -9,10 +9,10 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, Words, moment
-from casevault.domain.cascade import Consequence, Effect
-from casevault.domain.oversight import Finding
-from casevault.services.consents import Withdrawn
-from casevault.services.deadlines import Missed
+from casevault.domain.audit.oversight import Finding
+from casevault.domain.sharing.cascade import Consequence, Effect
+from casevault.services.rights.deadlines import Missed
+from casevault.services.sharing.consents import Withdrawn
 
 _POINTS = ("interview", "purpose", "use", "research", "access", "storage", "withdrawal")
 

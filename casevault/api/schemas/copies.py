@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, Words
-from casevault.domain.copies import KeepBack, Withheld
-from casevault.services.copying import Preview
+from casevault.domain.rights.copies import KeepBack, Withheld
+from casevault.services.rights.copying import Preview
 
 
 class WithheldPart(Shape):

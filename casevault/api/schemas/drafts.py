@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, moment
-from casevault.domain.drafts import DraftForm
-from casevault.services.drafts import Draft, DraftPage
+from casevault.domain.pages.drafts import DraftForm
+from casevault.services.casework.drafts import Draft, DraftPage
 
 
 class NewDraft(Shape):

@@ -9,9 +9,9 @@ from uuid import UUID
 from pydantic import Base64Bytes, ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, Words, moment
-from casevault.domain.exchanging import MAX_BYTES, MAX_WORDS, Saying, Standing
-from casevault.services.exchange_door import Come
-from casevault.store.exchanges import Sent
+from casevault.domain.sharing.exchanging import MAX_BYTES, MAX_WORDS, Saying, Standing
+from casevault.services.sharing.exchange_door import Come
+from casevault.store.sharing.exchanges import Sent
 
 
 class VaultCard(Shape):

@@ -8,7 +8,7 @@ from typing import Self
 from uuid import UUID
 
 from casevault.api.schemas.common import Shape
-from casevault.services.files import CaseFile
+from casevault.services.casework.files import CaseFile
 
 
 class FileCompartment(StrEnum):

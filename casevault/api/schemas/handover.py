@@ -9,10 +9,10 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.common import Shape
-from casevault.services.covers import Covered
-from casevault.services.departures import Departure
-from casevault.store.departing import Plan
-from casevault.store.transferring import Returned
+from casevault.services.staff.covers import Covered
+from casevault.services.staff.departures import Departure
+from casevault.store.casework.transferring import Returned
+from casevault.store.staff.departing import Plan
 
 _SOMEBODY = "00000000-0000-4000-8000-00000000000{}"
 

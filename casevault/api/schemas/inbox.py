@@ -9,9 +9,9 @@ from uuid import UUID
 from pydantic import Base64Bytes, ConfigDict, Field
 
 from casevault.api.schemas.common import Shape, Words, moment
-from casevault.domain.arriving import Declined
-from casevault.services.inbox import Later, Opened
-from casevault.store.arrivals import Arrival, ArrivalKind, ArrivalState
+from casevault.domain.sharing.arriving import Declined
+from casevault.services.sharing.inbox import Later, Opened
+from casevault.store.sharing.arrivals import Arrival, ArrivalKind, ArrivalState
 
 _PERSON: dict[str, Any] = {"name_to_use": "Ondine Obvious-Madeup", "languages": ["fr"]}
 

@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from casevault.api.schemas.common import Shape
-from casevault.services.ledger_exports import Format
-from casevault.services.oversight import Found, Names
-from casevault.store.ledger_query import Query
+from casevault.services.audit.ledger_exports import Format
+from casevault.services.audit.oversight import Found, Names
+from casevault.store.audit.ledger_query import Query
 
 
 class Touched(Shape):

@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import Field
 
 from casevault.api.schemas.common import Shape
-from casevault.domain.looks import Look
-from casevault.services.looks import Looks, Seen, SeenCase
+from casevault.domain.audit.looks import Look
+from casevault.services.audit.looks import Looks, Seen, SeenCase
 
 
 class LookShown(Shape):

@@ -6,8 +6,8 @@ from typing import Self
 from uuid import UUID
 
 from casevault.api.schemas.common import Shape
-from casevault.domain.minimising import NEXT, Finding
-from casevault.services.minimising import Overview, WordsOf, WordsPage
+from casevault.domain.retention.minimising import NEXT, Finding
+from casevault.services.rights.minimising import Overview, WordsOf, WordsPage
 
 
 class UnusedGrants(Shape):

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from casevault.api.schemas.common import Shape
-from casevault.services.own_sessions import Begun
+from casevault.services.staff.own_sessions import Begun
 
 
 class OwnSession(Shape):

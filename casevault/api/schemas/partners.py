@@ -9,9 +9,9 @@ from uuid import UUID
 from pydantic import Base64Bytes, ConfigDict, Field
 
 from casevault.api.schemas.common import Shape
-from casevault.domain.partners import Gap
-from casevault.services.partners import Found
-from casevault.store.published_needs import Unmet
+from casevault.domain.sharing.partners import Gap
+from casevault.services.sharing.partners import Found
+from casevault.store.counting.published_needs import Unmet
 
 
 class PartnerEntry(Shape):

@@ -9,12 +9,12 @@ from uuid import UUID
 from pydantic import Field
 
 from casevault.api.schemas.common import Shape, Words, moment
-from casevault.domain.records import Version
-from casevault.services.links import RefusedPerson
-from casevault.services.records import RecordPage, Written
-from casevault.services.transitions import Moved
-from casevault.store.advising import Advice
-from casevault.store.records import Kept
+from casevault.domain.case.records import Version
+from casevault.services.casework.links import RefusedPerson
+from casevault.services.casework.records import RecordPage, Written
+from casevault.services.casework.transitions import Moved
+from casevault.store.case.records import Kept
+from casevault.store.casework.advising import Advice
 
 
 class Made(Shape):

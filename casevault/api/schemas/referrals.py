@@ -12,9 +12,9 @@ from pydantic import Base64Bytes, ConfigDict, Field
 from casevault.api.schemas.common import Shape, Words, moment
 from casevault.api.schemas.exchange import VaultLetter
 from casevault.api.schemas.records import CaseRecord
-from casevault.domain.collecting import MAX_DAYS, MAX_OPENINGS, PageState, spoken
-from casevault.domain.exchanging import Standing
-from casevault.domain.referral import (
+from casevault.domain.sharing.collecting import MAX_DAYS, MAX_OPENINGS, PageState, spoken
+from casevault.domain.sharing.exchanging import Standing
+from casevault.domain.sharing.referral import (
     DECLINED_FOR,
     TOLD_BY,
     TOLD_ON,
@@ -24,12 +24,12 @@ from casevault.domain.referral import (
     Way,
 )
 from casevault.errors import FieldError, Invalid
-from casevault.services.referral_outcomes import Live
-from casevault.services.referral_outcomes import Recalled as RecalledReferral
-from casevault.services.referrals import Sent
-from casevault.store.exchanges import Sent as Letter
-from casevault.store.leaving import PARTNER, TEAM, Leaving, Recipient, named
-from casevault.store.parcels import Parcel
+from casevault.services.sharing.referral_outcomes import Live
+from casevault.services.sharing.referral_outcomes import Recalled as RecalledReferral
+from casevault.services.sharing.referrals import Sent
+from casevault.store.sharing.exchanges import Sent as Letter
+from casevault.store.sharing.leaving import PARTNER, TEAM, Leaving, Recipient, named
+from casevault.store.sharing.parcels import Parcel
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Tongue = Literal["en", "fr", "es", "ar"]

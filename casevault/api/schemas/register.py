@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field
 from casevault.api.schemas.common import Shape
 from casevault.disclosure.report.content import Report
 from casevault.disclosure.report.published import Published
-from casevault.domain.indicators import Trained
-from casevault.domain.programme import Entry, Kind
+from casevault.domain.counting.indicators import Trained
+from casevault.domain.counting.programme import Entry, Kind
 
 
 class RegisterContent(Shape):

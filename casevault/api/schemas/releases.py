@@ -14,10 +14,10 @@ from casevault.disclosure.budget import Charge, Cohort, LineState
 from casevault.disclosure.choosing import Asked
 from casevault.disclosure.lifecycle import Stage, Step
 from casevault.disclosure.planning import Planned
-from casevault.domain.approvals import Wish
 from casevault.domain.importing.counted import Counted
-from casevault.services.releases import Account, Shown
-from casevault.store.counted_imports import Decided
+from casevault.domain.staff.approvals import Wish
+from casevault.services.counting.releases import Account, Shown
+from casevault.store.counting.counted_imports import Decided
 
 
 class CohortShown(Shape):

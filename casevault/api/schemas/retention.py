@@ -10,11 +10,11 @@ from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.approvals import Approval
 from casevault.api.schemas.common import Shape, Words, moment
-from casevault.domain.casefile import CaseMetadata, Compartment
-from casevault.domain.retention import Periods, Reason, Reference, Schedule
-from casevault.services.keeping import Proposed
-from casevault.store.counting_due import Preview
-from casevault.store.showing import Shown
+from casevault.domain.case.casefile import CaseMetadata, Compartment
+from casevault.domain.case.retention import Periods, Reason, Reference, Schedule
+from casevault.services.retention.keeping import Proposed
+from casevault.store.casework.showing import Shown
+from casevault.store.retention.counting_due import Preview
 
 _Months = Annotated[int, Field(ge=1, le=600)]
 _Why = Annotated[Words, Field(min_length=1, max_length=2000)]

@@ -11,14 +11,14 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from casevault.api.schemas.common import Shape, Words, moment
-from casevault.domain.consent import Purpose
-from casevault.domain.restricting import TellingWay
-from casevault.domain.rights import Asker, Check, Ground, Right
-from casevault.services.complaints import Complaint
-from casevault.services.rights import Told, Wish
-from casevault.store.matters import Matter
-from casevault.store.recipients import Notice
-from casevault.store.showing import Shown
+from casevault.domain.case.restricting import TellingWay
+from casevault.domain.rights.rights import Asker, Check, Ground, Right
+from casevault.domain.sharing.consent import Purpose
+from casevault.services.rights.complaints import Complaint
+from casevault.services.rights.rights import Told, Wish
+from casevault.store.casework.matters import Matter
+from casevault.store.casework.showing import Shown
+from casevault.store.sharing.recipients import Notice
 
 _Why = Annotated[Words, Field(min_length=1, max_length=2000)]
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from casevault.api.schemas.common import Shape
-from casevault.services.search import Share, Terms
-from casevault.store.answers import Answer, Answers
+from casevault.services.search.search import Share, Terms
+from casevault.store.search.answers import Answer, Answers
 
 _LONGEST = 200
 

@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import Field
 
 from casevault.api.schemas.common import Shape, Words
-from casevault.domain.access import Role
-from casevault.services import resets
-from casevault.services.accounts import Colleague
+from casevault.domain.staff.access import Role
+from casevault.services.staff import resets
+from casevault.services.staff.accounts import Colleague
 
 
 class NewStaff(Shape):

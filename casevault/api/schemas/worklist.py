@@ -8,10 +8,10 @@ from uuid import UUID
 from pydantic import ConfigDict
 
 from casevault.api.schemas.common import Shape
-from casevault.services import worklist
-from casevault.services.worklist import TeamLoad
-from casevault.store.transferring import Returned
-from casevault.store.waiting import Item, Waiting
+from casevault.services.casework import worklist
+from casevault.services.casework.worklist import TeamLoad
+from casevault.store.casework.transferring import Returned
+from casevault.store.pending.waiting import Item, Waiting
 
 
 class WorkItem(Shape):

@@ -22,11 +22,11 @@ from casevault.cli.demo.story import Told
 from casevault.cli.demo.world import World
 from casevault.config import sqlite_path
 from casevault.crypto.principals import is_raw_signature
-from casevault.domain import access
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff import access
 from casevault.errors import CaseVaultError, Tampered
 from casevault.ledger.verify import verify_export
-from casevault.store import exporting
+from casevault.store.log import exporting
 
 # Shorter words turn up by chance in a few megabytes of random bytes.
 _WORD = re.compile(r"[^\W_]{6,}")

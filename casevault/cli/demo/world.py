@@ -23,9 +23,9 @@ from casevault.config import load_settings
 from casevault.crypto import totp
 from casevault.crypto.macs import words
 from casevault.domain import vocabulary
-from casevault.domain.access import Role
+from casevault.domain.staff.access import Role
 from casevault.errors import Busy, Refused
-from casevault.services.ceremony import FirstPerson, Outcome, Plan
+from casevault.services.recovery.ceremony import FirstPerson, Outcome, Plan
 
 TEAM = "Riverside team (made up)"
 FIRST = (

@@ -104,7 +104,7 @@ class RootProvider:
     def principal(self, name: str, version: int | None = None) -> PrincipalSecret:
         """Return one of `PRINCIPALS` (its current pair by default).
 
-        `counting` opens facts: for `services.reporting` only.
+        `counting` opens facts: for `services.counting.reporting` only.
         """
         return PrincipalSecret(self._versioned(lambda held: held.principals[name], version))
 

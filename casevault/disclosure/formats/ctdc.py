@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from casevault.disclosure.columns import AFTER, safe
 from casevault.disclosure.report.published import Published, Row
-from casevault.domain import ctdc
+from casevault.domain.counting import ctdc
 from casevault.errors import Invalid
 
 HEAD = ("yearOfRegistration", "variable", "category", *AFTER)

@@ -18,7 +18,7 @@ from casevault.disclosure import catalogue
 from casevault.disclosure.classifications import TOTAL, UNKNOWN, Tier
 from casevault.disclosure.formats.periods import named
 from casevault.disclosure.report.published import Published, Row
-from casevault.domain import strict_json
+from casevault.domain.texts import strict_json
 from casevault.errors import FieldError, Invalid
 
 HEAD = (

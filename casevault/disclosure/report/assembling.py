@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from casevault.disclosure import catalogue
 from casevault.disclosure.report.content import Report
 from casevault.disclosure.report.published import Published, read
-from casevault.domain.indicators import Indicators
+from casevault.domain.counting.indicators import Indicators
 from casevault.errors import Invalid
 
 

@@ -14,7 +14,7 @@ from casevault.disclosure.columns import UNRELIABLE
 from casevault.disclosure.report.charts import Chart, Mark
 from casevault.disclosure.report.published import Published, Row
 from casevault.disclosure.report.words import Words
-from casevault.domain.indicators import SMALLEST_BRANCH, Indicators, Trained
+from casevault.domain.counting.indicators import SMALLEST_BRANCH, Indicators, Trained
 from casevault.domain.vocabulary import code_label
 
 

@@ -11,7 +11,7 @@ from casevault.disclosure.report.charts import svg
 from casevault.disclosure.report.content import Figure, Report, Section, sections, summary
 from casevault.disclosure.report.published import Published
 from casevault.disclosure.report.words import Words
-from casevault.domain import rendering
+from casevault.domain.pages import rendering
 
 
 def html(report: Report, words: Words, style_href: str | None = None) -> str:

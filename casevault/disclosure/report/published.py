@@ -17,7 +17,7 @@ from casevault.disclosure import catalogue
 from casevault.disclosure.catalogue import REGION, IndicatorTable
 from casevault.disclosure.classifications import TOTAL, Tier
 from casevault.disclosure.columns import AFTER, BEFORE, PUBLISHED, UNRELIABLE, WITHHELD, plain
-from casevault.domain.indicators import Period
+from casevault.domain.counting.indicators import Period
 from casevault.errors import Invalid
 
 _STATES = frozenset({PUBLISHED, UNRELIABLE, WITHHELD})

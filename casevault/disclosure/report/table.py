@@ -16,7 +16,7 @@ from casevault.disclosure.classifications import TOTAL
 from casevault.disclosure.columns import AFTER, BEFORE, PUBLISHED, WITHHELD, safe
 from casevault.disclosure.report.content import Report
 from casevault.disclosure.report.published import Published
-from casevault.domain.indicators import Indicators, Trained
+from casevault.domain.counting.indicators import Indicators, Trained
 
 HEAD = (*BEFORE, "categories", *AFTER)
 EXACT = "exact: things and staff, no survivor"

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from casevault.domain import casefile, facts, retention
-from casevault.domain.casefile import CaseMetadata, DocumentKind, Status
-from casevault.domain.dictionary import Dictionary
+from casevault.domain.case import casefile, facts, retention
+from casevault.domain.case.casefile import CaseMetadata, DocumentKind, Status
+from casevault.domain.case.dictionary import Dictionary
+from casevault.domain.case.retention import SHIPPED, Schedule
 from casevault.domain.importing.mapping import Candidate
-from casevault.domain.retention import SHIPPED, Schedule
 from casevault.errors import FieldError, Invalid
 from casevault.ids import CaseId, TeamId, new_id, new_reference
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from casevault.domain.fields import Type
+from casevault.domain.case.fields import Type
 from casevault.domain.importing.targets import Target, finished, parse_target
 from casevault.errors import FieldError, Invalid
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from casevault.domain import strict_json
+from casevault.domain.texts import strict_json
 from casevault.errors import FieldError, Invalid
 
 MAX_LINE = 1 << 20

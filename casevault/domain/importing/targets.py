@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from casevault.domain import dictionary
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.fields import Field, Type
+from casevault.domain.case import dictionary
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.case.fields import Field, Type
 from casevault.errors import Invalid
 
 EACH: Final = -1

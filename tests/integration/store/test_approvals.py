@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 
 from casevault.crypto import approvals as crypto_approvals
-from casevault.domain import approvals as rules
-from casevault.domain.access import Role
-from casevault.domain.approvals import ApprovedAct, Decision
+from casevault.domain.staff import approvals as rules
+from casevault.domain.staff.access import Role
+from casevault.domain.staff.approvals import ApprovedAct, Decision
 from casevault.errors import Conflict, NotFound, Refused, Tampered
 from casevault.ids import new_id
-from casevault.store import approvals, principals, teams
+from casevault.store.context import approvals
+from casevault.store.keys import principals, teams
 from tests.builders import ADMINISTRATOR, AUDITOR, DAY, DPO, SUPERVISOR
 
 APPROVED, DECLINED = Decision.APPROVED, Decision.DECLINED

@@ -13,20 +13,12 @@ from casevault.crypto import recovery, sealed_files
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.roots import adopt_roots
 from casevault.errors import KeyUnavailable, MediumFault, Misconfigured, Tampered
-from casevault.store import (
-    capsules,
-    grants,
-    keyring_backup,
-    keyring_tables,
-    media,
-    migrate,
-    people,
-    principals,
-    schema,
-)
-from casevault.store.database import Database
-from casevault.store.keyring import Keyring, sealed_tables
-from casevault.store.media import Medium
+from casevault.store.engine import keyring_tables, migrate, schema
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring, sealed_tables
+from casevault.store.keys import grants, people, principals
+from casevault.store.recovery import capsules, keyring_backup, media
+from casevault.store.recovery.media import Medium
 from tests.builders import a_vault
 from tests.conftest import Databases
 

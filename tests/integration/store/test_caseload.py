@@ -10,16 +10,19 @@ import pytest
 from sqlalchemy import event
 
 from casevault.crypto.principals import PrincipalSecret
-from casevault.domain.access import Actor, Role
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.granting import ObjectKind
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.staff.access import Actor, Role
+from casevault.domain.staff.granting import ObjectKind
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.services.casework import Casework
-from casevault.services.records import Records
-from casevault.store import advising, births, case_keys, grants, keyring_tables, quick
-from casevault.store.caller import Caller, Gate
-from casevault.store.grants import Object
-from casevault.store.keyholder import KeyHolder
+from casevault.services.casework.casework import Casework
+from casevault.services.casework.records import Records
+from casevault.store.case import case_keys
+from casevault.store.casework import advising, births
+from casevault.store.context.caller import Caller, Gate
+from casevault.store.engine import keyring_tables, quick
+from casevault.store.keys import grants
+from casevault.store.keys.grants import Object
+from casevault.store.keys.keyholder import KeyHolder
 from tests.builders import SUPERVISOR
 
 

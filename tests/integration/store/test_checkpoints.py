@@ -12,8 +12,9 @@ from casevault.errors import Tampered
 from casevault.ledger.note import open_note, sign_note
 from casevault.ledger.tree import Frontier
 from casevault.ledger.verify import verify_export
-from casevault.store import exporting, tables
-from casevault.store.checkpoints import STATE_FILE, is_cut
+from casevault.store.engine import tables
+from casevault.store.log import exporting
+from casevault.store.log.checkpoints import STATE_FILE, is_cut
 from tests.builders import ORIGIN, an_act
 from tests.unit.ledger.reference import some_hashes
 

@@ -21,8 +21,8 @@ from psycopg import sql
 from sqlalchemy import Column, Integer, MetaData, String, Table, make_url, text
 
 from casevault.errors import Busy, CaseVaultError, Conflict, Misconfigured
-from casevault.store import database as module
-from casevault.store.database import Database
+from casevault.store.engine import database as module
+from casevault.store.engine.database import Database
 from tests.builders import migrated
 from tests.conftest import libpq_url
 

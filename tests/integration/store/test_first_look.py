@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, update
 
-from casevault.domain.casefile import DocumentKind
+from casevault.domain.case.casefile import DocumentKind
 from casevault.errors import Tampered
-from casevault.services.casework import Casework
-from casevault.store import documents, first_look, tables
-from casevault.store.caller import Gate
+from casevault.services.casework.casework import Casework
+from casevault.store.case import documents, first_look
+from casevault.store.context.caller import Gate
+from casevault.store.engine import tables
 from tests.integration.store.test_caseload import opened, statements, supervisor
 
 __all__ = ["supervisor"]

@@ -11,8 +11,9 @@ from casevault.crypto.credentials import SMALL, PassphraseKdf
 from casevault.crypto.roots import create_roots
 from casevault.errors import Conflict, Misconfigured
 from casevault.ids import new_id
-from casevault.services.ceremony import Ceremony
-from casevault.store import identity, keyring_tables, tables
+from casevault.services.recovery.ceremony import Ceremony
+from casevault.store.engine import keyring_tables, tables
+from casevault.store.recovery import identity
 from tests.builders import PLAN, a_clock
 
 

@@ -10,16 +10,17 @@ from sqlalchemy import select, update
 
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealing import Key
-from casevault.domain.casefile import Compartment
-from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.domain.case.casefile import Compartment
+from casevault.domain.staff.granting import ObjectKind, PrincipalKind
 from casevault.errors import Conflict, KeyUnavailable, Refused, Tampered, Unauthenticated
 from casevault.ids import new_id
-from casevault.store import case_keys, grants, people, principals, teams
-from casevault.store import keyring_tables as tables
-from casevault.store.case_keys import CaseKeyRow
-from casevault.store.grants import Grantee, Object
-from casevault.store.keyring import Keyring, sealed_tables
-from casevault.store.manifests import Anchor, Manifest
+from casevault.store.case import case_keys
+from casevault.store.case.case_keys import CaseKeyRow
+from casevault.store.case.manifests import Anchor, Manifest
+from casevault.store.engine import keyring_tables as tables
+from casevault.store.engine.keyring import Keyring, sealed_tables
+from casevault.store.keys import grants, people, principals, teams
+from casevault.store.keys.grants import Grantee, Object
 from tests.builders import DPO, SUPERVISOR, a_vault
 
 # Every lookup column of every sealed table, with another value of its type.

@@ -18,11 +18,12 @@ from casevault.errors import CaseVaultError, Tampered, Unrecorded
 from casevault.ids import new_id
 from casevault.ledger.entry import parse_leaf
 from casevault.ledger.tree import leaf_hash, verify_consistency, verify_inclusion
-from casevault.store import database as database_module
-from casevault.store import keyring_tables, ledger_reading, tables, tree
-from casevault.store.ledger import FAILED, Actor, Touched
-from casevault.store.months import name_of
-from casevault.store.unit_of_work import unit_of_work
+from casevault.store.engine import database as database_module
+from casevault.store.engine import keyring_tables, tables
+from casevault.store.log import ledger_reading, tree
+from casevault.store.log.ledger import FAILED, Actor, Touched
+from casevault.store.log.months import name_of
+from casevault.store.log.unit_of_work import unit_of_work
 from tests.builders import an_act
 from tests.unit.ledger.reference import mth
 
@@ -137,7 +138,7 @@ def test_an_entry_tells_what_was_done_in_pseudonyms(vault):
     )
     (entry,) = vault.entries()
     month = vault.stores.months.current()
-    from casevault.store.ledger import pseudonym
+    from casevault.store.log.ledger import pseudonym
 
     assert entry.body.actor == pseudonym(month, "actor", staff)
     assert entry.body.session == pseudonym(month, "session", session)

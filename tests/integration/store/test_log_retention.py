@@ -10,22 +10,16 @@ from sqlalchemy import delete, select, update
 
 from casevault.clock import FixedClock
 from casevault.crypto.principals import is_raw_signature
-from casevault.domain.granting import ObjectKind
+from casevault.domain.staff.granting import ObjectKind
 from casevault.errors import NotFound, Tampered
 from casevault.ledger.entry import Body, commitment, encode_body, parse_leaf
 from casevault.ledger.verify import verify_export
-from casevault.store import (
-    exporting,
-    grants,
-    keyring_tables,
-    ledger_reading,
-    proofs,
-    retention_marks,
-    tables,
-)
-from casevault.store.inspection import Inspection
-from casevault.store.log_retention import LogRetention
-from casevault.store.months import month_before, object_ids
+from casevault.store.audit.inspection import Inspection
+from casevault.store.audit.log_retention import LogRetention
+from casevault.store.engine import keyring_tables, tables
+from casevault.store.keys import grants
+from casevault.store.log import exporting, ledger_reading, proofs, retention_marks
+from casevault.store.log.months import month_before, object_ids
 from tests.builders import an_act
 
 

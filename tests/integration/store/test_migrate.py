@@ -13,9 +13,10 @@ from sqlalchemy.exc import IntegrityError
 
 from casevault.errors import Conflict, Misconfigured
 from casevault.ids import new_id
-from casevault.store import keyring_tables, migrate, schema, tables, tree
-from casevault.store.database import Database
-from casevault.store.keyring import sealed_tables
+from casevault.store.engine import keyring_tables, migrate, schema, tables
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import sealed_tables
+from casevault.store.log import tree
 from tests.builders import a_vault, an_act
 from tests.conftest import libpq_url
 

@@ -10,8 +10,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, LargeBinary, MetaData, inspect, select
 
 from casevault.ids import new_id
-from casevault.store import migrate
-from casevault.store.database import Database
+from casevault.store.engine import migrate
+from casevault.store.engine.database import Database
 from tests.builders import a_vault, an_act
 
 # What looks sealed to the database: magic, format, suite, and the shortest length.

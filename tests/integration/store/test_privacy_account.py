@@ -16,7 +16,9 @@ from casevault.disclosure import budget
 from casevault.disclosure.budget import Charge, LineState
 from casevault.errors import Refused, Tampered
 from casevault.ids import new_id
-from casevault.store import keyring_tables, privacy_account, releases
+from casevault.store.counting import releases
+from casevault.store.engine import keyring_tables
+from casevault.store.keys import privacy_account
 
 STAFF = UUID(int=7)
 THIRD = Fraction(3, 100)
@@ -109,9 +111,9 @@ from pathlib import Path
 from uuid import UUID
 from casevault.crypto.roots import open_roots
 from casevault.disclosure.budget import Charge, LineState
-from casevault.store import privacy_account
-from casevault.store.database import Database
-from casevault.store.keyring import Keyring
+from casevault.store.keys import privacy_account
+from casevault.store.engine.database import Database
+from casevault.store.engine.keyring import Keyring
 url, keys, organisation, release = sys.argv[1:]
 keyring = Keyring(Database(url), open_roots(Path(keys)), UUID(organisation))
 names, rho = ("people-total",), Fraction(3, 100)

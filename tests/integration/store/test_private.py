@@ -8,14 +8,16 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from casevault.crypto.sealing import Key
-from casevault.domain.access import Actor, Role
-from casevault.domain.granting import ObjectKind
+from casevault.domain.staff.access import Actor, Role
+from casevault.domain.staff.granting import ObjectKind
 from casevault.errors import NotFound, Stale, Tampered, Unrecorded
 from casevault.ids import StaffId, TeamId, new_id
-from casevault.store import grants, private, tables
-from casevault.store.caller import Caller
-from casevault.store.grants import Grantee, Object
-from casevault.store.ledger import Ledger
+from casevault.store.casework import private
+from casevault.store.context.caller import Caller
+from casevault.store.engine import tables
+from casevault.store.keys import grants
+from casevault.store.keys.grants import Grantee, Object
+from casevault.store.log.ledger import Ledger
 from tests.builders import DAY, DPO, SUPERVISOR
 
 KIND, CODE = private.DRAFT, "draft.save"

@@ -24,8 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import InvalidRequestError
 
 from casevault.errors import Busy, Conflict
-from casevault.store.database import Database
-from casevault.store.quick import LONGEST, Among, AnyLength, Quick
+from casevault.store.engine.database import Database
+from casevault.store.engine.quick import LONGEST, Among, AnyLength, Quick
 
 SECRET = "Amal-of-the-harbour-house"
 thing = Table(

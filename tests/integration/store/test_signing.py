@@ -17,10 +17,10 @@ from casevault.errors import Busy, Conflict, Invalid, Misconfigured, Tampered
 from casevault.ledger.asking import MAX_ASK_BYTES, Ask, encode_ask, parse_ask
 from casevault.ledger.note import Checkpoint, open_note, sign_note
 from casevault.ledger.tree import Frontier, consistency_proof
-from casevault.store import signer_keys, signing
-from casevault.store.checkpoints import Checkpoints
-from casevault.store.signing import STATE_FILE, LocalSigner
-from casevault.store.spool import SpoolService, SpoolSigner, signer
+from casevault.store.log import signer_keys, signing
+from casevault.store.log.checkpoints import Checkpoints
+from casevault.store.log.signing import STATE_FILE, LocalSigner
+from casevault.store.log.spool import SpoolService, SpoolSigner, signer
 from tests.builders import ORIGIN, an_act
 from tests.unit.ledger.reference import reader_of, some_hashes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from casevault.ledger.tree import root_at, verify_inclusion
-from casevault.store import tile_rows, tree
+from casevault.store.log import tile_rows, tree
 from tests.builders import an_act
 
 

@@ -6,28 +6,25 @@ from datetime import timedelta
 
 import pytest
 
-from casevault.domain.access import Role
-from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.domain.staff.access import Role
+from casevault.domain.staff.granting import ObjectKind, PrincipalKind
 from casevault.errors import CaseVaultError
 from casevault.ids import new_id
-from casevault.services import rolls
-from casevault.services.casework import Casework
-from casevault.services.rolls import Rolls
-from casevault.store import (
-    births,
-    cards,
-    case_keys,
-    erasing_keys,
-    grants,
-    milestones,
-    orphans,
-    tombstones,
-)
-from casevault.store import keyring_tables as tables
-from casevault.store.caller import Gate
-from casevault.store.grants import Object
-from casevault.store.media import Medium
-from casevault.store.tombstones import Erasure
+from casevault.services.casework.casework import Casework
+from casevault.services.recovery import rolls
+from casevault.services.recovery.rolls import Rolls
+from casevault.store.case import case_keys, tombstones
+from casevault.store.case.tombstones import Erasure
+from casevault.store.casework import births
+from casevault.store.context.caller import Gate
+from casevault.store.engine import keyring_tables as tables
+from casevault.store.engine import milestones
+from casevault.store.keys import grants
+from casevault.store.keys.grants import Object
+from casevault.store.recovery import orphans
+from casevault.store.recovery.media import Medium
+from casevault.store.retention import erasing_keys
+from casevault.store.search import cards
 from tests.builders import SUPERVISOR
 
 

@@ -14,14 +14,14 @@ from casevault.crypto import vouches
 from casevault.crypto.grants import Carried, GrantTerms
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealing import Key
-from casevault.domain.granting import ObjectKind, PrincipalKind
+from casevault.domain.staff.granting import ObjectKind, PrincipalKind
 from casevault.errors import Busy, Misconfigured, Refused, Tampered
 from casevault.ids import new_id
-from casevault.store import keyring_tables as tables
-from casevault.store import principals, teams
-from casevault.store.grants import Granter
-from casevault.store.principals import Principal
-from casevault.store.trust import REMEMBERED_SECONDS, Trust
+from casevault.store.engine import keyring_tables as tables
+from casevault.store.keys import principals, teams
+from casevault.store.keys.grants import Granter
+from casevault.store.keys.principals import Principal
+from casevault.store.keys.trust import REMEMBERED_SECONDS, Trust
 from tests.builders import ADMINISTRATOR, AUDITOR, DAY, DPO, SUPERVISOR, YEAR, an_act
 
 
@@ -410,7 +410,7 @@ def test_a_grant_of_an_unknown_kind_is_tampered(vault):
 
 def test_what_is_remembered_stays_bounded(vault, monkeypatch):
     """A flood of principals and grants does not fill the memory."""
-    from casevault.store import trust
+    from casevault.store.keys import trust
 
     monkeypatch.setattr(trust, "_MAX_REMEMBERED", 3)
     for _ in range(12):
@@ -421,8 +421,8 @@ def test_what_is_remembered_stays_bounded(vault, monkeypatch):
 
 def test_auditors_read_the_months_of_the_ledger(vault):
     """The service's grant of a month counts, and opens for the auditor alone."""
-    from casevault.store import months
-    from casevault.store.grants import Object
+    from casevault.store.keys.grants import Object
+    from casevault.store.log import months
 
     vault.stores.ledger.record(an_act())
     with vault.stores.keyring.reading() as tx:

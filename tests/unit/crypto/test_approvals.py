@@ -7,7 +7,7 @@ import pytest
 from casevault.crypto import approvals, canonical
 from casevault.crypto.approvals import Approval
 from casevault.crypto.principals import PrincipalSecret
-from casevault.domain.approvals import ApprovedAct, Decision, Wish
+from casevault.domain.staff.approvals import ApprovedAct, Decision, Wish
 from casevault.errors import Tampered
 from casevault.ids import new_id
 

@@ -15,7 +15,7 @@ import pytest
 from casevault.crypto import canonical, packages
 from casevault.crypto.exchange_cards import MAX_TEXT, Card
 from casevault.crypto.principals import PrincipalSecret
-from casevault.domain.exchanging import Message
+from casevault.domain.sharing.exchanging import Message
 from casevault.errors import Tampered
 
 FOLDER = Path(__file__).parents[2] / "vectors"

@@ -19,8 +19,8 @@ from casevault.crypto.credentials import SMALL, Envelope
 from casevault.crypto.packages import Statement, open_package, seal_package
 from casevault.crypto.principals import PrincipalSecret
 from casevault.crypto.sealing import Place, seal
-from casevault.domain import packing
-from casevault.domain.packing import Listed, PackageKind, PackedFile
+from casevault.domain.sharing import packing
+from casevault.domain.sharing.packing import Listed, PackageKind, PackedFile
 from casevault.errors import Invalid, Refused, Tampered
 
 FOLDER = Path(__file__).parents[2] / "vectors"

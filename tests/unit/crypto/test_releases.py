@@ -10,7 +10,7 @@ import pytest
 
 from casevault.crypto import releases, vouches
 from casevault.crypto.principals import PrincipalSecret
-from casevault.domain.vouching import VouchStatement
+from casevault.domain.staff.vouching import VouchStatement
 from casevault.errors import Tampered
 
 ROOT, OURS, OTHER = (PrincipalSecret(bytes([n]) * 64) for n in (1, 2, 3))

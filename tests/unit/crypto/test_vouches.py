@@ -19,7 +19,7 @@ from casevault.crypto.vouches import (
     issue,
     revoke,
 )
-from casevault.domain.vouching import VouchStatement
+from casevault.domain.staff.vouching import VouchStatement
 from casevault.errors import Tampered
 
 from .secrecy import assert_silent

@@ -9,7 +9,8 @@ import pytest
 from casevault.disclosure.classifications import Tier
 from casevault.disclosure.counting import snapshot
 from casevault.disclosure.tabulating import Period, tabulate
-from casevault.domain import indicators, vocabulary
+from casevault.domain import vocabulary
+from casevault.domain.counting import indicators
 from tests.unit.disclosure.people import KEY, Book, cell, crowd, release
 
 _MANY = ("safehouse", "health_medical", "psychosocial", "food", "legal_assistance", "education")

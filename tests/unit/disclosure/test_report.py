@@ -23,9 +23,9 @@ from casevault.disclosure.report.assembling import assembled
 from casevault.disclosure.report.content import Report, sections
 from casevault.disclosure.report.words import Words
 from casevault.disclosure.tabulating import Period as Days
-from casevault.domain import paper
-from casevault.domain.indicators import Period, of_period
-from casevault.domain.programme import Kind
+from casevault.domain.counting.indicators import Period, of_period
+from casevault.domain.counting.programme import Kind
+from casevault.domain.pages import paper
 from casevault.domain.vocabulary import LANGUAGES
 from casevault.errors import Invalid
 from tests.unit.disclosure.people import ALL, crowd, release

@@ -18,7 +18,8 @@ from casevault.disclosure.counting import snapshot
 from casevault.disclosure.measuring import Measurement
 from casevault.disclosure.records import Events, Records
 from casevault.disclosure.tabulating import Period
-from casevault.domain import indicators, vocabulary
+from casevault.domain import vocabulary
+from casevault.domain.counting import indicators
 from tests.unit.disclosure.people import KEY, Book, crowd, exact, release
 
 _MANY = ("safehouse", "health_medical", "psychosocial", "food", "legal_assistance", "education")

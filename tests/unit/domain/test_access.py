@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casevault.domain.access import (
+from casevault.domain.staff.access import (
     COMPATIBLE,
     RULES,
     Actor,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from casevault.domain import approvals
-from casevault.domain.approvals import POLICIES, ApprovedAct
-from casevault.domain.vouching import Scope
+from casevault.domain.staff import approvals
+from casevault.domain.staff.approvals import POLICIES, ApprovedAct
+from casevault.domain.staff.vouching import Scope
 from casevault.ids import TeamId, new_id
 
 TEAM = TeamId(new_id())

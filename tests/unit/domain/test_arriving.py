@@ -7,9 +7,9 @@ import json
 import pytest
 
 from casevault.domain import vocabulary
-from casevault.domain.arriving import Declined, Intake, letter_of, words_of
-from casevault.domain.packing import PackageKind, PackedFile
-from casevault.domain.referral import FORMAT
+from casevault.domain.sharing.arriving import Declined, Intake, letter_of, words_of
+from casevault.domain.sharing.packing import PackageKind, PackedFile
+from casevault.domain.sharing.referral import FORMAT
 from casevault.errors import Invalid, Tampered
 
 IDENTITY = {"name_to_use": "Ondine Obvious-Madeup", "phones": ["+390000000001"]}

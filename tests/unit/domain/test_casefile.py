@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casevault.domain import casefile
-from casevault.domain.casefile import CaseMetadata, Compartment, DocumentKind, Status
+from casevault.domain.case import casefile
+from casevault.domain.case.casefile import CaseMetadata, Compartment, DocumentKind, Status
 from casevault.errors import Conflict, Invalid
 from casevault.ids import CaseId, CaseReference, TeamId
 

@@ -7,8 +7,9 @@ from html import escape
 
 import pytest
 
-from casevault.domain import collect_page, vocabulary
-from casevault.domain.collecting import ANSWERS
+from casevault.domain import vocabulary
+from casevault.domain.sharing import collect_page
+from casevault.domain.sharing.collecting import ANSWERS
 
 LANGUAGES = ("en", "fr", "es", "ar")
 PACKED = json.dumps({"from": "Us <b>", "reference": "r-1", "service": "safehouse"}).encode()

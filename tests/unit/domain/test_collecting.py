@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.domain.collecting import MAX_DAYS, MAX_OPENINGS, Offer, PageState, spoken, typed
+from casevault.domain.sharing.collecting import (
+    MAX_DAYS,
+    MAX_OPENINGS,
+    Offer,
+    PageState,
+    spoken,
+    typed,
+)
 from casevault.errors import Invalid
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casevault.domain import cascade, consent
-from casevault.domain.cascade import Consequence, Shared, Withdrawal
-from casevault.domain.consent import Disclosure, Ground, Purpose, State, decide
-from casevault.domain.records import DECLINED, DONE, WAITING, WITHDRAWN, Record
+from casevault.domain.case.records import DECLINED, DONE, WAITING, WITHDRAWN, Record
+from casevault.domain.sharing import cascade, consent
+from casevault.domain.sharing.cascade import Consequence, Shared, Withdrawal
+from casevault.domain.sharing.consent import Disclosure, Ground, Purpose, State, decide
 from casevault.domain.vocabulary import code_list
 from casevault.errors import Invalid
 

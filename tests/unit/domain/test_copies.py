@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from casevault.domain import copies, copy_archive, copy_page, filenames
-from casevault.domain.copies import Attachment, Edition, KeepBack, Part, Withheld
-from casevault.domain.packing import MAX_BYTES, PackedFile
+from casevault.domain.rights import copies, copy_archive, copy_page
+from casevault.domain.rights.copies import Attachment, Edition, KeepBack, Part, Withheld
+from casevault.domain.sharing.packing import MAX_BYTES, PackedFile
+from casevault.domain.texts import filenames
 from casevault.errors import Invalid
 
 NOTE, PROFILE = "0" * 32, "1" * 32

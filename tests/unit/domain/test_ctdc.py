@@ -8,7 +8,8 @@ from importlib import resources
 import pytest
 
 from casevault.disclosure import catalogue
-from casevault.domain import ctdc, vocabulary
+from casevault.domain import vocabulary
+from casevault.domain.counting import ctdc
 
 LISTS = json.loads(
     resources.files("casevault.domain.vocabulary").joinpath("codelists.json").read_text("utf-8")

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casevault.domain import dictionary, dictionary_page, vocabulary
-from casevault.domain.casefile import Compartment, DocumentKind
-from casevault.domain.dictionary import Dictionary
-from casevault.domain.fields import Type
+from casevault.domain import vocabulary
+from casevault.domain.case import dictionary
+from casevault.domain.case.casefile import Compartment, DocumentKind
+from casevault.domain.case.dictionary import Dictionary
+from casevault.domain.case.fields import Type
+from casevault.domain.pages import dictionary_page
 from casevault.errors import Invalid, Misconfigured
 
 KINDS = list(dictionary.DOCUMENTS)

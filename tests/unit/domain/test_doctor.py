@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from casevault.domain import doctor
-from casevault.domain.doctor import Finding, Level, Machine, Place, Standing
+from casevault.domain.recovery import doctor
+from casevault.domain.recovery.doctor import Finding, Level, Machine, Place, Standing
 
 NOW = 1_800_000_000
 HOUR, DAY, GIB = 3600, 86_400, 1 << 30

@@ -6,8 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from casevault.domain import dictionary, dpia
-from casevault.domain.retention import SHIPPED
+from casevault.domain.case import dictionary
+from casevault.domain.case.retention import SHIPPED
+from casevault.domain.retention import dpia
 
 ROOT = Path(__file__).parents[3]
 

@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.dictionary import MAX_ITEMS, MAX_TEXT, Dictionary
-from casevault.domain.drafts import DraftForm, check, kept_until
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.case.dictionary import MAX_ITEMS, MAX_TEXT, Dictionary
+from casevault.domain.pages.drafts import DraftForm, check, kept_until
 from casevault.errors import Invalid
 
 PLAIN = Dictionary()

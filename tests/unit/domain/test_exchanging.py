@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from casevault.domain.exchanging import (
+from casevault.domain.sharing.exchanging import (
     FORMAT,
     Address,
     Message,

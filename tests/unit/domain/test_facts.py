@@ -6,9 +6,10 @@ from datetime import date
 
 import pytest
 
-from casevault.domain import dictionary, facts, vocabulary
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.dictionary import Dictionary
+from casevault.domain import vocabulary
+from casevault.domain.case import dictionary, facts
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.case.dictionary import Dictionary
 
 OPENED = date(2026, 11, 20)
 IDENTITY = {"name_to_use": "Made-up Mira", "age": 20, "gender": "Feminine", "citizenships": ["MD"]}

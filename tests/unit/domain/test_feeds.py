@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from casevault.domain.feeds import MAX_EVENTS, SUMMARY, Event, kept_until, nearest, render
+from casevault.domain.texts.feeds import MAX_EVENTS, SUMMARY, Event, kept_until, nearest, render
 
 AT = datetime(2026, 11, 24, 13, 47, 11, tzinfo=UTC)
 UID = "00000000-0000-4000-8000-000000000001"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.domain.filenames import checked, type_of
+from casevault.domain.texts.filenames import checked, type_of
 from casevault.errors import Invalid
 
 BAD = (

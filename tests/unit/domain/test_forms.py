@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from casevault.domain import dictionary, forms, paper, vocabulary
-from casevault.domain.dictionary import Dictionary
-from casevault.domain.fields import Type
+from casevault.domain import vocabulary
+from casevault.domain.case import dictionary
+from casevault.domain.case.dictionary import Dictionary
+from casevault.domain.case.fields import Type
+from casevault.domain.pages import forms, paper
 from casevault.errors import NotFound
 
 OFF, ON = Dictionary(), Dictionary.of(dictionary.known_purposes())

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from casevault.domain.granting import GROUP_MEMBERS, ObjectKind, PrincipalKind, may_grant
-from casevault.domain.vouching import Scope
+from casevault.domain.staff.granting import GROUP_MEMBERS, ObjectKind, PrincipalKind, may_grant
+from casevault.domain.staff.vouching import Scope
 from casevault.ids import TeamId
 
 NORTH, SOUTH = TeamId(UUID(int=10)), TeamId(UUID(int=11))

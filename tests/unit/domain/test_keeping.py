@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from casevault.domain import casefile, keeping
-from casevault.domain.casefile import Compartment, Status
-from casevault.domain.retention import ERASED, SHIPPED, WARNING_DAYS, Reference
+from casevault.domain.case import casefile, keeping
+from casevault.domain.case.casefile import Compartment, Status
+from casevault.domain.case.retention import ERASED, SHIPPED, WARNING_DAYS, Reference
 from casevault.errors import Conflict, Invalid
 from casevault.ids import CaseId, CaseReference, TeamId
 

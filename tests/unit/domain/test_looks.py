@@ -9,8 +9,9 @@ from importlib import resources
 
 import pytest
 
-from casevault.domain import looks, vocabulary
-from casevault.domain.looks import DID, PARTS, ROLES, WHYS, Look
+from casevault.domain import vocabulary
+from casevault.domain.audit import looks
+from casevault.domain.audit.looks import DID, PARTS, ROLES, WHYS, Look
 
 TEXTS: dict[str, dict[str, str]] = json.loads(
     resources.files("casevault.domain.vocabulary").joinpath("look_texts.json").read_text("utf-8")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from casevault.domain import casefile, minimising
-from casevault.domain.casefile import Status
-from casevault.domain.minimising import NEXT, Finding
+from casevault.domain.case import casefile
+from casevault.domain.case.casefile import Status
+from casevault.domain.retention import minimising
+from casevault.domain.retention.minimising import NEXT, Finding
 from casevault.domain.vocabulary import LANGUAGES
 from casevault.ids import CaseId, TeamId, new_id, new_reference
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.domain import organisation
-from casevault.domain.access import Role
-from casevault.domain.organisation import OUTLINES, Profile, Seat
+from casevault.domain.staff import organisation
+from casevault.domain.staff.access import Role
+from casevault.domain.staff.organisation import OUTLINES, Profile, Seat
 
 TEAM = "North (made up)"
 

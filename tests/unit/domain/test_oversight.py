@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from casevault.domain.oversight import Finding
+from casevault.domain.audit.oversight import Finding
 
 
 def test_the_findings_are_codes_that_never_change():

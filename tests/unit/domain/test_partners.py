@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casevault.domain import leaflet, partner_tables, vocabulary
-from casevault.domain.partners import STALE_DAYS, Gap, Partner, Search, checked, gaps, pathways
+from casevault.domain import vocabulary
+from casevault.domain.sharing import leaflet, partner_tables
+from casevault.domain.sharing.partners import (
+    STALE_DAYS,
+    Gap,
+    Partner,
+    Search,
+    checked,
+    gaps,
+    pathways,
+)
 from casevault.errors import Invalid
 
 TODAY = date(2026, 11, 26)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from casevault.domain import passphrases, vocabulary
-from casevault.domain.passphrases import is_common
+from casevault.domain import vocabulary
+from casevault.domain.staff import passphrases
+from casevault.domain.staff.passphrases import is_common
 
 
 @pytest.mark.parametrize(

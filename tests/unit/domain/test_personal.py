@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.domain import personal
-from casevault.domain.personal import Hint, Sign, merged
+from casevault.domain.case import personal
+from casevault.domain.case.personal import Hint, Sign, merged
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from casevault.domain import portability
 from casevault.domain.importing.htcds import default_mapping
+from casevault.domain.rights import portability
 
 EVENT = {
     "type": "Exploitation",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.domain import programme, register_tables
-from casevault.domain.indicators import Period, of_period
-from casevault.domain.programme import FIELDS, Entry, Kind
+from casevault.domain.counting import programme, register_tables
+from casevault.domain.counting.indicators import Period, of_period
+from casevault.domain.counting.programme import FIELDS, Entry, Kind
 from casevault.errors import Invalid
 from casevault.ids import new_id
 

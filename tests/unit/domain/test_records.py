@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from casevault.domain.records import MAX_VERSIONS, REDACTED, Record, coded_services
+from casevault.domain.case.records import MAX_VERSIONS, REDACTED, Record, coded_services
 from casevault.errors import Invalid, Tampered
 
 ANN, BEN, OTHER = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casevault.domain import dictionary, referral, rendering, vocabulary
-from casevault.domain.consent import CONSENT, Ground, Purpose
-from casevault.domain.records import Record
-from casevault.domain.referral import (
+from casevault.domain import vocabulary
+from casevault.domain.case import dictionary
+from casevault.domain.case.records import Record
+from casevault.domain.pages import rendering
+from casevault.domain.sharing import referral
+from casevault.domain.sharing.consent import CONSENT, Ground, Purpose
+from casevault.domain.sharing.referral import (
     FILES,
     MAX_FILE_BYTES,
     MAX_FILES,
@@ -29,7 +32,7 @@ from casevault.domain.referral import (
     manifest,
     moved,
 )
-from casevault.domain.referral_page import referral_html
+from casevault.domain.sharing.referral_page import referral_html
 from casevault.errors import Conflict, Invalid, Tampered
 
 TODAY = date(2026, 11, 26)

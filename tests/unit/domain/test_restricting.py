@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.domain import keeping, restricting
-from casevault.domain.access import RULES
-from casevault.domain.permissions import Permission
+from casevault.domain.case import keeping, restricting
+from casevault.domain.staff.access import RULES
+from casevault.domain.staff.permissions import Permission
 from casevault.errors import Conflict
 from tests.unit.domain.test_keeping import a_case
 

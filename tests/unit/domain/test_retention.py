@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casevault.domain import facts, keeping, retention
-from casevault.domain.casefile import Status
-from casevault.domain.retention import ERASED, SHIPPED, Periods, Reference, Schedule
+from casevault.domain.case import facts, keeping, retention
+from casevault.domain.case.casefile import Status
+from casevault.domain.case.retention import ERASED, SHIPPED, Periods, Reference, Schedule
 from casevault.errors import Conflict, Invalid
 from tests.unit.domain.test_casefile import a_case
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from casevault.domain import reviewing
-from casevault.domain.reviewing import NEEDS_NOTE, STEPS, UNDECIDED, State
+from casevault.domain.audit import reviewing
+from casevault.domain.audit.reviewing import NEEDS_NOTE, STEPS, UNDECIDED, State
 from casevault.errors import Conflict, Invalid
 
 ME, YOU = UUID(int=1), UUID(int=2)

@@ -9,9 +9,10 @@ from importlib import resources
 
 import pytest
 
-from casevault.domain import rights, rights_page, vocabulary
-from casevault.domain.consent import Purpose
-from casevault.domain.rights import Asker, Check, Ground, Right, Stage, Step, Story
+from casevault.domain import vocabulary
+from casevault.domain.rights import rights, rights_page
+from casevault.domain.rights.rights import Asker, Check, Ground, Right, Stage, Step, Story
+from casevault.domain.sharing.consent import Purpose
 from casevault.errors import Conflict, Invalid, Tampered
 
 STEP = Step(1_800_000_000, "ab" * 16, "received")

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from casevault.domain.access import Permission
-from casevault.domain.room import CASE_BYTES, EXPORT_BYTES, WARN_BYTES, Room, has_room, room
+from casevault.domain.recovery.room import (
+    CASE_BYTES,
+    EXPORT_BYTES,
+    WARN_BYTES,
+    Room,
+    has_room,
+    room,
+)
+from casevault.domain.staff.access import Permission
 from casevault.errors import Busy
-from casevault.store.space import Space, free_bytes
+from casevault.store.engine.space import Space, free_bytes
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from casevault.domain.settling import CURABLE, Compared, Fault, Findings, Log
+from casevault.domain.recovery.settling import CURABLE, Compared, Fault, Findings, Log
 
 CASE = UUID(int=1)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casevault.domain import strict_json
+from casevault.domain.texts import strict_json
 from casevault.errors import Invalid
 from tests.unit.api.bad_json import BAD, MARKER, _nested, _objects
 

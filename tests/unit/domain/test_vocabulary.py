@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from casevault.domain import dictionary, partners, programme, vocabulary
+from casevault.domain import vocabulary
+from casevault.domain.case import dictionary
+from casevault.domain.counting import programme
+from casevault.domain.sharing import partners
 
 LANGUAGES = {"en", "fr", "es", "ar"}
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casevault.domain.vouching import (
+from casevault.domain.staff.vouching import (
     MAX_CHAIN,
     MAX_VALIDITY_DAYS,
     Scope,

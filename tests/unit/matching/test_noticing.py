@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from casevault.domain.personal import Sign
+from casevault.domain.case.personal import Sign
 from casevault.matching import noticing
 from casevault.matching.noticing import Known
 from casevault.matching.people import person
-from casevault.store import advising
-from casevault.store.advising import remarked
+from casevault.store.casework import advising
+from casevault.store.casework.advising import remarked
 from tests.unit.matching.notes import NOTES, OWN_NAMES, OWN_PAPERS, OWN_PHONES, UNSEEN, marked
 
 KNOWN = Known(person(OWN_NAMES, None, OWN_PHONES, OWN_PAPERS), OWN_NAMES)

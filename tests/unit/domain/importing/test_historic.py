@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from casevault.domain.casefile import Status
-from casevault.domain.dictionary import Dictionary
+from casevault.domain.case.casefile import Status
+from casevault.domain.case.dictionary import Dictionary
+from casevault.domain.case.retention import SHIPPED
 from casevault.domain.importing.historic import check
 from casevault.domain.importing.mapping import Candidate
-from casevault.domain.retention import SHIPPED
 from casevault.errors import Invalid
 from casevault.ids import TeamId
 

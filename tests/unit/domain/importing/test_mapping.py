@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from casevault.domain import dictionary
-from casevault.domain.casefile import DocumentKind
-from casevault.domain.dictionary import Dictionary
+from casevault.domain.case import dictionary
+from casevault.domain.case.casefile import DocumentKind
+from casevault.domain.case.dictionary import Dictionary
 from casevault.domain.importing.htcds import default_mapping
 from casevault.domain.importing.mapping import parse_mapping
 from casevault.domain.importing.targets import parse_target

@@ -1,0 +1,1 @@
+"""`casevault import`, `search`, `dictionary`: cases taken over, found, and their fields."""

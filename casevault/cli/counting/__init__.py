@@ -1,0 +1,1 @@
+"""`casevault release`, `report`, `register`: numbers for others."""

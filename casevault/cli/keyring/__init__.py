@@ -1,0 +1,1 @@
+"""`casevault keys`: epochs, rotations, new shares."""

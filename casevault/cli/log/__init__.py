@@ -1,0 +1,1 @@
+"""`casevault ledger`: for operators, for auditors, and for whoever distrusts us."""

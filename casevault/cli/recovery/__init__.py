@@ -1,0 +1,1 @@
+"""`casevault db` and `doctor`: backups, restores, how the machine stands."""

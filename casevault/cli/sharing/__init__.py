@@ -1,0 +1,1 @@
+"""`casevault package`, `exchange`, `partners`: what goes out and comes in."""

@@ -1,0 +1,1 @@
+"""`casevault staff` and `lockdown`: colleagues, and shutting the vault."""

@@ -1,0 +1,1 @@
+"""What a case holds: its fields and states, records, facts, and how long each is kept."""

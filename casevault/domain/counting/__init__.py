@@ -1,0 +1,1 @@
+"""The programme register, the pledge's indicators, codes for others' data sets."""

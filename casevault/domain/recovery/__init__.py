@@ -1,0 +1,1 @@
+"""What a doctor says, what a restored store lacks, what still works on a full disk."""

@@ -1,0 +1,1 @@
+"""Who may do what: roles, vouches, whose signature counts, acts that need two people."""

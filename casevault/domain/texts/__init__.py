@@ -1,0 +1,1 @@
+"""Plain forms that machines read: strict JSON, tables, calendars, names of files."""

@@ -1,0 +1,1 @@
+"""Who looked: questions, alerts, reviews, sign-offs, entries that leave the house."""

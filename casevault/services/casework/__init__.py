@@ -1,0 +1,1 @@
+"""A case: opened, recorded, shared with colleagues, passed on, opened in an emergency."""

@@ -1,0 +1,1 @@
+"""The programme register, and counts that cannot be turned back into people."""

@@ -1,0 +1,1 @@
+"""Ceremony, backups, rolls, rotations, shares: the vault kept running and brought back."""

@@ -1,0 +1,1 @@
+"""Finding people and duplicates, and the cards by which they are found."""

@@ -1,0 +1,1 @@
+"""Consents, referrals, inboxes, partners, other vaults."""

@@ -1,0 +1,1 @@
+"""Colleagues: accounts, sessions, second factors, resets, leaving, lockdowns."""

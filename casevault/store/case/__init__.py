@@ -1,0 +1,1 @@
+"""The rows of a case: documents, manifests, files, and the keys under which they lie."""

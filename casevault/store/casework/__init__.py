@@ -1,0 +1,1 @@
+"""A case in somebody's hands: opened, listed, handed over, given new keys, spoken about."""

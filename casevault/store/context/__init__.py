@@ -1,0 +1,1 @@
+"""What every use case works with: the stores, the caller, intents, a second person's word."""

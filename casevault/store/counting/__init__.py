@@ -1,0 +1,1 @@
+"""Numbers: facts read in bulk, releases, the programme register."""

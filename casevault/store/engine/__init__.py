@@ -1,0 +1,1 @@
+"""The two databases: connections, transactions, tables, migrations. Knows no meaning of rows."""

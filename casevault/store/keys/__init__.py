@@ -1,0 +1,1 @@
+"""Rows of the keyring: people and what they hold; principals, vouches, grants, trust."""

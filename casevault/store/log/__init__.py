@@ -1,0 +1,1 @@
+"""The ledger in the database: entries, the tree, checkpoints, proofs, files of the log."""

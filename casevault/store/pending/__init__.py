@@ -1,0 +1,1 @@
+"""What waits for people, and what a second person's word carries out."""

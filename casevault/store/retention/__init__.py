@@ -1,0 +1,1 @@
+"""The end of a case: holds, tombstones, erasures and their certificates."""

@@ -1,0 +1,1 @@
+"""Finding people: search cards, and the processes that match them."""

@@ -1,0 +1,1 @@
+"""Colleagues: their sessions, guesses at their passphrases, lockdowns, how they leave."""
