@@ -21,7 +21,7 @@ def office(vault_with_config, tmp_path):
 @pytest.fixture
 def run(office, tmp_path, capsys, monkeypatch):
     """Run a command; those that need a vault get the configuration."""
-    for name in ("retention", "keys"):
+    for name in ("retention.retention", "keyring.keys"):
         monkeypatch.setattr(f"casevault.cli.{name}.harden_process", lambda: None)
     monkeypatch.setattr("casevault.services.recovery.rolls.READERS_SECONDS", 0)
 
