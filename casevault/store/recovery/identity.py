@@ -67,10 +67,12 @@ def begin_data(database: Database, organisation: UUID, keyring_id: UUID) -> None
 
 def check(data: Database, keyring: Database, roots: RootProvider, organisation: UUID) -> None:
     """Refuse stores that do not belong together, and a keyring older than the data has seen."""
-    with keyring.reading() as connection:
-        own = connection.execute(select(keyring_tables.keyring_identity)).one_or_none()
+    # What the data has seen is read first: the keyring rises before the data remembers it, so one
+    # that rises between the two looks, for another release, is not taken for an older one.
     with data.reading() as connection:
         seen = connection.execute(select(tables.store_identity)).one_or_none()
+    with keyring.reading() as connection:
+        own = connection.execute(select(keyring_tables.keyring_identity)).one_or_none()
     if own is None or seen is None:
         raise Misconfigured(
             "The vault is empty. Run `casevault init` first.", code="identity.empty"

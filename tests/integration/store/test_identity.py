@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
@@ -53,6 +54,34 @@ def test_what_belongs_together_is_accepted(vault):
         assert identity.advance(vault.stores.data, vault.stores.keyring.database) == expected
         assert generation(vault) == (expected, expected)
         check(vault)
+
+
+class _Overtaken:
+    """A database beside which somebody else acts as soon as it was looked at."""
+
+    def __init__(self, database, act):
+        self._database, self._act = database, act
+
+    @contextmanager
+    def reading(self):
+        with self._database.reading() as connection:
+            yield connection
+        self._act()
+
+
+def test_a_release_that_pays_meanwhile_makes_no_keyring_older(vault):
+    """Between the two looks the generation rises in both stores; the first look is old then."""
+    stores = vault.stores
+    data, keyring = stores.data, stores.keyring.database
+
+    def rises():
+        identity.advance(data, keyring)
+
+    before = generation(vault)[0]
+    identity.check(
+        _Overtaken(data, rises), _Overtaken(keyring, rises), stores.roots, stores.organisation
+    )
+    assert generation(vault) == (before + 2, before + 2)
 
 
 def test_an_older_keyring_is_refused(vault):
