@@ -39,6 +39,7 @@ from casevault.services.recovery.rotations import Rotations
 from casevault.services.retention.retention import Retention
 from casevault.services.sharing.team_referrals import TeamReferrals
 from casevault.services.staff.departures import Departures
+from casevault.services.staff.own_sessions import OwnSessions
 from casevault.services.staff.sessions import Sessions
 from casevault.store.casework.transferring import Returned
 from casevault.store.context.caller import Caller, Gate
@@ -113,6 +114,8 @@ def perform(plan, stores, act) -> None:
         casework.amend_document(caller, case, DocumentKind.IDENTITY, changed, found.version)
     elif act == "sweep":
         sweeping.sweep(stores)
+    elif act == "passphrase":
+        change_passphrase(plan, stores, caller)
     elif act == "erase":
         signer = Checkpoints(stores.data, stores.roots, ORIGIN, Path(plan["keys_dir"]))
         Retention(stores, ORIGIN, signer.sign).run()
@@ -169,6 +172,16 @@ def rotate_pepper(plan, stores) -> None:
     kdf = PassphraseKdf(SMALL, 1)
     for login in plan["logins"]:
         Sessions(stores, kdf, sessions, "passphrase").sign_in(login, plan["passphrase"])
+
+
+def change_passphrase(plan, stores, caller) -> None:
+    """Sign in, and seal the supervisor's secret under other words."""
+    sessions, kdf = OpenSessions(stores, Limits(900, 36_000), bytes(32)), PassphraseKdf(SMALL, 1)
+    begun = Sessions(stores, kdf, sessions, "passphrase").sign_in(
+        plan["supervisor"]["login"], plan["passphrase"]
+    )
+    own = OwnSessions(stores, kdf, sessions)
+    own.change_passphrase(caller, begun.token, plan["passphrase"], plan["next_passphrase"])
 
 
 def rotate_ledger(plan, stores) -> None:

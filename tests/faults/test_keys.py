@@ -12,10 +12,12 @@ from uuid import UUID
 import pytest
 
 from casevault.crypto import recovery
+from casevault.crypto.credentials import SMALL, PassphraseKdf
 from casevault.crypto.roots import PEPPER, SERVICE_KEY, adopt_roots
 from casevault.domain.case.casefile import DocumentKind
 from casevault.domain.staff.access import Role
 from casevault.domain.staff.granting import ObjectKind, PrincipalKind
+from casevault.errors import Tampered
 from casevault.services.casework.casework import Casework
 from casevault.services.recovery.reissues import Reissues
 from casevault.services.recovery.rotations import Rotations
@@ -23,7 +25,7 @@ from casevault.store.context.caller import Gate
 from casevault.store.engine.database import Database
 from casevault.store.engine.keyring import Keyring, sealed_tables
 from casevault.store.engine.migrate import upgrade
-from casevault.store.keys import grants, principals
+from casevault.store.keys import grants, people, principals
 from casevault.store.log.checkpoints import Checkpoints
 from casevault.store.recovery import capsules, keyring_backup, media
 from casevault.store.recovery.media import Medium
@@ -62,6 +64,7 @@ def planned(database, tmp_path):
         "shares": list(vault.outcome.shares[: PLAN.threshold]),
         "supervisor": {
             "id": str(vault.staff(SUPERVISOR)),
+            "login": SUPERVISOR,
             "role": "supervisor",
             "seed": vault.secret(SUPERVISOR).seed.hex(),
         },
@@ -211,3 +214,53 @@ def test_killed_at_fifty_points(plan, tmp_path, act):
         assert found >= 2
         killed, rounds = killed + found, rounds + 1
     sys.stdout.write(f"{act}: killed {killed} times in {rounds} rotations\n")
+
+
+def opens(plan, text):
+    """Say whether these words open the supervisor's secret."""
+    stores, staff = stores_of(plan), UUID(plan["supervisor"]["id"])
+    try:
+        with stores.keyring.reading() as tx:
+            envelope = people.envelope_of(tx, staff)
+        pepper = stores.roots.pepper(envelope.pepper_version)
+        PassphraseKdf(SMALL, 1).open(stores.organisation, staff, envelope, text, pepper)
+    except Tampered:
+        return False
+    finally:
+        stores.close()
+    return True
+
+
+def changed_in_a_round(plan, name):
+    """Kill changes of a passphrase before and after each commit, until one ends; return how often.
+
+    One of both opens after each, and the new one once that was said.
+    """
+    killed = 0
+    for number in itertools.count(1):
+        finished = False
+        for moment in ("before", "after"):
+            new = f"made-up heron words {name} {number} {moment}"
+            plan["next_passphrase"] = new
+            save(plan)
+            acknowledged, died = run(plan, "passphrase", number, moment)
+            found = [text for text in (plan["passphrase"], new) if opens(plan, text)]
+            assert len(found) == 1
+            assert found == [new] or not acknowledged
+            plan["passphrase"] = found[0]
+            killed, finished = killed + died, finished or not died
+        if finished:
+            return killed
+
+
+@pytest.mark.faults
+def test_a_change_of_passphrase_is_killed_at_fifty_points(plan):
+    """A secret is never under two passphrases, and never under none."""
+    killed = 0
+    for name in itertools.count(1):
+        found = changed_in_a_round(plan, name)
+        assert found >= 4
+        killed += found
+        if killed >= KILLS:
+            break
+    sys.stdout.write(f"passphrase: killed {killed} times in {name} changes\n")
