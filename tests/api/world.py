@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import RLock
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -122,6 +123,7 @@ class World:
     passphrases: dict[str, str] = field(default_factory=dict)
     phones: dict[str, Phone] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
+    _signing_in: Any = field(default_factory=RLock, repr=False)
     # Whose session an earlier test may have ended.
     _unsure: set[str] = field(default_factory=set)
     _begun: Counter[str] = field(default_factory=Counter)
@@ -172,14 +174,15 @@ class World:
     # --- people ----------------------------------------------------------------------------------
 
     def token(self, login: str) -> str:
-        """Return a token of a person who stays signed in."""
-        if login in _LATE and login not in self.staff:
-            self.person(login, _LATE[login], None, "dora")
-        if login in self._unsure:
-            self._forget_ended({login})
-        if login not in self._tokens:
-            self._tokens[login] = self.sign_in(login)
-        return self._tokens[login]
+        """Return a token of a person who stays signed in; of several threads one signs them in."""
+        with self._signing_in:
+            if login in _LATE and login not in self.staff:
+                self.person(login, _LATE[login], None, "dora")
+            if login in self._unsure:
+                self._forget_ended({login})
+            if login not in self._tokens:
+                self._tokens[login] = self.sign_in(login)
+            return self._tokens[login]
 
     def forget_ended_sessions(self) -> None:
         """Let people whose session an earlier test ended sign in anew when they are next asked.
