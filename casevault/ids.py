@@ -17,6 +17,9 @@ PrincipalId = NewType("PrincipalId", UUID)
 EntryId = NewType("EntryId", UUID)
 CaseReference = NewType("CaseReference", str)
 
+# Whose team is not known: no decision finds a role in it.
+NO_TEAM = TeamId(UUID(int=0))
+
 # Crockford's base 32: no I, L, O, U, so that a reference survives a bad telephone line.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CONFUSED = str.maketrans("ILO", "110")

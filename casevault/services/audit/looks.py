@@ -20,7 +20,7 @@ from casevault.domain.case.casefile import Compartment
 from casevault.domain.staff.access import Permission, Subject
 from casevault.domain.staff.granting import ObjectKind, PrincipalKind
 from casevault.errors import NotFound, Tampered
-from casevault.ids import TeamId, parse_reference
+from casevault.ids import NO_TEAM, TeamId, parse_reference
 from casevault.store.audit import audit_months, audit_records, ledger_search
 from casevault.store.audit.audit_months import ACTOR, SUBJECT
 from casevault.store.audit.audit_records import LEAVER, LOOKS, New
@@ -38,7 +38,6 @@ from casevault.store.log.ledger_reading import Entry
 from casevault.store.log.months import MonthKey
 
 RELEASED_DAYS = 30
-_NO_TEAM = TeamId(UUID(int=0))
 _ALL = 1 << 62
 _OPENINGS = frozenset({"saw", "changed", "emergency", "copied"})
 
@@ -201,7 +200,7 @@ class LooksAt:
         stores, touched = self._stores, (Touched("staff", staff),)
         with stores.keyring.reading() as tx:
             member = people.staff_by_id(tx, staff)
-        team = _NO_TEAM if member is None or member.team is None else TeamId(member.team)
+        team = NO_TEAM if member is None or member.team is None else TeamId(member.team)
         subject = Subject("staff", team=team)
         self._gate.require(caller, Permission.LEAVER_COUNT, subject, touched, hide=False)
         record = self._extract(caller, LEAVER, staff, team, touched)

@@ -15,7 +15,7 @@ from casevault.domain.case.casefile import CaseMetadata
 from casevault.domain.staff.access import Permission, Subject
 from casevault.domain.staff.granting import ObjectKind, PrincipalKind
 from casevault.errors import Conflict, FieldError, Invalid, NotFound, Refused, Tampered
-from casevault.ids import TeamId, new_id, parse_reference
+from casevault.ids import NO_TEAM, TeamId, new_id, parse_reference
 from casevault.store.case import cases
 from casevault.store.case.held_case import HeldCase
 from casevault.store.casework import access_requests, breaking, caseload, handing, holding, rekeying
@@ -30,7 +30,6 @@ from casevault.store.log.ledger import Act, Touched
 
 MAX_DAYS = 92
 _DAY = 86_400
-_NO_TEAM = TeamId(UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class AccessRequests:
     ) -> AccessRequest:
         """Ask the holders of a case of the own team; the reason is sealed to them."""
         stores, now = self._stores, self._stores.now()
-        team = min(caller.actor.teams, default=_NO_TEAM)
+        team = min(caller.actor.teams, default=NO_TEAM)
         self._gate.require(caller, Permission.ACCESS_ASK, Subject("access-request", team=team))
         case = self._case(caller, reference)
         _check_until(until, now)

@@ -17,7 +17,7 @@ from casevault.domain.case.casefile import CaseMetadata
 from casevault.domain.staff.access import Permission, Role, Subject
 from casevault.domain.staff.granting import ObjectKind, PrincipalKind
 from casevault.errors import Conflict, NotFound, Tampered
-from casevault.ids import TeamId, new_id, parse_reference
+from casevault.ids import NO_TEAM, new_id, parse_reference
 from casevault.store.case import case_keys, cases
 from casevault.store.case.held_case import HeldCase
 from casevault.store.casework import breaking, dossiers, holding
@@ -30,8 +30,6 @@ from casevault.store.engine.keyring import KeyringTransaction
 from casevault.store.keys import people
 from casevault.store.keys.grants import Grantee, Object
 from casevault.store.log.ledger import FAILED, Act, Touched
-
-_NO_TEAM = TeamId(UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class Emergencies:
         :raises NotFound: there is no such case in the caller's team.
         """
         stores = self._stores
-        team = min(caller.actor.teams, default=_NO_TEAM)
+        team = min(caller.actor.teams, default=NO_TEAM)
         self._gate.require(caller, Permission.BREAK_GLASS_ASK, Subject("break-glass", team=team))
         if self._closed:
             fault = breaking.closed()

@@ -25,7 +25,6 @@ from casevault.store.search.helpers import Gone
 
 _ENOUGH = 2
 _OLDEST = 120
-_NO_TEAM = TeamId(UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)

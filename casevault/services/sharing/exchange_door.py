@@ -36,7 +36,7 @@ from casevault.errors import (
     Tampered,
     Unrecorded,
 )
-from casevault.ids import TeamId, new_id
+from casevault.ids import NO_TEAM, TeamId, new_id
 from casevault.store.context.caller import Caller, Gate
 from casevault.store.context.stores import Stores
 from casevault.store.engine.keyring import KeyringTransaction
@@ -50,7 +50,6 @@ from casevault.store.staff import intake_groups
 from casevault.store.staff.failures import Failures
 
 _DAY, _HOUR = 86_400, 3600
-_NO_TEAM = TeamId(UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,7 @@ class ExchangeDoor:
             return before
         touched = before or Received(
             opened.message.about or new_id(),
-            _NO_TEAM,
+            NO_TEAM,
             partner.id,
             Saying.LETTER,
             opened.message.reference,
@@ -236,7 +235,7 @@ class ExchangeDoor:
         stores = self._stores
         with stores.keyring.reading() as tx:
             mine = sorted(intake_groups.teams_of(tx, caller))
-        for team in mine or sorted(caller.actor.teams) or [_NO_TEAM]:
+        for team in mine or sorted(caller.actor.teams) or [NO_TEAM]:
             subject = Subject("inbox", TeamId(team), holds_grant=team in mine)
             self._gate.require(caller, Permission.INBOX_LIST, subject)
         with stores.keyring.reading() as tx:
@@ -255,7 +254,7 @@ class ExchangeDoor:
         with stores.keyring.reading() as tx:
             found, mine = exchanges.received(tx, letter), intake_groups.teams_of(tx, caller)
             names = {one.id: one.name for one in partners.all_(tx)}
-        team = _NO_TEAM if found is None else TeamId(found.team)
+        team = NO_TEAM if found is None else TeamId(found.team)
         subject = Subject("inbox", team, holds_grant=team in mine)
         self._gate.require(caller, Permission.INBOX_DECIDE, subject, touched, hide=True)
         if found is None:

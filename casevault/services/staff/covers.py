@@ -12,7 +12,7 @@ from uuid import UUID
 
 from casevault.domain.staff.access import Permission, Subject
 from casevault.errors import FieldError, Invalid, KeyUnavailable, NotFound, Refused, Tampered
-from casevault.ids import TeamId
+from casevault.ids import NO_TEAM, TeamId
 from casevault.store.casework import caseload, handing, rekeying
 from casevault.store.casework.handing import Gift
 from casevault.store.casework.held import Desk
@@ -24,7 +24,6 @@ from casevault.store.log.ledger import REFUSED, Act, Touched
 MAX_DAYS = 92
 _BATCH = 25
 _DAY = 86_400
-_NO_TEAM = UUID(int=0)
 # Told after each batch: how many cases that were, of how many in all.
 Progress = Callable[[int, int], None]
 
@@ -91,7 +90,7 @@ class Covers:
         stores = self._stores
         touched = (Touched("staff", absent), Touched("staff", by))
         with stores.keyring.reading() as tx:
-            team = handing.team_of(stores, tx, absent) or _NO_TEAM
+            team = handing.team_of(stores, tx, absent) or NO_TEAM
         subject = Subject("staff", team=TeamId(team))
         self._gate.require(caller, Permission.COVER_GIVE, subject, touched)
         self._check(caller, absent, by, until)

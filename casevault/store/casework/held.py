@@ -23,7 +23,7 @@ from casevault.domain.case.records import Record
 from casevault.domain.staff.access import Permission, Subject
 from casevault.domain.staff.granting import ObjectKind
 from casevault.errors import KeyUnavailable, NotFound, Tampered
-from casevault.ids import TeamId
+from casevault.ids import NO_TEAM, TeamId
 from casevault.store.case import cases, documents, first_look
 from casevault.store.case.documents import Document
 from casevault.store.case.held_case import HeldCase, Look
@@ -38,8 +38,6 @@ from casevault.store.log.ledger import Act, Touched
 from casevault.store.log.unit_of_work import unit_of_work
 
 T = TypeVar("T")
-
-_NO_TEAM = TeamId(UUID(int=0))
 
 
 class Change:
@@ -183,7 +181,7 @@ class Desk:
         stores, touched = self._stores, (Touched("case", case_id),)
         with self.recording_failure(caller, case_id):
             case = find()
-            team = _NO_TEAM if case is None else case.team
+            team = NO_TEAM if case is None else case.team
             target = Object(ObjectKind.CASE, case_id, team)
             version = None if case is None else case.key_version
             within = reach.of(stores, caller.keys, Wish(target, version, named, stops, of_team))

@@ -3,7 +3,7 @@
 A statement sees one moment by itself, so on PostgreSQL there is neither BEGIN nor ROLLBACK: the
 server is asked once and not four or six times. Nothing is remembered: what was taken away since the
 last request is gone. Decides nothing about who may open what; must never answer what was not read:
-then the long way is gone.
+then whoever asks goes the long way.
 """
 
 from __future__ import annotations
