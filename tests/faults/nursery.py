@@ -8,6 +8,7 @@ how its process ended. Holds no connection and no thread. Nothing is tested here
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
@@ -33,6 +34,12 @@ class Nursery:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Let the process end: it has nothing more to read."""
+        with self._process:
+            pass
 
     def run(self, *act: str) -> tuple[str, int]:
         """Return what an act said, and its exit code (below 0: the signal that killed it)."""
